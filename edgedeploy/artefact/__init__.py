@@ -1,0 +1,1 @@
+"""F2: says what a kernel artefact is and why it does not fit a board."""

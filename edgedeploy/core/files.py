@@ -1,0 +1,83 @@
+"""Files that survive a power cut: written whole, synced, renamed, and the folder synced too."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def fsync_dir(folder: Path) -> None:
+    """Make a rename inside `folder` durable."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def atomic_write(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """Replace `path` by `data` so that a reader, or a power cut, sees the old or the new content and nothing between."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fd, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    fsync_dir(path.parent)
+
+
+def write_if_changed(path: Path, data: bytes, mode: int = 0o644) -> bool:
+    """atomic_write, but only where content or mode differ. True when something was written."""
+    try:
+        same = path.read_bytes() == data and (path.stat().st_mode & 0o7777) == mode
+    except FileNotFoundError:
+        same = False
+    if not same:
+        atomic_write(path, data, mode)
+    return not same
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file's content in lower-case hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class Busy(Exception):
+    """Somebody else holds the lock; `holder` is what they wrote into it."""
+
+    def __init__(self, holder: str) -> None:
+        super().__init__(holder)
+        self.holder = holder
+
+
+@contextmanager
+def locked(path: Path, who: str, *, wait: bool = True) -> Iterator[None]:
+    """Hold an exclusive lock for the block's duration.
+
+    flock, so that the kernel drops it with the process: no stale lock after a kill or a power cut. The file stays, its
+    content says who holds it. Raises Busy when `wait` is false and it is taken.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            file.seek(0)
+            raise Busy(file.read(200)) from None
+        file.truncate(0)
+        file.write(f"{who} (pid {os.getpid()})")
+        file.flush()
+        yield
+        file.truncate(0)

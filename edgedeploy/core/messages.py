@@ -1,0 +1,235 @@
+"""The closed set of messages between laptop and agent. The version is in the stream's banner (core/frames.py).
+
+Requests go up, one at a time; the agent answers each with any number of `Event`s and then one reply, or `Failed`.
+Retired messages keep their name; a name is never used twice for different things.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+from edgedeploy.core import errors
+from edgedeploy.core.frames import Frame
+from edgedeploy.core.names import AppName, CommitId, ReleaseId, Sha256
+from edgedeploy.core.strict import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Base of all messages; `kind` is the word on the wire."""
+
+    kind: ClassVar[str] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hello(Message):
+    """Who are you? Answered by `Welcome`."""
+
+    kind = "hello"
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome(Message):
+    """The board introduces itself: see `AgentClient.hello` for the keys of `facts` and `apps`."""
+
+    kind = "welcome"
+    board_id: str
+    name: str
+    profile: str
+    agent: str
+    facts: dict[str, Any]
+    apps: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Put(Message):
+    """A file of `size` bytes follows as `Chunk`s. Answered at once by `Have`, and after the last chunk by `Stored`."""
+
+    kind = "put"
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Have(Message):
+    """Bytes of the file that are already on the board from an earlier try: send from there."""
+
+    kind = "have"
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk(Message):
+    """Bytes of the file, in the frame's body. Not answered."""
+
+    kind = "chunk"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored(Message):
+    """The file is whole on the board and its digest is right."""
+
+    kind = "stored"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage(Message):
+    """Take the commits of a stored bundle in, and do everything that can fail before the guest is touched."""
+
+    kind = "stage"
+    app: str
+    commit: str
+    bundle: str
+    """SHA-256 of the stored bundle; empty when the board has the commit already"""
+
+
+@dataclass(frozen=True, slots=True)
+class Staged(Message):
+    """The commit is on the board and its release is ready to be started. `live` when it already runs."""
+
+    kind = "staged"
+    release: str
+    uuid: str
+    live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Activate(Message):
+    """Fast-forward to a staged commit (`git pull --ff-only`): its post-merge hook deploys. Answered by `Outcome`."""
+
+    kind = "activate"
+    app: str
+    commit: str
+    who: str
+    retry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback(Message):
+    """Go back to `release`, or to the previous one when empty. Answered by `Outcome`."""
+
+    kind = "rollback"
+    app: str
+    release: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Message):
+    """What became of a deployment. `verdict` is one of VERDICTS; `running` is the release on air by its domain's UUID."""
+
+    kind = "outcome"
+    verdict: str
+    release: str
+    running: str
+    uuid: str
+    reason: str
+    outage_ms: int
+    served: dict[str, Any]
+    """URL path -> SHA-256 of what the guest served when it was probed from dom0"""
+    console: list[str]
+    """last console lines of a guest that failed"""
+
+
+VERDICTS = ("live", "already-live", "rolled-back", "rollback-failed", "failed-nothing-to-go-back-to", "idle")
+
+
+@dataclass(frozen=True, slots=True)
+class Status(Message):
+    """Answered by `BoardStatus`."""
+
+    kind = "status"
+
+
+@dataclass(frozen=True, slots=True)
+class BoardStatus(Message):
+    """What runs and what is known; see `edgedeploy.agent.status` for the keys."""
+
+    kind = "board-status"
+    board: dict[str, Any]
+    apps: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Log(Message):
+    """The last deployments of an app. Answered by `LogLines`."""
+
+    kind = "log"
+    app: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogLines(Message):
+    """Newest last; each is one deployment's record."""
+
+    kind = "log-lines"
+    records: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Event(Message):
+    """Progress, in words for a person. `step` names the stage: receive, check, unpack, swap, probe, return."""
+
+    kind = "event"
+    step: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed(Message):
+    """The request failed; the guest was not touched unless an Outcome said so. `code` is the exit code of its class."""
+
+    kind = "failed"
+    code: int
+    message: str
+    hint: str
+    details: list[str]
+
+    def to_error(self) -> errors.EdgeError:
+        """The error this was on the board, with its class found again by exit code."""
+        cls = errors.by_exit_code(self.code)
+        return cls(self.message, hint=self.hint, details=tuple(self.details))
+
+
+KINDS: dict[str, type[Message]] = {cls.kind: cls for cls in Message.__subclasses__()}
+_GATES: dict[str, Callable[[object], str]] = {"app": AppName.parse, "commit": CommitId.parse}
+_MAYBE: dict[str, Callable[[object], str]] = {"bundle": Sha256.parse, "sha256": Sha256.parse}
+
+
+def to_frame(message: Message, body: bytes = b"") -> Frame:
+    """The frame of a message."""
+    return Frame({"kind": message.kind, **{f.name: getattr(message, f.name) for f in fields(message)}}, body)
+
+
+def from_frame(frame: Frame) -> Message:
+    """The message of a frame. Raises errors.ProtocolMismatch for anything outside the closed set."""
+    reader = Reader(frame.head, "message", errors.ProtocolMismatch)
+    kind = reader.text("kind", limit=40)
+    cls = KINDS.get(kind)
+    if cls is None:
+        raise errors.ProtocolMismatch(f"unknown message {kind!r}", hint="install this version's agent: edgedeploy enrol HOST")
+    values = {field.name: _field(reader, kind, field.name, str(field.type)) for field in fields(cls)}
+    reader.done()
+    return cls(**values)
+
+
+def _field(reader: Reader, kind: str, name: str, declared: str) -> Any:
+    if declared == "int":
+        return reader.whole(name, low=-1)
+    if declared == "bool":
+        return reader.flag(name)
+    if declared.startswith("dict"):
+        return dict(reader.items(name))
+    if declared.startswith("list"):
+        return reader.rows(name)
+    if name in _GATES:
+        return reader.name(name, _GATES[name])
+    text = reader.text(name, limit=65536)
+    if text and name in _MAYBE:
+        return reader.name(name, _MAYBE[name])
+    if text and (kind, name) == ("rollback", "release"):
+        return reader.name(name, ReleaseId.parse)
+    return text

@@ -1,0 +1,109 @@
+"""Reads JSON-like data from outside field by field: exact types, bounds, unknown keys named. No coercion, no defaults by luck."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from edgedeploy.core import errors
+
+T = TypeVar("T")
+_REQUIRED = object()
+
+
+class Reader:
+    """One table of a document. `where` names it in errors ("manifest.json: domain"); `fault` is the error class raised."""
+
+    def __init__(self, data: object, where: str, fault: type[errors.EdgeError] = errors.BadRepository) -> None:
+        self.where = where
+        self.fault = fault
+        self._seen: set[str] = set()
+        if not isinstance(data, Mapping) or not all(isinstance(key, str) for key in data):
+            raise fault(f"{where}: expected a table, found {type(data).__name__}")
+        self._data: Mapping[str, Any] = data
+
+    def fail(self, key: str, problem: str) -> errors.EdgeError:
+        """The error for a bad field."""
+        return self.fault(f"{self.where}: {key}: {problem}")
+
+    def _raw(self, key: str, default: object) -> Any:
+        self._seen.add(key)
+        if key in self._data:
+            return self._data[key]
+        if default is _REQUIRED:
+            raise self.fail(key, "is missing")
+        return default
+
+    def text(self, key: str, default: Any = _REQUIRED, *, limit: int = 4096) -> str:
+        """A string of at most `limit` characters."""
+        value = self._raw(key, default)
+        if not isinstance(value, str) or len(value) > limit:
+            raise self.fail(key, f"must be text of at most {limit} characters")
+        return value
+
+    def whole(self, key: str, default: Any = _REQUIRED, *, low: int = 0, high: int = 2**53) -> int:
+        """A whole number within bounds (inclusive); booleans are not numbers."""
+        value = self._raw(key, default)
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise self.fail(key, f"must be a whole number from {low} to {high}")
+        return value
+
+    def name(self, key: str, parse: Callable[[object], T], default: Any = _REQUIRED) -> T:
+        """A value that must pass `parse` (a Name's gate)."""
+        value = self._raw(key, default)
+        if value is default and key not in self._data:
+            return value  # type: ignore[no-any-return]  # the caller's own default is of the caller's type
+        try:
+            return parse(value)
+        except errors.UsageFault as error:
+            raise self.fault(f"{self.where}: {key}: {error.message}", hint=error.hint) from None
+
+    def names(self, key: str, parse: Callable[[object], T], *, limit: int = 100) -> list[T]:
+        """A list of values that must all pass `parse`."""
+        try:
+            return [parse(value) for value in self.rows(key, [], limit=limit)]
+        except errors.UsageFault as error:
+            raise self.fault(f"{self.where}: {key}: {error.message}", hint=error.hint) from None
+
+    def choice(self, key: str, allowed: tuple[str, ...], default: Any = _REQUIRED) -> str:
+        """One of a closed set of words."""
+        value = self._raw(key, default)
+        if value not in allowed:
+            raise self.fail(key, f"must be one of {', '.join(allowed)}")
+        return str(value)
+
+    def flag(self, key: str, default: Any = _REQUIRED) -> bool:
+        """True or false."""
+        value = self._raw(key, default)
+        if not isinstance(value, bool):
+            raise self.fail(key, "must be true or false")
+        return value
+
+    def has(self, key: str) -> bool:
+        """Whether the key is there at all."""
+        return key in self._data
+
+    def table(self, key: str, default: Any = _REQUIRED) -> Reader:
+        """A nested table."""
+        return Reader(self._raw(key, default), f"{self.where}: {key}", self.fault)
+
+    def rows(self, key: str, default: Any = _REQUIRED, *, limit: int = 1000) -> list[Any]:
+        """A list of at most `limit` values, unchecked."""
+        value = self._raw(key, default)
+        if not isinstance(value, list | tuple) or len(value) > limit:
+            raise self.fail(key, f"must be a list of at most {limit} entries")
+        return list(value)
+
+    def items(self, key: str, default: Any = _REQUIRED, *, limit: int = 1000) -> list[tuple[str, Any]]:
+        """Key-value pairs of a nested table, keys unchecked."""
+        inner = self.table(key, default)
+        if len(inner._data) > limit:
+            raise self.fail(key, f"has more than {limit} entries")
+        return list(inner._data.items())
+
+    def done(self) -> None:
+        """Raise when the table has keys that nobody asked for."""
+        unknown = sorted(set(self._data) - self._seen)
+        if unknown:
+            known = ", ".join(sorted(self._seen))
+            raise self.fault(f"{self.where}: unknown key {unknown[0]!r}", hint=f"known keys: {known}")

@@ -1,0 +1,29 @@
+"""Progress and notes: the small protocol the use cases talk to; rich, plain text and JSON are listeners in ui/."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+
+class Step(Protocol):
+    """One piece of long work."""
+
+    def advance(self, amount: int = 1) -> None:
+        """Say that `amount` more units (bytes for transfers) are done. Never blocks, never raises."""
+
+    def detail(self, text: str) -> None:
+        """Replace the step's one-line detail (what is being done just now)."""
+
+
+class Report(Protocol):
+    """Where a use case says what it does. Implementations never raise into the caller."""
+
+    def step(self, title: str, total: int | None = None) -> AbstractContextManager[Step]:
+        """Open a step; leaving the context without an exception marks it done. `total` in the unit of advance()."""
+
+    def note(self, text: str) -> None:
+        """One line a person wants to read now."""
+
+    def warn(self, text: str) -> None:
+        """One line a person should not miss."""

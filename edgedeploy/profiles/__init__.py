@@ -1,0 +1,1 @@
+"""F2: what a kind of board is: loads and validates boards/*.toml."""
