@@ -41,13 +41,14 @@ class UsageFault(EdgeError):
 
 
 class BoardFault(EdgeError):
-    """The board cannot do it, or refuses to."""
+    """The board cannot do it, or refuses to; on its own: a command there failed and nothing was touched."""
 
-    meaning = "the board cannot"
+    exit_code = 47
+    meaning = "a command on the board failed; nothing was touched"
 
 
 class WireFault(EdgeError):
-    """The way to the board failed."""
+    """The way to the board failed, on every wire that was tried."""
 
     exit_code = 11
     meaning = "the board is unreachable on every wire"
@@ -151,5 +152,5 @@ def leaves(root: type[EdgeError] = EdgeError) -> list[type[EdgeError]]:
 
 def by_exit_code(code: int) -> type[EdgeError]:
     """The class that owns an exit code: how an error that crossed the wire finds its class again."""
-    owners = [cls for cls in leaves() if cls.exit_code == code]
-    return owners[-1] if owners else Bug
+    owners = [cls for cls in leaves() if cls.exit_code == code and cls is not EdgeError]
+    return owners[0] if owners else Bug

@@ -123,6 +123,7 @@ class Outcome(Message):
     kind = "outcome"
     verdict: str
     release: str
+    """the release that was tried"""
     running: str
     uuid: str
     reason: str
@@ -133,7 +134,15 @@ class Outcome(Message):
     """last console lines of a guest that failed"""
 
 
-VERDICTS = ("live", "already-live", "rolled-back", "rollback-failed", "failed-nothing-to-go-back-to", "idle")
+VERDICTS = (
+    "live",
+    "already-live",
+    "rolled-back",
+    "rollback-failed",
+    "failed-nothing-to-go-back-to",
+    "quarantined",
+    "idle",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +219,9 @@ def from_frame(frame: Frame) -> Message:
     kind = reader.text("kind", limit=40)
     cls = KINDS.get(kind)
     if cls is None:
-        raise errors.ProtocolMismatch(f"unknown message {kind!r}", hint="install this version's agent: edgedeploy enrol HOST")
+        raise errors.ProtocolMismatch(
+            f"unknown message {kind!r}", hint="install this version's agent: edgedeploy enrol HOST"
+        )
     values = {field.name: _field(reader, kind, field.name, str(field.type)) for field in fields(cls)}
     reader.done()
     return cls(**values)

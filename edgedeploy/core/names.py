@@ -5,6 +5,7 @@ A value of these types is safe to use as a file name, in an argv and on a termin
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import ClassVar, Self
 
@@ -50,6 +51,11 @@ class BoardId(Name):
     what = "board id"
     pattern = re.compile(r"[0-9a-f]{16}")
     rule = "16 hexadecimal digits"
+
+
+def board_id_of(machine_id: str) -> BoardId:
+    """A board's id from its /etc/machine-id: known before enrolment, and not the machine-id itself (machine-id(5))."""
+    return BoardId(hashlib.sha256(b"edgedeploy board " + machine_id.strip().encode()).hexdigest()[:16])
 
 
 class ProfileName(Name):

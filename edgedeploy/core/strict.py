@@ -83,6 +83,10 @@ class Reader:
         """Whether the key is there at all."""
         return key in self._data
 
+    def raw(self, key: str) -> Any:
+        """The unchecked value, None where the key is missing."""
+        return self._raw(key, None)
+
     def table(self, key: str, default: Any = _REQUIRED) -> Reader:
         """A nested table."""
         return Reader(self._raw(key, default), f"{self.where}: {key}", self.fault)

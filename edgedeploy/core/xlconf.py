@@ -95,6 +95,4 @@ def template_domain(values: dict[str, object], vm: names.DomainName, where: str 
 def _template_vif(text: str) -> Vif:
     fields = dict(part.strip().partition("=")[::2] for part in text.split(",") if part.strip())
     mac = fields.get("mac")
-    return Vif(
-        names.BridgeName.parse(fields.get("bridge", "xenbr0")), names.MacAddress.parse(mac) if mac else None
-    )
+    return Vif(names.BridgeName.parse(fields.get("bridge", "xenbr0")), names.MacAddress.parse(mac) if mac else None)

@@ -1,0 +1,90 @@
+"""The record of one deployment: JSON lines on disk, written as it happens, read by whoever waits for it and by `log`."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from edgedeploy.core import errors
+
+ENV = "EDGEDEPLOY_ATTEMPT"  # by which `serve` tells the hook's apply where to record, so that it can follow
+ENV_WHO = "EDGEDEPLOY_WHO"
+ENV_RETRY = "EDGEDEPLOY_RETRY"
+KEEP = 50
+
+
+class Attempt:
+    """An open record. Each line is {"t": seconds since the epoch, ...}; the last has "outcome" or "failed"."""
+
+    def __init__(self, path: Path, who: str) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("a", buffering=1)
+        self._write({"who": who, "pid": os.getpid()})
+
+    def _write(self, entry: dict[str, Any]) -> None:
+        self._file.write(json.dumps({"t": round(time.time(), 3), **entry}) + "\n")
+
+    def event(self, step: str, text: str) -> None:
+        """Say what is being done; `step` as in messages.Event."""
+        self._write({"step": step, "text": text})
+
+    def outcome(self, outcome: dict[str, Any]) -> None:
+        """The end: what became of it (fields of messages.Outcome)."""
+        self._write({"outcome": outcome})
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def failed(self, error: errors.EdgeError) -> None:
+        """The end: refused before the guest was touched."""
+        self._write(
+            {
+                "failed": {
+                    "code": error.exit_code,
+                    "message": error.message,
+                    "hint": error.hint,
+                    "details": list(error.details),
+                }
+            }
+        )
+
+    def close(self) -> None:
+        """Close and drop the oldest records beyond KEEP."""
+        self._file.close()
+        for old in sorted(self.path.parent.glob("*.jsonl"))[:-KEEP]:
+            old.unlink(missing_ok=True)
+
+
+def new_path(folder: Path) -> Path:
+    """A fresh record's path; names sort by time."""
+    return folder / f"{time.time_ns():020d}-{os.getpid()}.jsonl"
+
+
+def read(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
+    """The whole lines from `offset` on, and where to go on reading. A half-written line waits for its rest."""
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            raw = file.read()
+    except FileNotFoundError:
+        return [], offset
+    whole = raw[: raw.rfind(b"\n") + 1]
+    return [json.loads(line) for line in whole.splitlines()], offset + len(whole)
+
+
+def last(folder: Path, count: int) -> list[dict[str, Any]]:
+    """The newest `count` records, oldest first: {"id", "started", "who", "steps": [...], "outcome"|"failed"}."""
+    records = []
+    for path in sorted(folder.glob("*.jsonl"))[-count:]:
+        record: dict[str, Any] = {"id": path.stem, "steps": []}
+        for line in read(path)[0]:
+            if "step" in line:
+                record["steps"].append(line)
+            else:
+                record.setdefault("started", line["t"])
+                record.update({key: value for key, value in line.items() if key != "t"})
+        records.append(record)
+    return records

@@ -1,0 +1,88 @@
+"""/etc/edgedeploy/agent.toml: who this board is, and which apps it serves."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edgedeploy.core import errors
+from edgedeploy.core.names import AppName, BoardId, BoardName, ProfileName, printable
+from edgedeploy.core.strict import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class AppConfig:
+    """One app: where it is pulled from by cron ("" : only pushed), and the branch that is deployed."""
+
+    remote: str = ""
+    branch: str = "main"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentConfig:
+    """The whole file."""
+
+    board_id: BoardId
+    name: BoardName
+    profile: ProfileName
+    apps: dict[AppName, AppConfig] = field(default_factory=dict)
+
+
+def parse(text: str, where: str) -> AgentConfig:
+    """Raises errors.BadConfig naming the field."""
+    try:
+        reader = Reader(tomllib.loads(text), where, errors.BadConfig)
+    except tomllib.TOMLDecodeError as error:
+        raise errors.BadConfig(f"{where} is not TOML: {error}") from None
+    board = reader.table("board")
+    config = AgentConfig(
+        board_id=board.name("id", BoardId.parse),
+        name=board.name("name", BoardName.parse),
+        profile=board.name("profile", ProfileName.parse),
+        apps={
+            AppName.parse(key): _app(Reader(value, f"{where}: apps.{key}", errors.BadConfig))
+            for key, value in reader.items("apps", {})
+        },
+    )
+    board.done()
+    reader.done()
+    return config
+
+
+def _app(reader: Reader) -> AppConfig:
+    app = AppConfig(remote=reader.text("remote", "", limit=1024), branch=reader.text("branch", "main", limit=200))
+    reader.done()
+    if (
+        app.remote.startswith("-")
+        or app.branch.startswith("-")
+        or printable(app.remote + app.branch) != app.remote + app.branch
+    ):
+        raise errors.BadConfig(f"{reader.where}: remote and branch must be plain text that does not start with a dash")
+    return app
+
+
+def load(path: Path) -> AgentConfig:
+    """Read the board's configuration. Raises errors.BadConfig, also when there is none."""
+    try:
+        return parse(path.read_text(), str(path))
+    except FileNotFoundError:
+        raise errors.BadConfig(f"{path} is missing: this board is not enrolled", hint="edgedeploy enrol HOST") from None
+
+
+def render(config: AgentConfig) -> str:
+    """The file's text, the inverse of `parse`."""
+    lines = [
+        "# Written by `edgedeploy enrol`; add a remote to let the board pull by itself.",
+        "[board]",
+        f'id = "{config.board_id}"',
+        f'name = "{config.name}"',
+        f'profile = "{config.profile}"',
+    ]
+    for name, app in sorted(config.apps.items()):
+        lines += ["", f"[apps.{name}]", f"remote = {_toml(app.remote)}", f"branch = {_toml(app.branch)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

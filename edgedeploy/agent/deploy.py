@@ -1,0 +1,224 @@
+"""Brings one app from what runs to what should run: gathers events, asks plan.decide, performs its effects.
+
+Everything here runs under the app's swap lock. The state is saved before each effect, so that a kill or a power cut
+anywhere leaves a state from which the next run goes on.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from edgedeploy.agent import health, plan, state
+from edgedeploy.agent.attempt import Attempt
+from edgedeploy.agent.console import ConsoleTail
+from edgedeploy.agent.gitrepo import GitRepo
+from edgedeploy.agent.layout import AppLayout
+from edgedeploy.agent.plan import Slot, State
+from edgedeploy.agent.prepare import Prepare
+from edgedeploy.agent.run import CommandFailed
+from edgedeploy.agent.xen import Running, Runtime
+from edgedeploy.core import errors, release
+from edgedeploy.core.names import AppName, ReleaseId
+from edgedeploy.core.release import Manifest
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What one deployment learns on its way."""
+
+    outage_ms: int = 0
+    down_since: float = 0.0
+    tried: Slot | None = None
+    served: dict[str, str] = field(default_factory=dict)
+    console: list[str] = field(default_factory=list)
+    tail: ConsoleTail | None = None
+
+
+class Deployment:
+    """One run of the loop for one app. `commit` is where the wanted release is read from (None: nothing pulled yet)."""
+
+    def __init__(self, app: AppName, layout: AppLayout, repo: GitRepo, runtime: Runtime, attempt: Attempt) -> None:
+        self._app = app
+        self._layout = layout
+        self._repo = repo
+        self._runtime = runtime
+        self._attempt = attempt
+        self._prepare = Prepare(layout, repo, runtime)
+        self._seen = _Seen()
+        self._manifests: dict[str, Manifest] = {}
+
+    # --- entries --------------------------------------------------------------------------------------------------
+
+    def reconcile(self, *, retry: bool = False) -> dict[str, object]:
+        """Make what runs equal to what the checked-out commit wants. Returns the fields of messages.Outcome.
+
+        Raises an EdgeError when the wanted release was refused before anything was touched.
+        """
+        event = self._look()
+        now = state.load(self._layout.state)
+        if retry and isinstance(event, plan.Seen) and event.wanted and event.wanted.uuid in now.quarantine:
+            return self._run(now, plan.RetryAsked(event.wanted.uuid))
+        return self._run(now, event)
+
+    def rollback(self, target: ReleaseId | None, who: str) -> dict[str, object]:
+        """Go back to `target`, or to the previous release. Raises errors.UsageFault when there is none."""
+        now = state.load(self._layout.state)
+        slot = self._slot_of(target, now) if target else now.previous
+        if slot is None:
+            raise errors.UsageFault(
+                f"{self._app} has no earlier release on this board", hint="edgedeploy log " + self._app
+            )
+        if not self._prepare.ready(self._manifest(slot)):
+            raise errors.NoRoom(f"{slot.release} is no longer unpacked on this board", hint="push it again")
+        return self._run(now, plan.RollbackAsked(slot, who))
+
+    # --- the loop -------------------------------------------------------------------------------------------------
+
+    def _run(self, now: State, event: plan.Event) -> dict[str, object]:
+        try:
+            while True:
+                now_next, effect = plan.decide(now, event)
+                if isinstance(effect, plan.Swap):
+                    self._ready_or_prepare(effect.slot)
+                if now_next != now:
+                    state.save(self._layout.state, now_next)
+                now = now_next
+                self._seen.tried = now.candidate or now.failed or self._seen.tried
+                if isinstance(effect, plan.Finish):
+                    return self._outcome(now, effect)
+                event = self._perform(effect)
+        finally:
+            if self._seen.tail:
+                self._seen.tail.close()
+
+    def _perform(self, effect: plan.Effect) -> plan.Event:
+        match effect:
+            case plan.Look():
+                return self._look()
+            case plan.Swap(slot):
+                return self._swap(slot)
+            case plan.Probe(slot):
+                return self._probe(slot)
+            case plan.Clear(slot):
+                self._destroy_ours([self._manifest(slot)])
+                return plan.Cleared()
+        raise errors.Bug(f"no way to perform {effect}")
+
+    # --- what should run, what runs -------------------------------------------------------------------------------
+
+    def _look(self) -> plan.Event:
+        commit = self._repo.head()
+        manifest = self._repo.manifest(commit, self._app) if commit else None
+        if manifest:
+            self._manifests[manifest.uuid] = manifest
+        wanted = Slot(manifest.release, manifest.uuid) if manifest else None
+        alive = [d.uuid for d in self._ours() if not d.dead]
+        return plan.Seen(wanted, alive[0] if alive else "")
+
+    def _ours(self) -> list[Running]:
+        """Domains of this app: by UUID of a release we know, or by a VM name that one of them wants."""
+        known = state.load(self._layout.state)
+        slots = [slot for slot in (known.good, known.previous, known.candidate, known.failed) if slot]
+        manifests = [*self._manifests.values(), *(m for slot in slots if (m := self._recorded(slot)))]
+        names = {m.domain.name for m in manifests}
+        uuids = {m.uuid for m in manifests} | {slot.uuid for slot in slots}
+        return [d for d in self._runtime.domains() if d.uuid in uuids or d.name in names]
+
+    def _recorded(self, slot: Slot) -> Manifest | None:
+        try:
+            return release.loads(self._layout.manifest(ReleaseId.parse(slot.release)).read_bytes())
+        except OSError:
+            return None
+
+    def _manifest(self, slot: Slot) -> Manifest:
+        manifest = self._manifests.get(slot.uuid) or self._recorded(slot)
+        if manifest is None or manifest.uuid != slot.uuid:
+            raise errors.Bug(f"the manifest of {slot.release} is gone from this board", hint="push the app again")
+        return manifest
+
+    def _slot_of(self, target: ReleaseId, now: State) -> Slot | None:
+        manifest = self._recorded(Slot(target, ""))
+        return Slot(target, manifest.uuid) if manifest else None
+
+    # --- effects --------------------------------------------------------------------------------------------------
+
+    def _ready_or_prepare(self, slot: Slot) -> None:
+        manifest = self._manifest(slot)
+        commit = self._repo.head()
+        if commit and manifest == self._repo.manifest(commit, self._app):
+            self._prepare.release(manifest, commit, self._attempt, self._ours())
+        elif not self._prepare.ready(manifest):
+            raise errors.BadRepository(f"{slot.release} is not whole on this board any more", hint="push the app again")
+
+    def _swap(self, slot: Slot) -> plan.Event:
+        manifest = self._manifest(slot)
+        returning = self._seen.down_since > 0
+        self._attempt.event("return" if returning else "swap", f"starting {slot.release}")
+        if self._seen.tail:
+            self._seen.console = self._seen.tail.lines()
+            self._seen.tail.close()
+            self._seen.tail = None
+        self._seen.down_since = self._seen.down_since or time.monotonic()
+        try:
+            self._destroy_ours([manifest])
+            self._runtime.create(self._layout.domain(manifest.uuid))
+        except CommandFailed as error:
+            return plan.Broke("; ".join([error.message, *error.details[-2:]]))
+        return plan.Swapped()
+
+    def _destroy_ours(self, manifests: list[Manifest]) -> None:
+        for manifest in manifests:
+            self._manifests.setdefault(manifest.uuid, manifest)
+        for domain in self._ours():
+            self._runtime.destroy(domain.domid)
+
+    def _probe(self, slot: Slot) -> plan.Event:
+        manifest = self._manifest(slot)
+        domain = self._domain(slot)
+        if domain is None:
+            return plan.Broke("the guest was gone right after it was started")
+        self._seen.tail = self._seen.tail or ConsoleTail(self._runtime.console(domain.domid))
+        if manifest.health is None:
+            time.sleep(2.0)  # nothing to ask: a guest that dies at boot dies within this
+            reason = self._dead(slot)
+            verdict = health.Verdict(reason, first_answer=time.monotonic())
+        else:
+            self._attempt.event("probe", f"waiting for http://{manifest.health.address}{manifest.health.path}")
+            verdict = health.probe(manifest.health, lambda: self._dead(slot))
+        if verdict.reason:
+            self._seen.console = self._seen.tail.lines()
+            return plan.Broke(verdict.reason)
+        self._seen.served = verdict.served
+        if self._seen.down_since:
+            self._seen.outage_ms = round((verdict.first_answer - self._seen.down_since) * 1000)
+        return plan.Answered()
+
+    def _domain(self, slot: Slot) -> Running | None:
+        return next((d for d in self._runtime.domains() if d.uuid == slot.uuid), None)
+
+    def _dead(self, slot: Slot) -> str:
+        domain = self._domain(slot)
+        if domain is None:
+            return "the guest is gone"
+        if domain.dead:
+            return "the guest crashed" if "c" in domain.state else "the guest shut itself down"
+        return ""
+
+    # --- the end --------------------------------------------------------------------------------------------------
+
+    def _outcome(self, now: State, finish: plan.Finish) -> dict[str, object]:
+        alive = next((d for d in self._ours() if not d.dead), None)
+        slots = [slot for slot in (now.good, now.candidate, now.previous) if slot]
+        running = next((slot for slot in slots if alive and slot.uuid == alive.uuid), None)
+        subject = self._seen.tried or now.good
+        return {
+            "verdict": finish.verdict,
+            "release": subject.release if subject else "",
+            "running": running.release if running else "",
+            "uuid": alive.uuid if alive else "",
+            "reason": finish.reason,
+            "outage_ms": self._seen.outage_ms,
+            "served": self._seen.served,
+            "console": [] if finish.verdict in ("live", "already-live") else self._seen.console,
+        }

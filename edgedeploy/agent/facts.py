@@ -1,0 +1,52 @@
+"""What the board reports of itself: live facts for the fit check, and room on its disk."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from edgedeploy.agent.xen import Runtime
+from edgedeploy.core.board import BoardFacts
+
+_NET = Path("/sys/class/net")
+
+
+def bridges(net: Path = _NET) -> tuple[str, ...]:
+    """Names of the bridges that exist (a bridge has a folder /sys/class/net/NAME/bridge)."""
+    return tuple(sorted(entry.name for entry in net.glob("*") if (entry / "bridge").is_dir()))
+
+
+def live(runtime: Runtime) -> BoardFacts:
+    """Ask the hypervisor and the kernel. Raises CommandFailed when the hypervisor does not answer."""
+    info = runtime.info()
+    part = re.search(r"^CPU part\s*:\s*(0x[0-9a-f]+)", _read(Path("/proc/cpuinfo")), re.MULTILINE)
+    compatible = tuple(word for word in _read(Path("/proc/device-tree/compatible")).split("\0") if word)
+    return BoardFacts(
+        machine=info.get("machine"),
+        xen_version=f"{info.get('xen_major', '?')}.{info.get('xen_minor', '?')}{info.get('xen_extra', '')}",
+        xen_caps=tuple(info.get("xen_caps", "").split()) or None,
+        total_memory_mb=_whole(info.get("total_memory")),
+        free_memory_mb=_whole(info.get("free_memory")),
+        nr_cpus=_whole(info.get("nr_cpus")),
+        bridges=bridges(),
+        cpu_part=part[1] if part else None,
+        compatible=compatible or None,
+    )
+
+
+def free_disk(folder: Path) -> int:
+    """Bytes that may still be written under `folder`."""
+    stat = os.statvfs(folder)
+    return stat.f_bavail * stat.f_frsize
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text and text.isdigit() else None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,156 @@
+"""The deployment repository on the board: real git, by argv.
+
+What a release is made of is read from a commit, never from the work tree: a person may have edited that.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path, PurePosixPath
+
+from edgedeploy.agent.layout import PROGRAM
+from edgedeploy.agent.run import CommandFailed, run
+from edgedeploy.core import errors, files, names, release
+from edgedeploy.core.names import CommitId, printable
+
+STAGED = "refs/edgedeploy/staged"
+_SLOW = 900.0
+_HOOK = f"""#!/bin/sh
+# Installed by edgedeploy: whatever was merged (git pull by cron, by a push, by a person) is deployed from here.
+exec {PROGRAM} apply {{app}}
+"""
+
+
+class GitRepo:
+    """One app's repository."""
+
+    def __init__(self, folder: Path, branch: str = "main") -> None:
+        self.folder = folder
+        self.branch = branch
+
+    def git(self, *args: str, timeout: float = 60.0, data: bytes | None = None) -> str:
+        """Run git in the repository. Raises CommandFailed. Never asks for a password."""
+        env = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+        return run(["git", "-C", str(self.folder), *args], timeout=timeout, env=env, data=data)
+
+    def ensure(self, app: names.AppName, remote: str) -> list[str]:
+        """Make the repository, its hook and its remote; returns what was changed, in words."""
+        changed = []
+        if not (self.folder / ".git").is_dir():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.git("init", "--quiet", "--initial-branch", self.branch)
+            changed.append(f"created the repository {self.folder}")
+        hook = self.folder / ".git/hooks/post-merge"
+        if files.write_if_changed(hook, _HOOK.format(app=app).encode(), 0o755):
+            changed.append(f"installed the hook {hook}")
+        return changed + self._ensure_remote(remote)
+
+    def _ensure_remote(self, remote: str) -> list[str]:
+        known = "origin" in self.git("remote").split()
+        if not remote or (known and self.git("remote", "get-url", "origin").strip() == remote):
+            return []
+        self.git("remote", *(("set-url",) if known else ("add",)), "origin", remote)
+        self.git("config", f"branch.{self.branch}.remote", "origin")
+        self.git("config", f"branch.{self.branch}.merge", f"refs/heads/{self.branch}")
+        return [f"set the remote of {self.folder} to {printable(remote)}"]
+
+    def head(self) -> CommitId | None:
+        """The commit that is checked out, None before the first."""
+        return self._resolve("HEAD")
+
+    def _resolve(self, ref: str) -> CommitId | None:
+        try:
+            return CommitId.parse(self.git("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}").strip())
+        except CommandFailed:
+            return None
+
+    def has(self, commit: str) -> bool:
+        """Whether a commit is here, with everything it stands on."""
+        return self._resolve(commit) is not None
+
+    def fetch_bundle(self, bundle: Path) -> None:
+        """Take in a bundle's objects; nothing is checked out. Raises errors.BadRepository."""
+        try:
+            self.git(
+                "-c",
+                "transfer.fsckObjects=true",
+                "fetch",
+                "--quiet",
+                "--no-write-fetch-head",
+                "--no-tags",
+                str(bundle),
+                "+refs/heads/*:refs/edgedeploy/incoming/*",
+                timeout=_SLOW,
+            )
+        except CommandFailed as error:
+            raise errors.BadRepository(
+                "the board's git refused what was sent",
+                hint=error.hint or "push again: a changed history is sent whole",
+                details=error.details,
+            ) from None
+
+    def stage(self, commit: CommitId) -> None:
+        """Mark the commit that `pull_staged` will merge. Raises errors.BadRepository when it is no fast-forward."""
+        head = self.head()
+        if head and head != commit:
+            try:
+                self.git("merge-base", "--is-ancestor", head, commit)
+            except CommandFailed:
+                raise errors.BadRepository(
+                    f"the board has commit {head[:12]}, which is not part of what was pushed ({commit[:12]})",
+                    hint="somebody else deployed to this board: fetch their commits and merge, then push again",
+                ) from None
+        self.git("update-ref", STAGED, commit)
+
+    def pull_staged_argv(self) -> list[str]:
+        """`git pull --ff-only` of the staged commit: a real pull, so that the post-merge hook deploys."""
+        return ["git", "-C", str(self.folder), "pull", "--quiet", "--ff-only", "--no-rebase", ".", STAGED]
+
+    def pull_remote(self) -> bool:
+        """`git pull --ff-only` from the remote. True when commits came in (then the hook has deployed)."""
+        before = self.head()
+        self.git("pull", "--quiet", "--ff-only", "--no-rebase", timeout=_SLOW)
+        return self.head() != before
+
+    def read(self, commit: str, path: PurePosixPath, limit: int) -> bytes | None:
+        """A small file's content in a commit, None when it is not there. Raises errors.BadRepository when larger."""
+        try:
+            size = int(self.git("cat-file", "-s", f"{commit}:{path}"))
+        except CommandFailed:
+            return None
+        if size > limit:
+            raise errors.BadRepository(f"{path} is {size} bytes long, at most {limit} are read")
+        return self.git("cat-file", "blob", f"{commit}:{path}").encode()
+
+    def open_blob(self, commit: str, path: PurePosixPath) -> subprocess.Popen[bytes]:
+        """A process whose stdout is the file's content."""
+        argv = ["git", "-C", str(self.folder), "cat-file", "blob", f"{commit}:{path}"]
+        return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+
+    def manifest(self, commit: str, app: names.AppName) -> release.Manifest | None:
+        """The manifest of the release that `xen/latest` names in a commit, None when there is no release yet.
+
+        Raises errors.BadRepository for anything that is not whole.
+        """
+        latest = self.read(commit, release.LATEST, 4096)
+        if latest is None:
+            return None
+        release_id = _release_id(latest)
+        path = release.folder(release_id) / "manifest.json"
+        raw = self.read(commit, path, release.MANIFEST_LIMIT)
+        if raw is None:
+            raise errors.BadRepository(f"{path} is missing in commit {commit[:12]}", hint="edgedeploy release KERNEL")
+        manifest = release.loads(raw, str(path))
+        if manifest.release != release_id or manifest.app != app:
+            raise errors.BadRepository(
+                f"{path} is the manifest of {manifest.app} {manifest.release}, wanted {app} {release_id}"
+            )
+        return manifest
+
+
+def _release_id(latest: bytes) -> names.ReleaseId:
+    try:
+        return names.ReleaseId.parse(latest.decode("ascii", "replace").strip())
+    except errors.UsageFault as error:
+        raise errors.BadRepository(f"{release.LATEST}: {error.message}", hint=error.hint) from None

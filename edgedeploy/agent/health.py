@@ -1,0 +1,80 @@
+"""The health probe: is the release answering, and is what it serves what was released? Asked from dom0."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from edgedeploy.core.deadline import Deadline
+from edgedeploy.core.release import Health
+
+_LIMIT = 64 << 20
+_WRONG_CONTENT_PATIENCE = 5.0  # a guest may answer before its content is in place; not for long
+
+
+@dataclass(slots=True)
+class Verdict:
+    """`reason` is empty when the probe is satisfied; `first_answer` is time.monotonic() of the first right status."""
+
+    reason: str = ""
+    served: dict[str, str] = field(default_factory=dict)
+    first_answer: float = 0.0
+
+
+def fetch(health: Health, path: str, timeout: float) -> tuple[int, str]:
+    """Status and SHA-256 of one GET. Raises OSError or http.client.HTTPException."""
+    connection = http.client.HTTPConnection(health.address, health.port, timeout=timeout)
+    try:
+        connection.request("GET", path, headers={"Connection": "close", "User-Agent": "edgedeploy-agent"})
+        answer = connection.getresponse()
+        digest, size = hashlib.sha256(), 0
+        while chunk := answer.read(64 * 1024):
+            digest.update(chunk)
+            size += len(chunk)
+            if size > _LIMIT:
+                raise http.client.HTTPException(f"{path} is larger than {_LIMIT} bytes")
+        return answer.status, digest.hexdigest()
+    finally:
+        connection.close()
+
+
+def probe(health: Health, dead: Callable[[], str], sleep: Callable[[float], None] = time.sleep) -> Verdict:
+    """Ask until satisfied, the guest is `dead` (a reason, "" while alive) or health.timeout_s is over."""
+    deadline = Deadline.after(health.timeout_s)
+    verdict, look_again = Verdict(), 0.0
+    while True:
+        problem = _ask(health, verdict)
+        if not problem:
+            verdict.reason = ""
+            return verdict
+        verdict.reason = problem
+        if verdict.first_answer and time.monotonic() - verdict.first_answer > _WRONG_CONTENT_PATIENCE:
+            return verdict
+        if time.monotonic() >= look_again:
+            look_again = time.monotonic() + 1.0
+            if reason := dead():
+                verdict.reason = reason
+                return verdict
+        if deadline.expired:
+            verdict.reason = f"no answer within {health.timeout_s} s: {problem}"
+            return verdict
+        sleep(0.1)
+
+
+def _ask(health: Health, verdict: Verdict) -> str:
+    try:
+        status, digest = fetch(health, health.path, timeout=2.0)
+        if status != health.status:
+            return f"http://{health.address}:{health.port}{health.path} answered {status}, wanted {health.status}"
+        verdict.first_answer = verdict.first_answer or time.monotonic()
+        verdict.served = {str(health.path): digest}
+        for path in health.serves:
+            if path not in verdict.served:
+                verdict.served[str(path)] = fetch(health, path, timeout=5.0)[1]
+    except (OSError, http.client.HTTPException) as error:
+        return f"http://{health.address}:{health.port}{health.path}: {error or type(error).__name__}"
+    wrong = [path for path, wanted in health.serves.items() if verdict.served[path] != wanted]
+    return f"what is served at {wrong[0]} is not what was released" if wrong else ""

@@ -1,0 +1,100 @@
+"""Where things are on the board. One place, so that tests can put the whole board under a folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgedeploy.core.names import AppName, ReleaseId
+
+PROGRAM = "/usr/local/bin/edgedeploy-agent"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Paths below `root` ("/" on a board)."""
+
+    root: Path = Path("/")
+
+    @property
+    def config(self) -> Path:
+        """Who this board is and which apps it serves."""
+        return self.root / "etc/edgedeploy/agent.toml"
+
+    @property
+    def state(self) -> Path:
+        """Everything the agent remembers."""
+        return self.root / "var/lib/edgedeploy"
+
+    @property
+    def incoming(self) -> Path:
+        """Transfers, whole (named by digest) and begun (.part)."""
+        return self.state / "incoming"
+
+    @property
+    def avahi_service(self) -> Path:
+        """What Avahi announces for us."""
+        return self.root / "etc/avahi/services/edgedeploy.service"
+
+    @property
+    def program(self) -> Path:
+        """The agent itself, as hooks, cron and the push key call it."""
+        return self.root / PROGRAM.lstrip("/")
+
+    def cron(self, app: AppName) -> Path:
+        """The app's pull schedule."""
+        return self.root / f"etc/cron.d/edgedeploy-{app}"
+
+    @property
+    def boot_cron(self) -> Path:
+        """What starts the last good release at boot (cron's @reboot: the same on every init system)."""
+        return self.root / "etc/cron.d/edgedeploy"
+
+    def app(self, app: AppName) -> AppLayout:
+        """The folders of one app."""
+        return AppLayout(self.state / "apps" / app)
+
+
+@dataclass(frozen=True, slots=True)
+class AppLayout:
+    """Paths of one app below /var/lib/edgedeploy/apps/<app>."""
+
+    folder: Path
+
+    @property
+    def repo(self) -> Path:
+        """The deployment repository: a plain clone in which a person may type `git pull`."""
+        return self.folder / "repo"
+
+    @property
+    def artefacts(self) -> Path:
+        """Unpacked artefacts, named by their digest."""
+        return self.folder / "artefacts"
+
+    @property
+    def state(self) -> Path:
+        """What is good, what is on trial, what is quarantined."""
+        return self.folder / "state.json"
+
+    @property
+    def attempts(self) -> Path:
+        """One record (JSON lines) per deployment."""
+        return self.folder / "attempts"
+
+    def manifest(self, release: ReleaseId) -> Path:
+        """A release's manifest as it was when it was prepared."""
+        return self.folder / "releases" / f"{release}.json"
+
+    def domain(self, uuid: str) -> Path:
+        """The domain configuration written for a release."""
+        return self.folder / "domains" / f"{uuid}.cfg"
+
+    @property
+    def pull_lock(self) -> Path:
+        """Held while we change the repository."""
+        return self.folder / "pull.lock"
+
+    @property
+    def swap_lock(self) -> Path:
+        """Held while we prepare and swap. Taken inside pull_lock (by the hook), never the other way round."""
+        return self.folder / "swap.lock"

@@ -1,0 +1,221 @@
+"""What to do next, decided purely: `decide(state, event) -> (state, effect)`.
+
+Level-triggered: `Seen` (what should run, what does run) may come at any time and in any state, also after a power cut
+in the middle of a swap; the answer is always one next effect. The runner (agent/deploy.py) saves the new state, performs
+the effect and feeds its event back, until the effect is `Finish`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+STEADY, TRIAL, RETURNING, STUCK = "steady", "trial", "returning", "stuck"
+PHASES = (STEADY, TRIAL, RETURNING, STUCK)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A release that the agent can start: its id and its domain's UUID."""
+
+    release: str
+    uuid: str
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is remembered between two steps. What *runs* is not in here: the hypervisor says that."""
+
+    phase: str = STEADY
+    good: Slot | None = None
+    """the last release that was proven; "installed" and "proven good" are two things"""
+    previous: Slot | None = None
+    """the one before it, kept unpacked"""
+    candidate: Slot | None = None
+    """on trial"""
+    failed: Slot | None = None
+    """the release that is being returned from, with `reason`"""
+    reason: str = ""
+    quarantine: Mapping[str, str] = field(default_factory=dict)
+    """uuid -> why it is not tried again by itself"""
+
+
+# --- events: what happened ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The repository wants `wanted`; the app's domain that is alive has UUID `running` ("" : none)."""
+
+    wanted: Slot | None
+    running: str
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackAsked:
+    """A person wants to go back to `target` (None: the previous release)."""
+
+    target: Slot | None
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetryAsked:
+    """A person wants a quarantined release to be tried again."""
+
+    uuid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Swapped:
+    """The old domain is gone and the new one was created."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The health probe is satisfied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broke:
+    """Creating failed, the guest died, or the probe was not satisfied in time."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """The failed domain was removed."""
+
+
+Event = Seen | RollbackAsked | RetryAsked | Swapped | Answered | Broke | Cleared
+
+
+# --- effects: what to do --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """Destroy the app's domain, whichever it is, and create this one."""
+
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Wait until the release is served as its manifest says."""
+
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """Remove a domain that failed and has no predecessor."""
+
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Look again at what should run and what does run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Nothing more to do; `verdict` is one of core.messages.VERDICTS."""
+
+    verdict: str
+    reason: str = ""
+
+
+Effect = Swap | Probe | Clear | Look | Finish
+
+
+def decide(state: State, event: Event) -> tuple[State, Effect]:
+    """The next state and the one effect to perform in it."""
+    match event:
+        case Seen():
+            return _seen(state, event)
+        case RollbackAsked():
+            return _rollback(state, event)
+        case RetryAsked():
+            kept = {uuid: why for uuid, why in state.quarantine.items() if uuid != event.uuid}
+            return replace(state, quarantine=kept), Look()
+        case Swapped():
+            return state, Probe(_on_stage(state))
+        case Answered():
+            return _answered(state)
+        case Broke():
+            return _broke(state, event.reason)
+        case Cleared():
+            return replace(state, reason=""), Finish("failed-nothing-to-go-back-to", state.reason)
+
+
+def _on_stage(state: State) -> Slot:
+    slot = state.candidate if state.phase == TRIAL else state.good
+    assert slot is not None, "a swap was made without a release"
+    return slot
+
+
+def _seen(state: State, seen: Seen) -> tuple[State, Effect]:
+    wanted = seen.wanted if seen.wanted and seen.wanted.uuid not in state.quarantine else None
+    if state.phase == TRIAL and state.candidate and (wanted is None or wanted == state.candidate):
+        return state, _start_or_probe(state.candidate, seen.running)
+    if wanted and wanted != state.good:
+        return replace(state, phase=TRIAL, candidate=wanted, failed=None, reason=""), _start_or_probe(
+            wanted, seen.running
+        )
+    if state.good is None:
+        return state, Finish("quarantined" if seen.wanted else "idle", _why_not(state, seen))
+    if state.phase == STEADY and seen.running == state.good.uuid:
+        if seen.wanted and wanted is None and seen.wanted != state.good:
+            return state, Finish("quarantined", _why_not(state, seen))
+        return state, Finish("already-live")
+    returning = replace(state, phase=RETURNING, candidate=None)
+    return returning, _start_or_probe(state.good, seen.running)
+
+
+def _start_or_probe(slot: Slot, running: str) -> Effect:
+    return Probe(slot) if running == slot.uuid else Swap(slot)
+
+
+def _why_not(state: State, seen: Seen) -> str:
+    return state.quarantine.get(seen.wanted.uuid, "") if seen.wanted else ""
+
+
+def _rollback(state: State, asked: RollbackAsked) -> tuple[State, Effect]:
+    target = asked.target or state.previous
+    if target is None or state.good is None:
+        return state, Finish("idle", "there is no earlier release to go back to")
+    if target == state.good:
+        return state, Look()
+    quarantine = {uuid: why for uuid, why in state.quarantine.items() if uuid != target.uuid}
+    quarantine[state.good.uuid] = f"rolled back by {asked.who}"
+    trial = replace(state, phase=TRIAL, candidate=target, failed=None, reason="", quarantine=quarantine)
+    return trial, Swap(target)
+
+
+def _answered(state: State) -> tuple[State, Effect]:
+    if state.phase == TRIAL:
+        previous = state.good if state.good != state.candidate else state.previous
+        return (
+            replace(
+                state, phase=STEADY, good=state.candidate, previous=previous, candidate=None, failed=None, reason=""
+            ),
+            Finish("live"),
+        )
+    verdict = Finish("rolled-back", state.reason) if state.failed else Finish("live")
+    return replace(state, phase=STEADY, failed=None, reason=""), verdict
+
+
+def _broke(state: State, reason: str) -> tuple[State, Effect]:
+    if state.phase != TRIAL or state.candidate is None:
+        why = f"{state.reason}; then the previous release failed too: {reason}" if state.failed else reason
+        return replace(state, phase=STUCK, reason=why), Finish("rollback-failed", why)
+    quarantine = {**state.quarantine, state.candidate.uuid: reason}
+    if state.good is None or state.good == state.candidate:
+        cleared = replace(state, phase=STEADY, candidate=None, reason=reason, quarantine=quarantine)
+        return cleared, Clear(state.candidate)
+    quarantine.pop(state.good.uuid, None)  # a rollback by hand that failed: what runs now is wanted again
+    back = replace(state, phase=RETURNING, candidate=None, failed=state.candidate, reason=reason, quarantine=quarantine)
+    return back, Swap(state.good)

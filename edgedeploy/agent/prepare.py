@@ -1,0 +1,149 @@
+"""Check, then touch: everything that can fail is done here, while the old guest still serves.
+
+Idempotent: what is already unpacked and right is kept. Nothing here starts or stops a guest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+from edgedeploy.agent import facts
+from edgedeploy.agent.attempt import Attempt
+from edgedeploy.agent.gitrepo import GitRepo
+from edgedeploy.agent.layout import AppLayout
+from edgedeploy.agent.xen import Running, Runtime
+from edgedeploy.core import board, errors, files, fit, kernel, packing, release, xlconf
+from edgedeploy.core.release import Artefact, Manifest
+
+_MARGIN = 8 << 20  # bytes of disk that are never ours: logs and state must still be writable
+
+
+class Prepare:
+    """Prepares releases of one app."""
+
+    def __init__(self, layout: AppLayout, repo: GitRepo, runtime: Runtime) -> None:
+        self._layout = layout
+        self._repo = repo
+        self._runtime = runtime
+
+    def release(self, manifest: Manifest, commit: str, attempt: Attempt, freed: list[Running]) -> Path:
+        """Make a release ready to start and return its domain configuration.
+
+        `freed` are the domains that will be gone when it starts: their memory counts as free.
+        Raises NoRoom, DoesNotFit, BadRepository or CommandFailed, each before anything was touched.
+        """
+        for artefact in manifest.artefacts:
+            self._unpack(artefact, manifest, commit, attempt)
+        attempt.event("check", f"checking that {manifest.release} fits this board")
+        self._fits(manifest, freed)
+        config = self._write_config(manifest)
+        self._runtime.validate(config)
+        files.atomic_write(self._layout.manifest(manifest.release), release.dumps(manifest))
+        return config
+
+    def ready(self, manifest: Manifest) -> bool:
+        """Whether a release that was prepared before can be started at once, without its commit."""
+        config = self._layout.domain(manifest.uuid)
+        return config.is_file() and all(self._path(a).is_file() for a in manifest.artefacts)
+
+    def _path(self, artefact: Artefact) -> Path:
+        return self._layout.artefacts / artefact.sha256
+
+    def _unpack(self, artefact: Artefact, manifest: Manifest, commit: str, attempt: Attempt) -> None:
+        target = self._path(artefact)
+        if target.is_file() and target.stat().st_size == artefact.size and files.sha256_file(target) == artefact.sha256:
+            return
+        attempt.event("unpack", f"unpacking {artefact.file} ({artefact.size / 1e6:.1f} MB)")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        room = facts.free_disk(target.parent)
+        if room < artefact.size + _MARGIN:
+            raise errors.NoRoom(
+                f"{artefact.file} needs {artefact.size / 1e6:.1f} MB on the board's disk, {room / 1e6:.1f} MB are free",
+                hint="edgedeploy-agent gc on the board, or remove files there",
+            )
+        fd, temporary = tempfile.mkstemp(prefix=".unpack.", dir=target.parent)
+        try:
+            with os.fdopen(fd, "w+b") as out:
+                self._copy_verified(artefact, manifest, commit, out)
+                out.flush()
+                os.fsync(out.fileno())
+            os.chmod(temporary, 0o444)
+            os.replace(temporary, target)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
+        files.fsync_dir(target.parent)
+
+    def _copy_verified(self, artefact: Artefact, manifest: Manifest, commit: str, out: BinaryIO) -> None:
+        path = release.folder(manifest.release) / artefact.file
+        process = self._repo.open_blob(commit, path)
+        assert process.stdout
+        try:
+            with tempfile.TemporaryFile(dir=self._layout.artefacts) as spool:
+                shutil.copyfileobj(process.stdout, spool)
+                if process.wait():
+                    raise errors.BadRepository(
+                        f"{path} is not in commit {commit[:12]}", hint="edgedeploy release KERNEL"
+                    )
+                spool.seek(0)
+                if hashlib.file_digest(spool, "sha256").hexdigest() != artefact.packed_sha256:
+                    raise errors.BadRepository(
+                        f"{path} is not the file its manifest describes (packed SHA-256 differs)"
+                    )
+                spool.seek(0)
+                got = _unpack_one(artefact, spool, out)
+        finally:
+            process.stdout.close()
+            process.wait()
+        if got != (artefact.sha256, artefact.size):
+            raise errors.BadRepository(f"{path} does not unpack to what its manifest describes (SHA-256 differs)")
+
+    def _fits(self, manifest: Manifest, freed: list[Running]) -> None:
+        live = facts.live(self._runtime)
+        if live.free_memory_mb is not None:
+            live = replace(live, free_memory_mb=live.free_memory_mb + sum(domain.memory_mb for domain in freed))
+        with self._path(manifest.kernel).open("rb") as image:
+            info = kernel.probe(image)
+        needs = fit.DomainNeeds(
+            memory_mb=manifest.domain.memory_mb,
+            vcpus=manifest.domain.vcpus,
+            ramdisk_size=manifest.ramdisk.size if manifest.ramdisk else 0,
+            bridges=tuple(vif.bridge for vif in manifest.domain.vifs),
+        )
+        misfits = fit.check(info, needs, board.assumed(live), live)
+        if misfits:
+            cls = errors.NoRoom if all(m.code == "host-memory" for m in misfits) else errors.DoesNotFit
+            raise cls(
+                f"{manifest.app} {manifest.release} does not fit this board; nothing was touched",
+                hint=misfits[0].hint,
+                details=tuple(misfit.line() for misfit in misfits),
+            )
+
+    def _write_config(self, manifest: Manifest) -> Path:
+        config = self._layout.domain(manifest.uuid)
+        ramdisk = self._path(manifest.ramdisk) if manifest.ramdisk else None
+        files.atomic_write(config, xlconf.render(manifest, self._path(manifest.kernel), ramdisk).encode())
+        return config
+
+
+def _unpack_one(artefact: Artefact, spool: BinaryIO, out: BinaryIO) -> tuple[str, int]:
+    if artefact.codec == "none":  # as it is, even when it looks packed: a ramdisk may well be a .gz for its kernel
+        shutil.copyfileobj(spool, out)
+        size = out.tell()
+        out.seek(0)
+        digest = hashlib.sha256()
+        while chunk := out.read(256 * 1024):
+            digest.update(chunk)
+        return digest.hexdigest(), size
+    try:
+        return packing.unpack(spool, out, limit=artefact.size + 1)
+    except packing.PackingError as error:
+        raise errors.BadRepository(f"{artefact.file}: {error.message}", hint=error.hint) from None

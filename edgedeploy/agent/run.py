@@ -1,0 +1,59 @@
+"""Runs the board's commands: argv only, always with a deadline, and their words kept when they fail."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, Sequence
+
+from edgedeploy.core import errors
+from edgedeploy.core.names import printable
+
+
+class CommandFailed(errors.BoardFault):
+    """A command of the board's failed; its last words are the details."""
+
+    def __init__(self, argv: Sequence[str], status: str, words: str) -> None:
+        lines = tuple(printable(line, 300) for line in words.strip().splitlines()[-12:])
+        super().__init__(f"`{' '.join(argv)}` on the board {status}", details=lines, hint=explain(words))
+        self.words = words
+
+
+# What users of Xen have met since 2014, and what it means: (part of the message, plain words)
+_KNOWN = (
+    ("no loader found", "the kernel is not an image this Xen can start: edgedeploy check"),
+    ("failed to mmap domU pages", "not enough free memory, or a leftover domain: edgedeploy status"),
+    (
+        "can't allocate low memory",
+        "not enough free memory for this guest: lower [domain] memory, or free some on the board",
+    ),
+    ("not supported by xen kernel", "the kernel is for another CPU architecture: edgedeploy check"),
+    ("Could not find bridge", "the bridge in [domain] does not exist on the board: ip link show type bridge"),
+    ("already exists", "a domain of that name runs that is not ours: xl list"),
+    ("No space left on device", "the board's disk is full: df -h"),
+    ("would be overwritten by merge", "somebody edited files in the board's repository: git -C REPO status"),
+    ("Not possible to fast-forward", "the board's history and the one that came have diverged"),
+    ("Could not resolve host", "the board has no working name service"),
+    ("Connection refused", "the remote does not answer"),
+)
+
+
+def explain(words: str) -> str:
+    """The known cause of a command's last words, "" when unknown."""
+    return next((plain for part, plain in _KNOWN if part in words), "")
+
+
+def run(argv: Sequence[str], *, timeout: float, env: Mapping[str, str] | None = None, data: bytes | None = None) -> str:
+    """Run to the end and return stdout. Raises CommandFailed on a non-zero status, a timeout or a missing program."""
+    try:
+        done = subprocess.run(argv, capture_output=True, timeout=timeout, env=env, input=data or b"", check=False)
+    except subprocess.TimeoutExpired as error:
+        raise CommandFailed(argv, f"did not end in {timeout:.0f} s", _text(error.stderr)) from None
+    except OSError as error:
+        raise CommandFailed(argv, f"could not be started: {error.strerror}", "") from None
+    if done.returncode:
+        raise CommandFailed(argv, f"ended with status {done.returncode}", _text(done.stderr) or _text(done.stdout))
+    return _text(done.stdout)
+
+
+def _text(raw: bytes | None) -> str:
+    return (raw or b"").decode("utf-8", "replace")

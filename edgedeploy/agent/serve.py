@@ -1,0 +1,246 @@
+"""The agent's end of the conversation: frames in on stdin, the board's doings, frames out on stdout.
+
+A push key may run nothing but this. A lost laptop ends the conversation, never a deployment: `git pull` and its hook run
+in a session of their own and finish by themselves; the laptop that comes back asks for the status.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from edgedeploy.agent import attempt, facts, status, version
+from edgedeploy.agent.attempt import Attempt
+from edgedeploy.agent.board import Board
+from edgedeploy.core import errors, frames, messages
+from edgedeploy.core.names import AppName, CommitId, ReleaseId, Sha256, printable
+
+_MARGIN = 16 << 20  # bytes of disk that a transfer must leave
+
+
+class Server:
+    """Answers one laptop until its input ends."""
+
+    def __init__(self, board: Board, inp: BinaryIO, out: BinaryIO) -> None:
+        self._board = board
+        self._in = inp
+        self._out = out
+        self._decoder = frames.Decoder()
+        self._pending: list[frames.Frame] = []
+        self._answers: dict[type[messages.Message], Callable[..., None]] = {
+            messages.Hello: self._hello,
+            messages.Put: self._put,
+            messages.Stage: self._stage,
+            messages.Activate: self._activate,
+            messages.Rollback: self._rollback,
+            messages.Status: self._status,
+            messages.Log: self._log,
+        }
+
+    def run(self) -> None:
+        """Serve until EOF."""
+        self._out.write(frames.banner())
+        self._out.flush()
+        while (frame := self._next()) is not None:
+            try:
+                message = messages.from_frame(frame)
+                answer = self._answers.get(type(message))
+                if answer is None:
+                    raise errors.ProtocolMismatch(f"{message.kind!r} is not a request")
+                answer(message)
+            except errors.EdgeError as error:
+                self._fail(error)
+            except OSError as error:
+                self._fail(errors.NoRoom(f"the board's file system said: {error}", hint="df -h on the board"))
+
+    # --- frames ---------------------------------------------------------------------------------------------------
+
+    def _next(self) -> frames.Frame | None:
+        while not self._pending:
+            data = self._in.read1(65536)  # type: ignore[attr-defined]  # a BufferedReader: stdin's raw end
+            if not data:
+                return None
+            self._pending = self._decoder.feed(data)
+        return self._pending.pop(0)
+
+    def _send(self, message: messages.Message) -> None:
+        self._out.write(frames.encode(messages.to_frame(message)))
+        self._out.flush()
+
+    def _fail(self, error: errors.EdgeError) -> None:
+        self._send(messages.Failed(error.exit_code, error.message, error.hint, list(error.details)))
+
+    # --- questions ------------------------------------------------------------------------------------------------
+
+    def _hello(self, _: messages.Hello) -> None:
+        board = status.board(self._board)
+        self._send(
+            messages.Welcome(
+                self._board.config.board_id,
+                self._board.config.name,
+                self._board.config.profile,
+                version.digest(),
+                board["facts"],
+                status.apps(self._board),
+            )
+        )
+
+    def _status(self, _: messages.Status) -> None:
+        self._send(messages.BoardStatus(status.board(self._board), status.apps(self._board)))
+
+    def _log(self, ask: messages.Log) -> None:
+        layout = self._board.app(AppName(ask.app))
+        self._send(messages.LogLines(attempt.last(layout.attempts, min(max(ask.count, 1), attempt.KEEP))))
+
+    # --- transfer -------------------------------------------------------------------------------------------------
+
+    def _put(self, put: messages.Put) -> None:
+        folder = self._board.layout.incoming
+        folder.mkdir(parents=True, exist_ok=True)
+        whole, part = folder / put.sha256, folder / f"{put.sha256}.part"
+        if whole.is_file():
+            self._send(messages.Have(put.size))
+            self._send(messages.Stored())
+            return
+        _forget_old(folder)
+        have = min(part.stat().st_size, put.size) if part.is_file() else 0
+        if facts.free_disk(folder) < put.size - have + _MARGIN:
+            raise errors.NoRoom(
+                f"{put.size / 1e6:.1f} MB are to come, the board's disk has {facts.free_disk(folder) / 1e6:.1f} MB free",
+                hint="edgedeploy-agent gc APP on the board, or remove files there",
+            )
+        self._send(messages.Have(have))
+        with part.open("ab") as file:
+            file.truncate(have)
+            while have < put.size:
+                have += self._take_chunk(file, put.size - have)
+            file.flush()
+            os.fsync(file.fileno())
+        with part.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != put.sha256:
+                part.unlink()
+                raise errors.WireFault("what arrived on the board is not what was sent", hint="push again")
+        part.replace(whole)
+        self._send(messages.Stored())
+
+    def _take_chunk(self, file: BinaryIO, room: int) -> int:
+        frame = self._next()
+        if frame is None:
+            raise SystemExit(0)  # the laptop is gone; the part stays, the next try goes on from it
+        if not isinstance(messages.from_frame(frame), messages.Chunk) or len(frame.body) > room:
+            raise errors.ProtocolMismatch("expected a chunk of the announced file")
+        file.write(frame.body)
+        file.flush()
+        return len(frame.body)
+
+    # --- deployments ----------------------------------------------------------------------------------------------
+
+    def _stage(self, ask: messages.Stage) -> None:
+        app, layout = AppName(ask.app), self._board.layout
+        self._board.ensure_app(app)
+        bundle = layout.incoming / Sha256(ask.bundle) if ask.bundle else None
+        if bundle and not bundle.is_file():
+            raise errors.ProtocolMismatch("the bundle to stage was not transferred")
+        path = attempt.new_path(layout.app(app).folder / "stagings")
+        with _Follow(path, self._send):
+            record = Attempt(path, "push")
+            try:
+                manifest, live = self._board.stage(app, CommitId(ask.commit), bundle, record)
+            finally:
+                record.close()
+        self._send(messages.Staged(manifest.release, manifest.uuid, live))
+
+    def _activate(self, ask: messages.Activate) -> None:
+        app = AppName(ask.app)
+        repo, layout = self._board.repo(app), self._board.app(app)
+        path = attempt.new_path(layout.attempts)
+        env = {**os.environ, attempt.ENV: str(path), attempt.ENV_WHO: printable(ask.who, 100)}
+        if ask.retry:
+            env[attempt.ENV_RETRY] = "1"
+        with _Follow(path, self._send):
+            if repo.head() != ask.commit:
+                _run_detached(repo.pull_staged_argv(), env, layout.folder / "pull.out")
+            if not path.exists():
+                # No hook ran: the commit was there already, or it was the first (git runs none for those)
+                argv = [sys.executable, "-I", sys.argv[0], "apply", app]
+                _run_detached(argv, env, layout.folder / "apply.out", check=False)
+        self._report(path)
+
+    def _rollback(self, ask: messages.Rollback) -> None:
+        app = AppName(ask.app)
+        path = attempt.new_path(self._board.app(app).attempts)
+        env = {**os.environ, attempt.ENV: str(path), attempt.ENV_WHO: printable(ask.who, 100)}
+        target = [ReleaseId(ask.release)] if ask.release else []
+        with _Follow(path, self._send):
+            argv = [sys.executable, "-I", sys.argv[0], "rollback", app, *target]
+            _run_detached(argv, env, self._board.app(app).folder / "apply.out", check=False)
+        self._report(path)
+
+    def _report(self, path: Path) -> None:
+        for line in attempt.read(path)[0]:
+            if "failed" in line:
+                self._send(messages.Failed(**line["failed"]))
+                return
+            if "outcome" in line:
+                self._send(messages.Outcome(**line["outcome"]))
+                return
+        raise errors.Bug("the deployment on the board ended without a record", hint="edgedeploy status")
+
+
+class _Follow:
+    """While open, sends what a record gets as Events: the deployment runs in another process."""
+
+    def __init__(self, path: Path, send: Callable[[messages.Message], None]) -> None:
+        self._path = path
+        self._send = send
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._follow)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _follow(self) -> None:
+        offset, ended = 0, False
+        while not ended:
+            ended = self._stop.wait(0.1)
+            lines, offset = attempt.read(self._path, offset)
+            try:
+                for line in lines:
+                    if "step" in line:
+                        self._send(messages.Event(line["step"], line["text"]))
+            except OSError:
+                return  # the laptop is gone; the deployment goes on
+
+
+def _run_detached(argv: list[str], env: dict[str, str], out: Path, *, check: bool = True) -> None:
+    """Run to the end, in a session of its own and with its words in a file: our death must not be its death."""
+    with out.open("w+b") as words:
+        process = subprocess.Popen(
+            argv, env=env, stdin=subprocess.DEVNULL, stdout=words, stderr=words, start_new_session=True
+        )
+        status_code = process.wait()
+        words.seek(0)
+        lines = words.read(65536).decode("utf-8", "replace").splitlines()
+    if check and status_code:
+        raise errors.BadRepository(
+            "`git pull --ff-only` on the board failed; nothing was deployed",
+            hint="look into the board's repository: git status",
+            details=tuple(printable(line, 300) for line in lines[-12:]),
+        )
+
+
+def _forget_old(folder: Path, days: float = 7.0) -> None:
+    for path in folder.iterdir():
+        if time.time() - path.stat().st_mtime > days * 86400:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,138 @@
+"""The board's half of enrolment: puts the agent's files in place, says what it changed, changes nothing the second time.
+
+The agent that is being installed does this itself (`edgedeploy-agent setup`, run once by ordinary SSH as root), so that what
+is installed and what installs it never disagree.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgedeploy.agent import announce, compiled, config, schedule
+from edgedeploy.agent.board import Board
+from edgedeploy.agent.config import AgentConfig, AppConfig
+from edgedeploy.agent.layout import PROGRAM, Layout
+from edgedeploy.core import errors, files
+from edgedeploy.core.names import AppName, BoardId, BoardName, ProfileName, board_id_of
+from edgedeploy.core.strict import Reader
+
+_KEY = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)) ([A-Za-z0-9+/]+=*)")
+NEEDED = ("xl", "git", "crontab")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What enrolment is to make of this board (JSON on stdin). `board_id` is used where the board has none yet."""
+
+    board_id: BoardId
+    name: BoardName
+    profile: ProfileName
+    push_key: str
+    label: str
+    apps: dict[AppName, str]
+
+    @classmethod
+    def from_json(cls, raw: bytes) -> Plan:
+        """Raises errors.BadConfig naming the field."""
+        reader = Reader(json.loads(raw), "enrolment", errors.BadConfig)
+        key = reader.text("push_key")
+        match = _KEY.fullmatch(key)
+        if not match:
+            raise reader.fail("push_key", "is not an SSH public key (type and base64 only)")
+        plan = cls(
+            board_id=reader.name("board_id", BoardId.parse),
+            name=reader.name("name", BoardName.parse),
+            profile=reader.name("profile", ProfileName.parse),
+            push_key=key,
+            label=re.sub(r"[^A-Za-z0-9@._-]", "-", reader.text("label", limit=100)),
+            apps={AppName.parse(app): str(remote) for app, remote in reader.items("apps", {})},
+        )
+        reader.done()
+        return plan
+
+
+class Setup:
+    """Applies a Plan below a Layout. With `dry_run` it only says what it would change."""
+
+    def __init__(self, layout: Layout, plan: Plan, program: Path, *, dry_run: bool = False) -> None:
+        self._layout = layout
+        self._plan = plan
+        self._program = program
+        self._dry_run = dry_run
+        self.changes: list[str] = []
+
+    def run(self) -> AgentConfig:
+        """Raises errors.BadConfig when the board lacks something that no file of ours can bring."""
+        self._require()
+        shipped = self._program.read_bytes()
+        made = compiled.program(shipped, hashlib.sha256(shipped).hexdigest())
+        self._write(self._layout.program, made, 0o755, "the agent")
+        wanted = self._config()
+        self._write(self._layout.config, config.render(wanted).encode(), 0o644, "the board's configuration")
+        self._write(self._layout.boot_cron, schedule.BOOT_FILE, 0o644, "the start at boot")
+        self._authorize()
+        if not self._dry_run:
+            board = Board(self._layout)
+            for app in wanted.apps:
+                self.changes += board.ensure_app(app)
+            if announce.refresh(board):
+                self.changes.append(f"wrote {self._layout.avahi_service} (the announcement)")
+        return wanted
+
+    def _require(self) -> None:
+        missing = [tool for tool in NEEDED if not shutil.which(tool)]
+        if missing:
+            raise errors.BadConfig(
+                f"this board has no {' and no '.join(missing)}",
+                hint="install it there: apt-get install xen-utils-4.17 git cron",
+            )
+        if not self._layout.avahi_service.parent.is_dir():
+            self.changes.append(
+                "note: no Avahi on this board; it will not be found by name (apt-get install avahi-daemon)"
+            )
+
+    def _config(self) -> AgentConfig:
+        try:
+            known = config.load(self._layout.config)
+        except errors.BadConfig:
+            if self._layout.config.exists():
+                raise
+            known = AgentConfig(self._board_id(), self._plan.name, self._plan.profile)
+        apps = dict(known.apps)
+        for app, remote in self._plan.apps.items():
+            branch = apps[app].branch if app in apps else "main"
+            apps[app] = AppConfig(remote or (apps[app].remote if app in apps else ""), branch)
+        return AgentConfig(known.board_id, self._plan.name, self._plan.profile, apps)
+
+    def _board_id(self) -> BoardId:
+        try:
+            return board_id_of((self._layout.root / "etc/machine-id").read_text())
+        except OSError:
+            return self._plan.board_id  # no machine-id on this system: the laptop's random one
+
+    def _authorize(self) -> None:
+        """The push key may run nothing but `serve`: no shell, no pty, no forwarding, no sftp (sshd(8), restrict)."""
+        path = self._home() / ".ssh/authorized_keys"
+        line = f'restrict,command="{PROGRAM} serve" {self._plan.push_key} edgedeploy:{self._plan.label}'
+        lines = path.read_text().splitlines() if path.is_file() else []
+        blob = self._plan.push_key.split()[1]
+        kept = [old for old in lines if blob not in old.split()]
+        self._write(path, ("\n".join([*kept, line]) + "\n").encode(), 0o600, "the push key")
+        if not self._dry_run:
+            os.chmod(path.parent, 0o700)
+
+    def _home(self) -> Path:
+        return self._layout.root / "root"
+
+    def _write(self, path: Path, data: bytes, mode: int, what: str) -> None:
+        if path.is_file() and path.read_bytes() == data and path.stat().st_mode & 0o7777 == mode:
+            return
+        self.changes.append(f"wrote {path} ({what})")
+        if not self._dry_run:
+            files.atomic_write(path, data, mode)

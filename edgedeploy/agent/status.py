@@ -1,0 +1,80 @@
+"""What the board says of itself and its apps: one dictionary for `status`, `hello` and the command line.
+
+Keys of an app: head (commit or ""), release and uuid (what the hypervisor runs, "" : nothing), healthy (bool: alive),
+phase, good, previous, quarantine ({release or uuid: reason}), wanted (release of the checked-out commit), schedule, url, last.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgedeploy.agent import attempt, facts, state, version
+from edgedeploy.agent.board import Board
+from edgedeploy.agent.run import CommandFailed
+from edgedeploy.agent.xen import Running
+from edgedeploy.core import errors, release
+from edgedeploy.core.names import AppName, ReleaseId
+
+
+def board(of: Board) -> dict[str, Any]:
+    """The board's half."""
+    return {
+        "id": of.config.board_id,
+        "name": of.config.name,
+        "profile": of.config.profile,
+        "agent": version.digest(),
+        "disk_free": facts.free_disk(of.layout.state) if of.layout.state.is_dir() else 0,
+        "facts": facts.live(of.runtime).to_plain(),
+    }
+
+
+def apps(of: Board) -> dict[str, Any]:
+    """Every app's half; an app that cannot be read says so in `error` instead of failing the whole."""
+    domains = of.runtime.domains()
+    found: dict[str, Any] = {}
+    for name in of.config.apps:
+        try:
+            found[str(name)] = _app(of, name, domains)
+        except (errors.EdgeError, OSError) as error:
+            found[str(name)] = {"error": str(error)}
+    return found
+
+
+def _app(of: Board, name: AppName, domains: list[Running]) -> dict[str, Any]:
+    layout, repo = of.app(name), of.repo(name)
+    now = state.load(layout.state)
+    head = repo.head() if (layout.repo / ".git").is_dir() else None
+    slots = {slot.uuid: slot.release for slot in (now.previous, now.candidate, now.failed, now.good) if slot}
+    running = next((d for d in domains if d.uuid in slots), None)
+    try:
+        wanted = repo.manifest(head, name) if head else None
+    except (errors.EdgeError, CommandFailed):
+        wanted = None
+    last = attempt.last(layout.attempts, 1)
+    return {
+        "head": head or "",
+        "release": slots[running.uuid] if running else "",
+        "uuid": running.uuid if running else "",
+        "healthy": bool(running and not running.dead),
+        "phase": now.phase,
+        "reason": now.reason,
+        "good": now.good.release if now.good else "",
+        "previous": now.previous.release if now.previous else "",
+        "wanted": wanted.release if wanted else "",
+        "quarantine": {slots.get(uuid, uuid): why for uuid, why in now.quarantine.items()},
+        "remote": of.config.apps[name].remote,
+        "url": _url(of, name, now.good.release if now.good else ""),
+        "last": last[0] if last else None,
+    }
+
+
+def _url(of: Board, name: AppName, good: str) -> str:
+    if not good:
+        return ""
+    path = of.app(name).manifest(ReleaseId.parse(good))
+    health = release.loads(path.read_bytes()).health if path.is_file() else None
+    if health is None:
+        return ""
+    port = "" if health.port == 80 else f":{health.port}"
+    host = f"[{health.address}]" if ":" in health.address else health.address
+    return f"http://{host}{port}{health.path}"

@@ -1,0 +1,107 @@
+"""The Xen runtime: the only place that says `xl`.
+
+A runtime starts and stops releases; what should run, and whether it is healthy, is decided elsewhere. Times in seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from edgedeploy.agent.run import CommandFailed, run
+
+_XL_TIMEOUT = 180.0  # xl create on a loaded board under emulation was seen to need 14 s; a hang must end all the same
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A domain as the hypervisor tells it. `dead` : it has crashed or shut down and is only preserved."""
+
+    name: str
+    uuid: str
+    domid: int
+    memory_mb: int
+    dead: bool
+    state: str
+
+
+class Runtime(Protocol):
+    """Starts and stops releases. Every method raises CommandFailed when the runtime says no."""
+
+    def domains(self) -> list[Running]:
+        """All guests, ours or not; dom0 is not among them."""
+
+    def validate(self, config: Path) -> None:
+        """Raise when the runtime would not even read this configuration."""
+
+    def create(self, config: Path) -> None:
+        """Start a guest; returns when the runtime has accepted it."""
+
+    def destroy(self, domid: int) -> None:
+        """Remove a guest, dead or alive; returns when it is gone. Removing one that is gone is no error."""
+
+    def console(self, domid: int) -> Path | None:
+        """The terminal on which the guest's console can be read, None when there is none."""
+
+    def info(self) -> dict[str, str]:
+        """What the runtime says of the machine."""
+
+
+class Xl:
+    """Runtime by the `xl` toolstack."""
+
+    def domains(self) -> list[Running]:
+        """Parse `xl list -v`."""
+        return parse_list(run(["xl", "list", "-v"], timeout=_XL_TIMEOUT))
+
+    def validate(self, config: Path) -> None:
+        """`xl create --dryrun`: reads the configuration only, never the kernel (facts: artefacts A7)."""
+        run(["xl", "create", "--dryrun", str(config)], timeout=_XL_TIMEOUT)
+
+    def create(self, config: Path) -> None:
+        """`xl create`."""
+        run(["xl", "create", "--quiet", str(config)], timeout=_XL_TIMEOUT)
+
+    def destroy(self, domid: int) -> None:
+        """`xl destroy`, then wait until the hypervisor no longer lists the domain: its memory is needed."""
+        try:
+            run(["xl", "destroy", str(domid)], timeout=_XL_TIMEOUT)
+        except CommandFailed:
+            if any(domain.domid == domid for domain in self.domains()):
+                raise
+        until = time.monotonic() + 30
+        while any(domain.domid == domid for domain in self.domains()):
+            if time.monotonic() > until:
+                raise CommandFailed(["xl", "destroy", str(domid)], "left a zombie domain behind", "")
+            time.sleep(0.2)
+
+    def console(self, domid: int) -> Path | None:
+        """The pty that xenconsoled made (XenStore: /local/domain/<domid>/console/tty)."""
+        try:
+            tty = run(["xenstore-read", f"/local/domain/{domid}/console/tty"], timeout=10).strip()
+        except CommandFailed:
+            return None
+        return Path(tty) if tty.startswith("/dev/pts/") and os.path.exists(tty) else None
+
+    def info(self) -> dict[str, str]:
+        """`xl info` as a dictionary."""
+        pairs = (line.partition(":")[::2] for line in run(["xl", "info"], timeout=_XL_TIMEOUT).splitlines())
+        return {key.strip(): value.strip() for key, value in pairs}
+
+
+def parse_list(text: str) -> list[Running]:
+    """Guests of `xl list -v`: Name ID Mem VCPUs State Time(s) UUID Reason-Code Security-Label.
+
+    A domain whose name is already gone is listed as (null); state letters are rbpscd (xl(1), "list").
+    """
+    found = []
+    for line in text.splitlines()[1:]:
+        words = line.split()
+        if len(words) < 7 or not words[1].isdigit() or words[1] == "0":
+            continue
+        state = words[4]
+        found.append(Running(words[0], words[6], int(words[1]), int(words[2]), any(c in state for c in "scd"), state))
+    return found

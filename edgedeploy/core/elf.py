@@ -1,0 +1,94 @@
+"""Reads as much of an ELF file as tells one kernel from another: machine, kind, Xen and Solo5 notes."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+_MACHINES = {
+    3: "x86", 62: "x86-64", 40: "armv7l", 183: "aarch64", 243: "RISC-V", 8: "MIPS", 20: "PowerPC",
+}  # fmt: skip
+_TARGETS = {1: "hvt", 2: "spt", 3: "virtio", 4: "muen", 5: "genode", 6: "xen"}
+"""solo5: include/elf_abi.h, enum solo5 ABI targets."""
+_NOTE_LIMIT = 64 * 1024
+
+ReadAt = Callable[[int, int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Elf:
+    """`xen` is "pvh", "pv" or ""; `target` is Solo5's; `load` is the first loadable segment's file offset."""
+
+    arch: str
+    xen: str
+    target: str
+    load: int
+    marks: frozenset[str]
+
+
+def read(head: bytes, at: ReadAt) -> Elf:
+    """Read an ELF header and its notes. `at(offset, count)` gives bytes, fewer at the end."""
+    wide, order = head[4:5] == b"\2", ">" if head[5:6] == b"\2" else "<"
+    form = order + ("HHIQQQIHHHHHH" if wide else "HHIIIIIHHHHHH")
+    raw = head[16 : 16 + struct.calcsize(form)]
+    if len(raw) < struct.calcsize(form):
+        return Elf("", "", "", 0, frozenset())
+    kind, machine, _, _, phoff, shoff, _, _, phsize, phnum, shsize, shnum, names = struct.unpack(form, raw)
+    table = _Table(at, order, wide)
+    marks = {"big-endian"} if order == ">" else set()
+    if kind == 1:
+        marks.add("relocatable")
+    segments = [(r[0], r[2], r[5]) if wide else (r[0], r[1], r[4]) for r in table.rows(phoff, phsize, phnum)]
+    sections = table.sections(shoff, shsize, shnum, names)
+    interp = next((at(offset, min(size, 64)) for p_type, offset, size in segments if p_type == 3), b"")
+    notes = [(offset, size) for p_type, offset, size in segments if p_type == 4]
+    notes += [(offset, size) for _, s_type, offset, size in sections if s_type == 7]
+    xen, target = "", ""
+    for offset, size in notes:
+        for name, n_type, desc in _notes(at(offset, min(size, _NOTE_LIMIT)), order):
+            if name == b"Xen":
+                xen = "pvh" if n_type == 18 else xen or "pv"  # XEN_ELFNOTE_PHYS32_ENTRY is 18
+            elif name == b"Solo5" and n_type == 0x31494241 and len(desc) >= 4:  # "ABI1"
+                target = _TARGETS.get(struct.unpack(order + "I", desc[:4])[0], "unknown")
+            elif name == b"GNU":
+                marks.add("userland")
+    if any(name == b"__xen_guest" for name, _, _, _ in sections):
+        xen = xen or "pv"
+    if interp.startswith(b"/nonexistent/solo5"):
+        target = target or "unknown"
+    elif interp:
+        marks.add("userland")
+    if xen or target:
+        marks.discard("userland")  # a linker adds GNU notes (build-id) to unikernels too
+    load = next((offset for p_type, offset, _ in segments if p_type == 1), 0)
+    return Elf(_MACHINES.get(machine, ""), xen, target, load, frozenset(marks))
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """Program and section headers: both begin with six fields that are all we need."""
+
+    at: ReadAt
+    order: str
+    wide: bool
+
+    def rows(self, offset: int, size: int, count: int) -> list[tuple[int, ...]]:
+        form = self.order + ("IIQQQQ" if self.wide else "IIIIII")
+        need = struct.calcsize(form)
+        raw = (self.at(offset + index * size, need) for index in range(min(count, 128)))
+        return [struct.unpack(form, row) if len(row) == need else (0,) * 6 for row in raw]
+
+    def sections(self, offset: int, size: int, count: int, names: int) -> list[tuple[bytes, int, int, int]]:
+        rows = self.rows(offset, size, count)
+        text = self.at(rows[names][4], min(rows[names][5], _NOTE_LIMIT)) if names < len(rows) else b""
+        return [(text[row[0] :].split(b"\0", 1)[0], row[1], row[4], row[5]) for row in rows]
+
+
+def _notes(raw: bytes, order: str) -> Iterator[tuple[bytes, int, bytes]]:
+    at = 0
+    while at + 12 <= len(raw):
+        namesz, descsz, n_type = struct.unpack_from(order + "III", raw, at)
+        desc = at + 12 + (namesz + 3 & ~3)
+        yield raw[at + 12 : at + 12 + namesz].rstrip(b"\0"), n_type, raw[desc : desc + descsz]
+        at = desc + (descsz + 3 & ~3)

@@ -1,0 +1,228 @@
+"""Decides whether a kernel can run on a board: every reason why not, each with what would help. Pure.
+
+`xl create` looks at one magic word and takes many kernels that then crash or stay silent: refused here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from edgedeploy.core import memory
+from edgedeploy.core.board import CAPS, SPOKEN, Arch, BoardFacts, Misfit, Profile
+from edgedeploy.core.kernel import KernelInfo, Kind
+
+AARCH32_AT_EL1 = {"0xd03": "Cortex-A53", "0xd07": "Cortex-A57", "0xd08": "Cortex-A72", "0xd09": "Cortex-A73"}
+"""ARMv8 cores that run 32-bit kernels (A53, A57: Xen boot logs; A72: TRM 100095, ID_AA64PFR0_EL1.EL1 = 2)."""
+_NO_16K = ("Cortex-A53", "Cortex-A57", "Cortex-A72")
+_EXAMPLES = {
+    "armv7l": (
+        "a 32-bit ARM zImage built for Xen, e.g. Debian's linux-image-armmp with a ramdisk, "
+        "or a MirageOS 3 (Mini-OS) .xen built on ARM"
+    ),
+    "aarch64": (
+        "a 64-bit ARM Image built for Xen, e.g. Debian's linux-image-arm64 with a ramdisk, or Unikraft for xen-arm64"
+    ),
+}
+_AGAIN = "Copy or build the file again"
+_BY_KIND = {
+    Kind.EMPTY: ("empty", _AGAIN),
+    Kind.LFS_POINTER: ("lfs-pointer", "Fetch the content first: git lfs pull (or git annex get)"),
+    Kind.HTML: ("web-page", "Download the kernel again"),
+    Kind.PACKED: ("nested", "It is packed twice: unpack one layer"),
+    Kind.INITRAMFS: ("initramfs", "Give it with --ramdisk, and a kernel as the target"),
+    Kind.UIMAGE: ("uimage", "xl cannot load it; take the zImage it was made from"),
+    Kind.FIT: ("fit", "xl cannot load it; take the zImage or Image it was made from"),
+    Kind.DTB: ("dtb", "Xen makes a guest's device tree itself; give the kernel"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DomainNeeds:
+    """What the guest is given. `ramdisk_size`: bytes, unpacked. `bridges`: the networks it is plugged into."""
+
+    memory_mb: int
+    vcpus: int = 1
+    ramdisk_size: int = 0
+    bridges: tuple[str, ...] = ()
+
+
+def check(
+    kernel: KernelInfo, domain: DomainNeeds, profile: Profile, live: BoardFacts | None = None
+) -> tuple[Misfit, ...]:
+    """Every reason why this kernel in this domain cannot run on the board; empty means that it fits.
+
+    `live` facts, where known, are believed over the profile.
+    """
+    if not profile.supported:
+        hint = "`edgedeploy boards` lists the boards that can"
+        return (Misfit("board-cannot", "board", "", f"the {profile.title} runs no Xen guests: {profile.reason}", hint),)
+    facts = live or BoardFacts()
+    misfits = [*_file(kernel, profile, facts)]
+    if kernel.kind in (Kind.ZIMAGE32, Kind.IMAGE64):
+        misfits += _guest_memory(kernel, domain)
+    return (*misfits, *_host(domain, profile, facts))
+
+
+def warnings(
+    kernel: KernelInfo, domain: DomainNeeds, profile: Profile, live: BoardFacts | None = None
+) -> tuple[Misfit, ...]:
+    """What does not stop a deployment but a person should know. Meaningful when `check` found nothing."""
+    return tuple(_warnings(kernel, domain, profile, live or BoardFacts()))
+
+
+def would_fit(profile: Profile) -> str:
+    """What kind of kernel this board runs, with an example: the end of most hints."""
+    return "; or ".join(_EXAMPLES[arch] for arch in profile.guests)
+
+
+def _file(kernel: KernelInfo, profile: Profile, live: BoardFacts) -> Iterator[Misfit]:
+    if kernel.kind in _BY_KIND:
+        code, hint = _BY_KIND[kernel.kind]
+        yield Misfit(code, "kernel", "a kernel image", kernel.what, hint)
+    elif kernel.kind is Kind.UNKNOWN:
+        yield Misfit("unknown", "kernel", "a kernel image", kernel.what, f"{profile.name} runs {would_fit(profile)}")
+    elif kernel.arch not in SPOKEN:
+        yield _wrong_arch(kernel, profile)
+    elif "big-endian" in kernel.marks:
+        yield Misfit("endian", "byte order", "little-endian", "big-endian", "Build it little-endian (Xen's only order)")
+    elif "hypervisor" in kernel.marks:
+        yield Misfit("hypervisor", "kernel", "a guest kernel", kernel.what, f"Give a guest: {would_fit(profile)}")
+    else:
+        yield from _arch(kernel, profile, live)
+        yield from _elf(kernel) if kernel.kind is Kind.ELF else _image(kernel, profile)
+
+
+def _wrong_arch(kernel: KernelInfo, profile: Profile) -> Misfit:
+    hint = f"Build it for ARM; what fits is {would_fit(profile)}"
+    if kernel.target or kernel.system == "solo5":
+        hint = f"MirageOS 4 has no Xen target for ARM; what fits is {would_fit(profile)}"
+    return Misfit("wrong-arch", "architecture", profile.runs, kernel.arch or "an unknown machine", hint)
+
+
+def _arch(kernel: KernelInfo, profile: Profile, live: BoardFacts) -> Iterator[Misfit]:
+    arch: Arch = "aarch64" if kernel.arch == "aarch64" else "armv7l"
+    code = "arm64-on-armv7" if arch == "aarch64" else "arm32-unsupported"
+    hint = f"{profile.name} runs {would_fit(profile)}"
+    if arch not in profile.guests:
+        note = f"{hint} ({profile.note})" if profile.note else hint
+        yield Misfit(code, "architecture", profile.runs, SPOKEN[arch], note)
+    elif live.xen_caps is not None and CAPS[arch] not in live.xen_caps:
+        said = " ".join(live.xen_caps) or "nothing"
+        yield Misfit(code, "architecture", f"{CAPS[arch]} in the board's xen_caps", f"xen_caps says {said}", hint)
+    elif arch == "armv7l" and live.machine == "aarch64" and live.cpu_part and live.cpu_part not in AARCH32_AT_EL1:
+        # xen_caps is printed from EL0's ability, the domain needs EL1's (arm64/domctl.c: set_address_size)
+        found = f"the board's core {live.cpu_part}, which runs 32-bit programs but no 32-bit kernels"
+        yield Misfit(code, "architecture", "a core with AArch32 at EL1", found, f"Use {_EXAMPLES['aarch64']}")
+
+
+def _elf(kernel: KernelInfo) -> Iterator[Misfit]:
+    wanted = "a zImage or Image (xl loads no ARM ELF)"
+    if kernel.target:
+        hint = "Solo5 builds hvt and spt for ARM, Xen only for x86-64; use a Mini-OS or Unikraft build, or Linux"
+        yield Misfit("solo5-target", "format", wanted, f"a Solo5 unikernel for {kernel.target}", hint)
+    elif kernel.marks & {"userland", "relocatable"}:
+        yield Misfit("elf-userland", "format", wanted, kernel.what, "Give the kernel, not a program or object file")
+    elif "objcopy" in kernel.marks:
+        hint = "Flatten it: objcopy -O binary KERNEL.elf KERNEL.xen"
+        yield Misfit("elf-needs-objcopy", "format", wanted, kernel.what, hint)
+    else:
+        yield Misfit("elf", "format", wanted, kernel.what, "Deploy arch/arm/boot/zImage (arm64: Image), not vmlinux")
+
+
+def _image(kernel: KernelInfo, profile: Profile) -> Iterator[Misfit]:
+    declared, base = kernel.declared or 0, profile.memory.guest_base
+    is32 = kernel.kind is Kind.ZIMAGE32
+    cut = "pe-truncated" in kernel.marks or (is32 and declared > kernel.size)
+    if is32 and declared <= 0:
+        yield Misfit("header", "header", "an end after the start", f"a length of {declared} bytes", _AGAIN)
+    if cut:
+        size = f"{declared} bytes" if is32 else "all sections its header lists"
+        yield Misfit("truncated", "size", size, f"only {kernel.size} bytes", _AGAIN)
+    if is32 and kernel.start not in (0, base + 0x8000):
+        hint = "Link it position-independent (Linux: CONFIG_AUTO_ZRELADDR without CONFIG_ZBOOT_ROM)"
+        yield Misfit("start-addr", "start address", f"0 or {base + 0x8000:#x}", f"{kernel.start or 0:#x}", hint)
+    if "appended-dtb" in kernel.marks:
+        hint = "Deploy the plain zImage: with a board's tree the guest would not find Xen's devices"
+        yield Misfit("appended-dtb", "device tree", "none", "a device tree appended to the kernel", hint)
+    if "payload" in kernel.marks and not cut:
+        yield Misfit("payload", "content", "a kernel that unpacks", "a damaged payload inside the zImage", _AGAIN)
+    if kernel.level in ("armv4", "armv5", "armv6"):
+        hint = "Build it for ARMv7 (Debian: armmp, not marvell or rpi)"
+        yield Misfit("cpu-level", "CPU level", "ARMv7", kernel.level.replace("arm", "ARM"), hint)
+    if kernel.xen_guest is False:
+        hint = f"Build it with CONFIG_XEN=y; what fits is {would_fit(profile)}"
+        yield Misfit("no-xen", "Xen support", "a kernel that knows Xen", "no Xen hypercall in its code", hint)
+    if kernel.page_kb == 16 and any(core in _NO_16K for core in profile.cpu.cores):
+        hint = "Build it with CONFIG_ARM64_4K_PAGES=y"
+        yield Misfit("page-size", "page size", "4 or 64 KB pages", "16 KB pages", hint)
+    if kernel.text_offset % 4096:
+        found = f"text_offset {kernel.text_offset:#x}"
+        yield Misfit("text-offset", "header", "a text_offset of whole pages", found, _AGAIN)
+
+
+def _guest_memory(kernel: KernelInfo, domain: DomainNeeds) -> Iterator[Misfit]:
+    if memory.enough(kernel, domain.memory_mb, domain.ramdisk_size):
+        return
+    least = memory.least(kernel, domain.ramdisk_size)
+    if least is None:
+        found = "a kernel and ramdisk that need more"
+        yield Misfit("too-big", "guest memory", "at most 3 GB", found, "Make them smaller")
+    else:
+        with_ramdisk = " with this ramdisk" if domain.ramdisk_size else ""
+        hint = f"Set memory = {least} or more"
+        yield Misfit("guest-memory", "guest memory", f"{least} MB{with_ramdisk}", f"{domain.memory_mb} MB", hint)
+
+
+def _free_mb(profile: Profile, live: BoardFacts) -> tuple[int, str]:
+    if live.free_memory_mb is not None:
+        return live.free_memory_mb, f"{live.free_memory_mb} MB free"
+    total = live.total_memory_mb or profile.memory.total_mb
+    left = total - profile.memory.dom0_mb - memory.XEN_OWN_MB
+    return left, f"{left} MB left of {total} MB after dom0 ({profile.memory.dom0_mb} MB) and Xen"
+
+
+def _host(domain: DomainNeeds, profile: Profile, live: BoardFacts) -> Iterator[Misfit]:
+    need = memory.host_need_mb(domain.memory_mb, max(domain.vcpus, 1))
+    free, said = _free_mb(profile, live)
+    if need > free:
+        most = next((mb for mb in range(free, 0, -1) if memory.host_need_mb(mb, max(domain.vcpus, 1)) <= free), 0)
+        lower = f"Set memory = {most} or less, or s" if most else "S"
+        hint = f"{lower}top another guest, or give dom0 less (dom0_mem on Xen's command line)"
+        yield Misfit("host-memory", "board memory", f"{need} MB", said, hint)
+    if not 1 <= domain.vcpus <= profile.max_vcpus:
+        hint = f"Set vcpus = {min(profile.cpu.count, profile.max_vcpus)}"
+        yield Misfit("vcpus", "virtual CPUs", f"1 to {profile.max_vcpus}", str(domain.vcpus), hint)
+    if domain.ramdisk_size > memory.RAMDISK_LIMIT:
+        found = f"{domain.ramdisk_size >> 20} MB"
+        yield Misfit("ramdisk", "ramdisk", "at most 1024 MB", found, "Put the content on a disk, or make it smaller")
+    for bridge in domain.bridges:
+        if live.bridges is not None and bridge not in live.bridges:
+            there = ", ".join(live.bridges) or "none"
+            hint = f"Name a bridge that is there, or make it: ip link add {bridge} type bridge"
+            yield Misfit("bridge", "network bridge", bridge, f"the board has {there}", hint)
+
+
+def _warnings(kernel: KernelInfo, domain: DomainNeeds, profile: Profile, live: BoardFacts) -> Iterator[Misfit]:
+    if "trailing" in kernel.marks:
+        found = f"{kernel.size - (kernel.declared or 0)} bytes after the kernel's end"
+        yield Misfit("trailing", "size", "", found, "Harmless if you know what they are")
+    if kernel.kind in (Kind.ZIMAGE32, Kind.IMAGE64) and kernel.xen_guest is None:
+        found = "could not read the kernel's code, so not seen whether it knows Xen"
+        yield Misfit("xen-unseen", "Xen support", "", found, "A zImage packed with gzip, xz or lzma can be read")
+    if kernel.system == "linux" and domain.memory_mb < memory.LINUX_TIGHT_MB:
+        found = f"{domain.memory_mb} MB is tight for Linux"
+        yield Misfit("memory-tight", "guest memory", "", found, f"{memory.LINUX_TIGHT_MB} MB is a comfortable least")
+    cpus = live.nr_cpus or profile.cpu.count
+    if domain.vcpus > cpus:
+        found = f"{domain.vcpus} virtual CPUs share {cpus} real ones"
+        yield Misfit("vcpus-shared", "virtual CPUs", "", found, f"More than {cpus} makes the guest slower")
+    smallest = min(profile.memory.versions_mb, default=profile.memory.total_mb)
+    if live.free_memory_mb is None and live.total_memory_mb is None and smallest < profile.memory.total_mb:
+        need = memory.host_need_mb(domain.memory_mb, max(domain.vcpus, 1))
+        if need > smallest - profile.memory.dom0_mb - memory.XEN_OWN_MB:
+            found = f"too much for the {smallest} MB version of the board"
+            yield Misfit("small-version", "board memory", "", found, "`xl info` on the board says total_memory")
+    if live.compatible and profile.compatible and not set(live.compatible) & set(profile.compatible):
+        found = f"the board says it is {live.compatible[0]}, not a {profile.title}"
+        yield Misfit("board-differs", "board", "", found, "`edgedeploy boards` lists the kinds")

@@ -1,0 +1,272 @@
+"""Says what a kernel file is, from its own bytes. Pure; runs on the laptop, and on the board before the swap.
+
+Sources: tools/libs/guest/xg_dom_armzimageloader.c (what xl looks at), Linux's arm64/booting.rst and
+arch/arm/boot/compressed/head.S (headers, the "KLSZ" table).
+Nothing here raises on strange bytes: what cannot be read is "unknown". Files are read in pieces.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import BinaryIO
+
+from edgedeploy.core import elf, packing, scan
+
+
+class Kind(StrEnum):
+    """What a file is by its header."""
+
+    ZIMAGE32 = "zimage32"
+    IMAGE64 = "image64"
+    ELF = "elf"
+    BZIMAGE = "bzimage"
+    UIMAGE = "uimage"
+    FIT = "fit"
+    DTB = "dtb"
+    INITRAMFS = "initramfs"
+    PACKED = "packed"
+    LFS_POINTER = "lfs-pointer"
+    HTML = "html"
+    EMPTY = "empty"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class LinuxTags:
+    """What a zImage needs to unpack itself, in bytes (the KLSZ table, Linux >= 4.15)."""
+
+    inflated: int
+    bss: int
+    text_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class KernelInfo:
+    """One file, read. Sizes in bytes.
+
+    `arch`: armv7l, aarch64, x86-64 … or "". `declared`: the size in its header. `start`: a zImage entry.
+    `hypercalls`: Xen hypercall instructions found in its code; None when the code could not be read.
+    `marks`: words that core/fit.py has a reason for (big-endian, appended-dtb, hypervisor, objcopy, …).
+    """
+
+    kind: Kind
+    size: int
+    what: str
+    arch: str = ""
+    system: str = ""
+    declared: int | None = None
+    start: int | None = None
+    text_offset: int = 0
+    page_kb: int = 0
+    level: str = ""
+    target: str = ""
+    hypercalls: int | None = None
+    tags: LinuxTags | None = None
+    marks: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def xen_guest(self) -> bool | None:
+        """Whether it knows how to be a Xen guest on ARM; None when that could not be found out."""
+        return None if self.hypercalls is None else self.hypercalls > 0
+
+
+def probe(data: bytes | BinaryIO, *, deep: bool = True) -> KernelInfo:
+    """Say what `data` (bytes, or a seekable file, read from its start) is.
+
+    Unpacked content is expected: of a packed file it says only that. `deep` also reads the code, unpacking a
+    zImage's payload (Debian's: 0.5 s on a laptop, some 10 s on a Cortex-A7); without it `hypercalls` is None.
+    OSError from the file passes through; nothing else is raised.
+    """
+    src = scan.Source(data)
+    head = src.at(0, 4096)
+    if not head.strip(b"\0"):
+        return KernelInfo(Kind.EMPTY, src.size, "an empty file" if not head else "a file of zeros")
+    if src.word(0x24) == 0x016F2818 and src.size >= 0x30:
+        return _zimage(src, deep)
+    if head[0x24:0x28] == b"\x01\x6f\x28\x18":
+        marks = frozenset({"big-endian"})
+        return KernelInfo(Kind.ZIMAGE32, src.size, "a big-endian 32-bit ARM kernel", "armv7l", marks=marks)
+    # 0x14000008 is the first instruction of headers older than the magic (Linux < 3.12); xl takes both
+    if src.size >= 64 and (src.word(56) == 0x644D5241 or src.word(0) == 0x14000008):
+        return _image64(src, deep)
+    if head.startswith(b"\x7fELF"):
+        return _elf(src, head, deep)
+    return _other(src, head)
+
+
+def _other(src: scan.Source, head: bytes) -> KernelInfo:
+    if head[0x202:0x206] == b"HdrS" or (head[:2] == b"MZ" and _pe_machine(src) in (0x8664, 0x14C)):
+        return KernelInfo(Kind.BZIMAGE, src.size, "an x86 Linux kernel (bzImage)", "x86-64")
+    for magic, kind, what in _MAGICS:
+        if head.startswith(magic):
+            fit = kind is Kind.DTB and b"\0\0\0\1images\0" in head  # FDT_BEGIN_NODE of /images
+            return KernelInfo(Kind.FIT, src.size, "a U-Boot FIT image") if fit else KernelInfo(kind, src.size, what)
+    if b"annex/objects/" in head[:256]:
+        return KernelInfo(Kind.LFS_POINTER, src.size, "a git-annex pointer, not the file itself")
+    if head.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
+        return KernelInfo(Kind.HTML, src.size, "a web page (an error page saved as the file?)")
+    if (codec := packing.detect(head[:16])) is not packing.Codec.NONE:
+        return KernelInfo(Kind.PACKED, src.size, f"a .{codec} file")
+    return KernelInfo(Kind.UNKNOWN, src.size, _guess(head))
+
+
+_MAGICS = (
+    (b"\x27\x05\x19\x56", Kind.UIMAGE, "a U-Boot image (uImage)"),
+    (b"\xd0\x0d\xfe\xed", Kind.DTB, "a device tree blob"),
+    (b"070701", Kind.INITRAMFS, "a Linux ramdisk (cpio)"),
+    (b"070702", Kind.INITRAMFS, "a Linux ramdisk (cpio)"),
+    (b"version https://git-lfs", Kind.LFS_POINTER, "a git-lfs pointer, not the file itself"),
+)
+
+
+def _guess(head: bytes) -> str:
+    if head[510:512] == b"\x55\xaa":
+        return "a disk image"
+    for offset, magic, what in (
+        (0, b"#!", "a script"),
+        (257, b"ustar", "a tar archive"),
+        (0, b"PK\3\4", "a zip archive"),
+    ):
+        if head[offset:].startswith(magic):
+            return what
+    if head[4:12] == b"eGON.BT0":
+        return "an Allwinner boot loader"
+    text = sum(32 <= byte < 127 or byte in b"\t\n\r" for byte in head) == len(head)
+    return "a text file" if text else "no kernel that edgedeploy knows"
+
+
+def _pe_machine(src: scan.Source) -> int:
+    offset = src.word(0x3C)
+    return src.word(offset + 4, "<H") if src.at(offset, 4) == b"PE\0\0" else 0
+
+
+def _zimage(src: scan.Source, deep: bool) -> KernelInfo:
+    start, end, size = src.word(0x28), src.word(0x2C), src.size
+    declared = end - start
+    marks = set()
+    if src.word(0x30) == 0x01020304:
+        marks.add("big-endian")
+    if 0 < declared < size:
+        marks.add("appended-dtb" if src.at(declared, 4) == b"\xd0\x0d\xfe\xed" else "trailing")
+    info = KernelInfo(Kind.ZIMAGE32, size, "", "armv7l", declared=declared, start=start, tags=_tags(src))
+    if deep:
+        info = _zimage_code(src, info, marks)
+    elif info.tags:
+        info = replace(info, system="linux")
+    return replace(info, what=_describe(info, "a 32-bit ARM", "zImage", marks), marks=frozenset(marks))
+
+
+def _tags(src: scan.Source) -> LinuxTags | None:
+    """Its words: length, "KLSZ", where the inflated size is stored, bss, TEXT_OFFSET, MALLOC_SIZE."""
+    table = src.word(0x38)
+    if src.word(0x34) != 0x45454545 or src.word(table + 4) != 0x5A534C4B:
+        return None
+    return LinuxTags(src.word(src.word(table + 8)), src.word(table + 12), src.word(table + 16))
+
+
+def _zimage_code(src: scan.Source, info: KernelInfo, marks: set[str]) -> KernelInfo:
+    flat = scan.scan(src.pieces(0, info.declared if (info.declared or 0) > 0 else None), "armv7l")
+    if "hypervisor" in flat.seen:
+        marks.add("hypervisor")
+        return replace(info, system="xen", hypercalls=flat.hypercalls)
+    tags = info.tags
+
+    def right(found: scan.Findings) -> bool:
+        return found.size == tags.inflated if tags else found.size > info.size // 2 and "linux" in found.seen
+
+    inner, readable = scan.payload(src, src.word(src.word(0x38) + 8) if tags else src.size, right)
+    if inner is not None:
+        kept = tags or LinuxTags(inner.size, 0, 0x8000)
+        return replace(info, system="linux", hypercalls=inner.hypercalls, level=inner.level, tags=kept)
+    if tags:
+        if readable:
+            marks.add("payload")
+        return replace(info, system="linux")
+    # no Linux table and nothing to unpack: a flat unikernel, or an old Linux packed with LZO or LZ4
+    count = flat.hypercalls if flat.hypercalls or not scan.unreadable(src) else None
+    return replace(info, system=_system(flat.seen), hypercalls=count, level=flat.level)
+
+
+def _image64(src: scan.Source, deep: bool) -> KernelInfo:
+    flags = src.word(24, "<Q")
+    marks = {"big-endian"} if flags & 1 else set()
+    if src.at(0, 2) == b"MZ" and _pe_end(src) > src.size:
+        marks.add("pe-truncated")
+    declared = src.word(16, "<Q")
+    info = KernelInfo(
+        Kind.IMAGE64, src.size, "", "aarch64", declared=declared, text_offset=src.word(8, "<Q"),
+        page_kb=(0, 4, 16, 64)[flags >> 1 & 3],
+    )  # fmt: skip
+    if deep:
+        found = scan.scan(src.pieces(), "aarch64")
+        if "hypervisor" in found.seen:
+            marks.add("hypervisor")
+        info = replace(info, hypercalls=found.hypercalls, system=_system(found.seen))
+    return replace(info, what=_describe(info, "a 64-bit ARM", "Image", marks), marks=frozenset(marks))
+
+
+def _pe_end(src: scan.Source) -> int:
+    """Where the last section of a PE file ends: a shorter file was cut off, and xl would load it."""
+    pe = src.word(0x3C)
+    if src.at(pe, 4) != b"PE\0\0":
+        return 0
+    table = pe + 24 + src.word(pe + 20, "<H")
+    count = min(src.word(pe + 6, "<H"), 16)
+    return max((src.word(table + 40 * n + 20) + src.word(table + 40 * n + 16) for n in range(count)), default=0)
+
+
+def _system(seen: set[str]) -> str:
+    if "mirage" in seen:
+        return "mirageos"
+    return next((word for word in ("unikraft", "mini-os", "zephyr", "linux") if word in seen), "")
+
+
+_NAMED = {
+    "mirageos": "MirageOS (Mini-OS)", "mini-os": "Mini-OS", "unikraft": "Unikraft", "zephyr": "Zephyr",
+    "linux": "Linux", "solo5": "Solo5 (MirageOS 4)",
+}  # fmt: skip
+
+
+def _describe(info: KernelInfo, arch: str, form: str, marks: set[str]) -> str:
+    if "hypervisor" in marks:
+        return f"the Xen hypervisor itself ({arch.removeprefix('a ')})"
+    system = _NAMED.get(info.system, "")
+    about = f"{arch} {system} kernel ({form})" if system else f"{arch} kernel ({form})"
+    return about + (" built for Xen" if info.xen_guest else " without Xen support" if info.xen_guest is False else "")
+
+
+def _elf(src: scan.Source, head: bytes, deep: bool) -> KernelInfo:
+    read = elf.read(head, src.at)
+    marks = set(read.marks)
+    found = scan.scan(src.pieces(), read.arch) if deep else scan.Findings()
+    hypercalls = found.hypercalls if deep and read.arch in scan.HVC else None
+    flat = read.load and (src.word(read.load + 0x24) == 0x016F2818 or src.word(read.load + 56) == 0x644D5241)
+    if hypercalls or flat:
+        marks.add("objcopy")
+    system = "solo5" if read.target else "" if "userland" in marks else _system(found.seen)
+    return KernelInfo(
+        Kind.ELF,
+        src.size,
+        _elf_words(read, system),
+        read.arch,
+        system,
+        target=read.target,
+        hypercalls=hypercalls,
+        marks=frozenset(marks),
+    )
+
+
+def _elf_words(read: elf.Elf, system: str) -> str:
+    what = "kernel" if system or read.xen else "ELF file"
+    if "relocatable" in read.marks:
+        what = "object file or module"
+    elif "userland" in read.marks:
+        what = "program (not a kernel)"
+    purpose = {"pv": " for Xen PV", "pvh": " for Xen PVH"}.get(read.xen, "")
+    if read.target and read.target != "xen":
+        purpose = f" for {read.target}, not Xen"
+    spoken = {"armv7l": "32-bit ARM", "aarch64": "64-bit ARM"}.get(read.arch, read.arch or "unknown-machine")
+    named = " ".join(filter(None, (spoken, _NAMED.get(system, ""), what)))
+    article = "an" if named[0] in "aeiou" or named.startswith("x86") else "a"
+    return f"{article} {named}{purpose}" + (" (ELF)" if read.arch in scan.HVC else "")

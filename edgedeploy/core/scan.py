@@ -1,0 +1,146 @@
+"""Reads through a kernel's code: Xen's hypercall instruction, tell-tale texts, the payload of a zImage.
+
+The hypercall instruction is HVC with XEN_HYPERCALL_TAG (public/arch-arm.h); every Xen guest has it in its
+code, whatever language it was written in, and no other kernel tried did (facts: artefacts A5).
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from edgedeploy.core import packing
+
+PIECE = 1024 * 1024
+_OVERLAP = 128  # no pattern below is longer
+_PAYLOAD_TRIES = 12  # a codec's magic also occurs as text in the decompressor: the first hit can be false
+
+
+class Source:
+    """Random access to bytes or a seekable file; past the end there is nothing, and no error."""
+
+    def __init__(self, data: bytes | BinaryIO) -> None:
+        self.file: BinaryIO = io.BytesIO(data) if isinstance(data, bytes) else data
+        self.size = self.file.seek(0, io.SEEK_END)
+
+    def at(self, offset: int, count: int) -> bytes:
+        """At most `count` bytes from `offset`."""
+        if not 0 <= offset < self.size:
+            return b""
+        self.file.seek(offset)
+        return self.file.read(count)
+
+    def word(self, offset: int, form: str = "<I") -> int:
+        """One number in struct's `form` at `offset`; 0 where the file is too short."""
+        raw = self.at(offset, struct.calcsize(form))
+        return int(struct.unpack(form, raw)[0]) if len(raw) == struct.calcsize(form) else 0
+
+    def pieces(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """The bytes from `start` to `end` (or the file's end) in pieces of PIECE."""
+        stop = self.size if end is None else min(end, self.size)
+        for offset in range(start, stop, PIECE):
+            yield self.at(offset, min(PIECE, stop - offset))
+
+
+# HVC #0xEA1: A32 and T32, A64
+HVC = {
+    "armv7l": re.compile(rb"\x71\xea\x40\xe1|\xe0\xf7\xa1\x8e"),
+    "aarch64": re.compile(rb"\x22\xd4\x01\xd4"),
+}
+_NEEDLES = {
+    "mirage": b"MirageOS",
+    "mini-os": b"Mini-OS",
+    "unikraft": b"Unikraft",
+    "zephyr": b"Zephyr OS",
+    "linux": b"Linux version ",
+    "hypervisor": b"(XEN) ",
+}
+_VERMAGIC = re.compile(rb"mod_unload [ -~]{0,40}?ARMv(\d)")
+
+
+@dataclass(slots=True)
+class Findings:
+    """What a pass over the code found. `size`: bytes seen. `level`: "armv7", from Linux's vermagic."""
+
+    hypercalls: int = 0
+    level: str = ""
+    seen: set[str] = field(default_factory=set)
+    size: int = 0
+
+
+def scan(pieces: Iterator[bytes], arch: str) -> Findings:
+    """One pass over code of `arch`; PackingError of an inflating iterator passes through."""
+    found, tail, base = Findings(), b"", 0
+    hvc = HVC.get(arch)
+    for piece in pieces:
+        data = tail + piece
+        fresh = len(tail)
+        for word, needle in _NEEDLES.items():
+            if word not in found.seen and needle in data:
+                found.seen.add(word)
+        if hvc:
+            for hit in hvc.finditer(data, max(fresh - 3, 0)):
+                # A32 and A64 instructions are 4-aligned, T32 ones 2-aligned
+                step = 2 if hit[0][0] == 0xE0 else 4
+                found.hypercalls += (base + hit.start()) % step == 0
+            if not found.level and (magic := _VERMAGIC.search(data)):
+                found.level = "armv" + magic[1].decode()
+        found.size += len(piece)
+        tail = data[-_OVERLAP:]
+        base += len(data) - len(tail)
+    return found
+
+
+_PAYLOAD_MAGIC = re.compile(
+    rb"\x1f\x8b\x08|\xfd7zXZ\0|BZh[1-9]1AY&SY|\x5d\0\0[\0-\xff]{2}(?:\xff{8}|[\0-\xff]{4}\0{4})", re.DOTALL
+)
+
+
+def payload(src: Source, end: int, right: Callable[[Findings], bool]) -> tuple[Findings | None, bool]:
+    """What a zImage's first `end` bytes hold packed, once `right` agrees; and if it ought to be readable.
+
+    Unreadable, and so not damaged, are Linux's other two codecs: LZO and LZ4 are not in Python.
+    """
+    tried = 0
+    for offset in _hits(src, end)[:_PAYLOAD_TRIES]:
+        tried += 1
+        codec = packing.detect(src.at(offset, 16))
+        src.file.seek(offset)
+        try:
+            found = scan(_bounded(packing.inflate(src.file, codec, one_stream=True)), "armv7l")
+        except packing.PackingError:
+            continue
+        if right(found):
+            return found, True
+    return None, tried > 0 and not unreadable(src)
+
+
+def unreadable(src: Source) -> bool:
+    """Whether it holds the magic of LZO or legacy LZ4, near the start where the decompressor ends."""
+    near = src.at(0, 256 * 1024)
+    return b"\x89LZO\0\r\n" in near or b"\x02\x21\x4c\x18" in near
+
+
+def _hits(src: Source, end: int) -> list[int]:
+    found, tail, base = [], b"", 0
+    for piece in src.pieces(0, end):
+        data = tail + piece
+        found += [base + hit.start() for hit in _PAYLOAD_MAGIC.finditer(data)]
+        tail = data[-15:]
+        base += len(data) - len(tail)
+        if len(found) > _PAYLOAD_TRIES:
+            break
+    return list(dict.fromkeys(found))  # a hit in the overlap is seen twice
+
+
+def _bounded(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    total = 0
+    for piece in pieces:
+        total += len(piece)
+        if total > packing.LIMIT:
+            raise packing.PackingError("bomb", "the payload unpacks to too much")
+        yield piece

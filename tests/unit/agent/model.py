@@ -1,0 +1,185 @@
+"""A model board for the agent's tests: real git, real files, a real HTTP guest; only the hypervisor is a dictionary."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import re
+import struct
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from edgedeploy.agent import config
+from edgedeploy.agent.board import Board
+from edgedeploy.agent.layout import Layout
+from edgedeploy.agent.run import CommandFailed
+from edgedeploy.agent.xen import Running
+from edgedeploy.core import names, packing, release
+
+ID = names.BoardId("00112233aabbccdd")
+
+
+class ModelXen:
+    """A hypervisor with `total` MB for guests; each guest serves over HTTP what its behaviour says."""
+
+    def __init__(self, total: int = 700) -> None:
+        self.total = total
+        self.guests: dict[int, Running] = {}
+        self.next_id = 1
+        self.calls: list[str] = []
+        self.fail: Callable[[str], None] = lambda call: None
+        self.serves: dict[str, bytes | None] = {}
+        """release id on the kernel command line -> body of `/`, or None: never answers"""
+        self.dies: set[str] = set()
+        self.on_air: str = ""
+        self._server = _Guest(self)
+        self.port = self._server.port
+
+    def close(self) -> None:
+        self._server.close()
+
+    def _call(self, what: str) -> None:
+        self.calls.append(what)
+        self.fail(what)
+
+    def domains(self) -> list[Running]:
+        return list(self.guests.values())
+
+    def validate(self, config: Path) -> None:
+        self._call("validate")
+        if "name" not in config.read_text():
+            raise CommandFailed(["xl", "create", "--dryrun"], "ended with status 1", "no name")
+
+    def create(self, config: Path) -> None:
+        self._call("create")
+        values = dict(re.findall(r'^(\w+) = "?([^"\n]*)"?$', config.read_text(), re.MULTILINE))
+        assert Path(values["kernel"]).read_bytes(), "the kernel must be there, unpacked"
+        if any(guest.name == values["name"] for guest in self.guests.values()):
+            raise CommandFailed(["xl", "create"], "ended with status 1", "Domain with name already exists")
+        word = re.search(r"edgedeploy\.release=(\S+)", values["extra"])
+        assert word
+        dead = word[1] in self.dies
+        self.guests[self.next_id] = Running(
+            values["name"], values["uuid"], self.next_id, int(values["memory"]), dead, "---sc-" if dead else "-b----"
+        )
+        self.next_id += 1
+        self.on_air = "" if dead else word[1]
+
+    def destroy(self, domid: int) -> None:
+        self._call("destroy")
+        self.guests.pop(domid, None)
+        self.on_air = ""
+
+    def console(self, domid: int) -> Path | None:
+        return None
+
+    def info(self) -> dict[str, str]:
+        used = sum(guest.memory_mb for guest in self.guests.values())
+        return {
+            "machine": "armv7l", "xen_major": "4", "xen_minor": "17", "xen_extra": ".5", "xen_caps": "xen-3.0-armv7l ",
+            "total_memory": "1024", "free_memory": str(self.total - used), "nr_cpus": "2",
+        }  # fmt: skip
+
+
+class _Guest:
+    def __init__(self, xen: ModelXen) -> None:
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                body = xen.serves.get(xen.on_air)
+                if body is None:
+                    self.send_error(503)
+                    return
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        self._http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self._http.server_address[1]
+        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05})
+        self._thread.start()
+
+    def close(self) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
+
+
+class ModelBoard:
+    """A board below a folder, with one app `decks` whose remote is a bare repository beside it."""
+
+    app = names.AppName("decks")
+
+    def __init__(self, folder: Path) -> None:
+        self.layout = Layout(folder / "board")
+        self.xen = ModelXen()
+        self.remote = folder / "remote.git"
+        self.work = folder / "work"
+        git("init", "--quiet", "--bare", "--initial-branch=main", self.remote)
+        git("init", "--quiet", "--initial-branch=main", self.work)
+        apps = {self.app: config.AppConfig(str(self.remote))}
+        text = config.render(config.AgentConfig(ID, names.BoardName("model"), names.ProfileName("virtual-armv7"), apps))
+        self.layout.config.parent.mkdir(parents=True)
+        self.layout.config.write_text(text)
+        (self.layout.root / "etc/cron.d").mkdir()
+        (self.layout.root / "etc/avahi/services").mkdir(parents=True)
+        self.board = Board(self.layout, self.xen)
+        self.board.ensure_app(self.app)
+
+    def release(self, name: str, body: bytes = b"", *, memory: int = 96, timeout: int = 1, crontab: str = "") -> str:
+        """Commit a release whose guest serves `body` (default: its name) and push it to the remote."""
+        body = body or name.encode()
+        self.xen.serves.setdefault(name, body)
+        kernel = _kernel(name)
+        packed = packing.pack(kernel, packing.Codec.XZ)
+        manifest = release.Manifest(
+            self.app, names.ReleaseId(name), (names.ProfileName("virtual-armv7"),),
+            release.Domain(names.DomainName("decks"), memory, 1, (), names.CommandLine(f"edgedeploy.release={name}")),
+            (release.Artefact("kernel", names.FileName("decks.xen.xz"), "xz", len(packed), sha(packed), len(kernel), sha(kernel)),),
+            release.Health("127.0.0.1", self.xen.port, names.UrlPath("/"), 200, timeout, {names.UrlPath("/"): sha(body)}),
+        )  # fmt: skip
+        folder = self.work / "xen" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "decks.xen.xz").write_bytes(packed)
+        (folder / "manifest.json").write_bytes(release.dumps(manifest))
+        (self.work / "xen/latest").write_text(name + "\n")
+        return self.commit(crontab=crontab)
+
+    def commit(self, *, crontab: str = "", readme: str = "") -> str:
+        if crontab:
+            (self.work / "scripts").mkdir(exist_ok=True)
+            (self.work / "scripts/crontab").write_text(crontab)
+        if readme:
+            (self.work / "README.md").write_text(readme)
+        git("-C", self.work, "add", "-A")
+        git("-C", self.work, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "--quiet", "-m", "work")
+        git("-C", self.work, "push", "--quiet", self.remote, "HEAD:main")
+        return git("-C", self.work, "rev-parse", "HEAD").strip()
+
+    def fetch(self) -> None:
+        """Bring the checked-out commit up to the remote without the hook (its program is not installed here)."""
+        git("-C", self.layout.app(self.app).repo, "-c", "core.hooksPath=/nonexistent", "pull", "--quiet", "--ff-only", self.remote, "main")
+
+    def deploy(self) -> dict[str, object]:
+        self.fetch()
+        return self.board.apply(self.app, "test")
+
+
+def _kernel(name: str) -> bytes:
+    """The smallest zImage that the fit check takes: header (Documentation/arch/arm/booting.rst) and a Xen hypercall."""
+    size = 4096
+    head = struct.pack("<8I", *[0xE1A00000] * 8) + struct.pack("<I4I", 0xEA000003, 0x016F2818, 0, size, 0x04030201)
+    return (head + bytes.fromhex("71ea40e1") + name.encode()).ljust(size, b"\0")
+
+
+def sha(data: bytes) -> names.Sha256:
+    return names.Sha256(hashlib.sha256(data).hexdigest())
+
+
+def git(*args: object) -> str:
+    return subprocess.run(["git", *map(str, args)], check=True, capture_output=True, text=True).stdout

@@ -1,0 +1,272 @@
+"""The agent's whole way from a commit to a guest, on the model board."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edgedeploy.agent import attempt, state, status
+from edgedeploy.agent.run import CommandFailed
+from edgedeploy.core import errors, names
+from tests.unit.agent.model import ModelBoard
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Iterator[ModelBoard]:
+    board = ModelBoard(tmp_path)
+    yield board
+    board.xen.close()
+
+
+def test_a_first_release_goes_on_air_and_is_proven_by_uuid_and_content(model: ModelBoard) -> None:
+    model.release("r1")
+    outcome = model.deploy()
+    (guest,) = model.xen.guests.values()
+    assert (outcome["verdict"], outcome["running"], outcome["uuid"]) == ("live", "r1", guest.uuid)
+    assert model.xen.calls == ["validate", "create"]
+
+
+def test_the_same_again_destroys_nothing(model: ModelBoard) -> None:
+    model.release("r1")
+    model.deploy()
+    model.xen.calls.clear()
+    assert model.deploy()["verdict"] == "already-live"
+    assert model.xen.calls == []
+
+
+def test_only_a_readme_or_a_schedule_destroys_nothing(model: ModelBoard) -> None:
+    model.release("r1")
+    model.deploy()
+    model.xen.calls.clear()
+    model.commit(readme="new words", crontab="*/5 * * * * whatever && rm -rf /\n")
+    assert model.deploy()["verdict"] == "already-live"
+    assert model.xen.calls == []
+    cron = model.layout.cron(model.app).read_text()
+    assert "*/5 * * * * root /usr/local/bin/edgedeploy-agent pull decks" in cron
+    assert "rm -rf" not in cron
+
+
+def test_everything_is_checked_before_the_old_guest_is_destroyed(model: ModelBoard) -> None:
+    model.release("r1")
+    model.deploy()
+    model.xen.calls.clear()
+    model.release("r2")
+    assert model.deploy()["verdict"] == "live"
+    assert model.xen.calls == ["validate", "destroy", "create"]
+
+
+def test_a_guest_that_dies_at_boot_brings_the_old_one_back(model: ModelBoard) -> None:
+    model.release("r1")
+    model.deploy()
+    model.xen.dies.add("r2")
+    model.release("r2")
+    outcome = model.deploy()
+    assert (outcome["verdict"], outcome["release"], outcome["running"]) == ("rolled-back", "r2", "r1")
+    assert "crashed" in str(outcome["reason"])
+    assert model.xen.on_air == "r1"
+
+
+def test_a_guest_that_serves_something_else_is_not_called_live(model: ModelBoard) -> None:
+    model.release("r1")
+    model.deploy()
+    model.release("r2", b"what was released")
+    model.xen.serves["r2"] = b"something else"
+    outcome = model.deploy()
+    assert (outcome["verdict"], model.xen.on_air) == ("rolled-back", "r1")
+    assert "not what was released" in str(outcome["reason"])
+
+
+def test_a_failed_release_is_not_tried_again_by_itself_but_a_person_may(model: ModelBoard) -> None:
+    model.release("r1")
+    model.deploy()
+    model.xen.serves["r2"] = None
+    model.release("r2")
+    model.deploy()
+    model.xen.calls.clear()
+    assert model.deploy()["verdict"] == "quarantined"
+    assert model.xen.calls == []
+    model.xen.serves["r2"] = b"r2"
+    assert model.board.apply(model.app, "test", retry=True)["verdict"] == "live"
+
+
+def test_a_release_that_cannot_fit_is_refused_with_the_guest_untouched(model: ModelBoard) -> None:
+    model.release("r1")
+    model.deploy()
+    model.xen.calls.clear()
+    model.release("r2", memory=900)
+    with pytest.raises(errors.NoRoom, match="nothing was touched"):
+        model.deploy()
+    assert model.xen.calls == []
+    assert model.xen.on_air == "r1"
+
+
+def test_a_tampered_artefact_is_refused_with_the_guest_untouched(model: ModelBoard) -> None:
+    model.release("r1")
+    model.deploy()
+    model.xen.calls.clear()
+    model.release("r2")
+    (model.work / "xen/r2/decks.xen.xz").write_bytes(b"other")
+    model.commit()
+    with pytest.raises(errors.BadRepository, match="SHA-256 differs"):
+        model.deploy()
+    assert (model.xen.calls, model.xen.on_air) == ([], "r1")
+
+
+def test_create_failing_brings_the_old_one_back(model: ModelBoard) -> None:
+    model.release("r1")
+    model.deploy()
+    model.release("r2")
+    left = [1]
+
+    def fail_once(call: str) -> None:
+        if call == "create" and left.pop() if left else False:
+            raise CommandFailed(["xl", "create"], "ended with status 3", "failed to mmap domU pages")
+
+    model.xen.fail = fail_once
+    outcome = model.deploy()
+    assert (outcome["verdict"], model.xen.on_air) == ("rolled-back", "r1")
+
+
+def test_nothing_to_go_back_to_leaves_no_broken_guest_behind(model: ModelBoard) -> None:
+    model.xen.dies.add("r1")
+    model.release("r1")
+    outcome = model.deploy()
+    assert outcome["verdict"] == "failed-nothing-to-go-back-to"
+    assert model.xen.guests == {}
+
+
+def test_a_guest_that_died_later_is_started_again_at_the_next_tick(model: ModelBoard) -> None:
+    model.release("r1")
+    model.deploy()
+    model.xen.guests.clear()
+    model.xen.on_air = ""
+    assert model.deploy()["verdict"] == "live"
+    assert model.xen.on_air == "r1"
+
+
+def test_boot_puts_the_last_good_release_on_air_not_the_failed_one(model: ModelBoard) -> None:
+    model.release("r1")
+    model.deploy()
+    model.xen.serves["r2"] = None
+    model.release("r2")
+    model.deploy()
+    model.xen.guests.clear()
+    assert model.board.boot() == {"decks": "live"}
+    assert model.xen.on_air == "r1"
+
+
+def test_rollback_by_hand_and_the_tick_does_not_undo_it(model: ModelBoard) -> None:
+    model.release("r1")
+    model.deploy()
+    model.release("r2")
+    model.deploy()
+    outcome = model.board.rollback(model.app, None, "anna")
+    assert (outcome["verdict"], outcome["running"]) == ("live", "r1")
+    assert model.deploy()["verdict"] == "quarantined"
+    assert model.xen.on_air == "r1"
+    model.release("r3")
+    assert model.deploy()["running"] == "r3"
+
+
+def test_rollback_with_nothing_before_says_so(model: ModelBoard) -> None:
+    model.release("r1")
+    model.deploy()
+    with pytest.raises(errors.UsageFault, match="no earlier release"):
+        model.board.rollback(model.app, None, "anna")
+
+
+@pytest.mark.parametrize("step", ["destroy", "create"])
+def test_a_kill_in_the_swap_is_mended_by_the_next_run(model: ModelBoard, step: str) -> None:
+    model.release("r1")
+    model.deploy()
+    model.release("r2")
+
+    class Killed(BaseException):
+        pass
+
+    def kill(call: str) -> None:
+        if call == step:
+            model.xen.fail = lambda call: None
+            raise Killed
+
+    model.xen.fail = kill
+    with pytest.raises(Killed):
+        model.deploy()
+    assert model.deploy()["running"] == "r2"
+    assert len(model.xen.guests) == 1
+
+
+def test_a_domain_of_the_old_scripts_with_the_same_name_is_replaced(model: ModelBoard) -> None:
+    from edgedeploy.agent.xen import Running
+
+    model.xen.guests[99] = Running("decks", "11111111-2222-3333-4444-555555555555", 99, 96, False, "-b----")
+    model.xen.guests[98] = Running("mail", "21111111-2222-3333-4444-555555555555", 98, 96, False, "-b----")
+    model.release("r1")
+    assert model.deploy()["verdict"] == "live"
+    assert sorted(guest.name for guest in model.xen.guests.values()) == ["decks", "mail"]
+    assert 98 in model.xen.guests
+
+
+def test_the_record_tells_what_happened(model: ModelBoard) -> None:
+    model.release("r1")
+    model.deploy()
+    (record,) = attempt.last(model.layout.app(model.app).attempts, 5)
+    assert record["who"] == "test"
+    assert record["outcome"]["verdict"] == "live"
+    assert {"unpack", "check", "swap", "probe"} <= {step["step"] for step in record["steps"]}
+
+
+def test_status_and_announcement_say_what_runs(model: ModelBoard) -> None:
+    model.release("r1")
+    model.deploy()
+    app = status.apps(model.board)["decks"]
+    assert (app["release"], app["healthy"], app["phase"]) == ("r1", True, "steady")
+    assert app["url"] == f"http://127.0.0.1:{model.xen.port}/"
+    assert "<txt-record>app.decks=r1</txt-record>" in model.layout.avahi_service.read_text()
+
+
+def test_gc_keeps_what_a_rollback_needs(model: ModelBoard) -> None:
+    for name in ("r1", "r2", "r3"):
+        model.release(name)
+        model.deploy()
+    removed = model.board.gc(model.app)
+    assert any("r1" in path for path in removed)
+    assert model.board.rollback(model.app, None, "anna")["running"] == "r2"
+
+
+def test_stage_checks_everything_and_touches_nothing(model: ModelBoard) -> None:
+    model.release("r1")
+    model.deploy()
+    model.xen.calls.clear()
+    commit = model.release("r2")
+    repo = model.board.repo(model.app)
+    repo.git("fetch", "--quiet", str(model.remote), "main:refs/edgedeploy/incoming/main")
+    record = attempt.Attempt(attempt.new_path(model.layout.state), "test")
+    manifest, live = model.board.stage(model.app, names.CommitId(commit), None, record)
+    record.close()
+    assert (manifest.release, live, model.xen.on_air) == ("r2", False, "r1")
+    assert model.xen.calls == ["validate"]
+    assert repo.head() != commit
+
+
+def test_stage_refuses_a_diverged_history(model: ModelBoard) -> None:
+    model.release("r1")
+    model.deploy()
+    repo = model.board.repo(model.app)
+    repo.git("-c", "user.name=t", "-c", "user.email=t@t", "commit", "--allow-empty", "--no-verify", "-qm", "by hand")
+    commit = model.release("r2")
+    repo.git("fetch", "--quiet", str(model.remote), "main:refs/edgedeploy/incoming/main")
+    record = attempt.Attempt(attempt.new_path(model.layout.state), "test")
+    with pytest.raises(errors.BadRepository, match="not part of what was pushed"):
+        model.board.stage(model.app, names.CommitId(commit), None, record)
+    record.close()
+
+
+def test_state_on_disk_reads_back(model: ModelBoard) -> None:
+    model.release("r1")
+    model.deploy()
+    path = model.layout.app(model.app).state
+    assert state.loads(path.read_bytes(), "state") == state.load(path)
+    assert state.load(path).good is not None
