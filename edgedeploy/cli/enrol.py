@@ -1,0 +1,72 @@
+"""`edgedeploy enrol`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from edgedeploy.cli import options, target
+from edgedeploy.cli.options import Session
+from edgedeploy.core import errors, names
+
+
+@click.command()
+@click.argument("where", metavar="[USER@]HOST[:PORT]")
+@click.option("--profile", help="What kind of board it is; recognised by its device tree where that is known.")
+@click.option("--name", help="What to call it; its host name by default.")
+@click.option(
+    "--pull", "pulls", multiple=True, metavar="APP=REMOTE", help="An app that the board pulls by itself, by cron."
+)
+@click.option(
+    "-i", "--identity", type=click.Path(exists=True, dir_okay=False), help="Log in with this private key only."
+)
+@click.option(
+    "--known-hosts", type=click.Path(dir_okay=False), help="Trust the host keys in this file instead of yours."
+)
+@options.dry_run
+@options.as_json
+@options.pass_session
+def enrol(
+    session: Session,
+    where: str,
+    profile: str | None,
+    name: str | None,
+    pulls: tuple[str, ...],
+    identity: str | None,
+    known_hosts: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Install the agent on a board and pin its keys, over the SSH access you have (root, or a user with sudo).
+
+    Safe to repeat: what is in place stays, and it says what it changed. Afterwards this laptop holds a key that can do
+    nothing on the board but talk to the agent.
+    """
+    from edgedeploy.cli import enrolling  # noqa: PLC0415 - a command pays for its own imports only
+    from edgedeploy.flows import enrol as flow  # noqa: PLC0415
+    from edgedeploy.ui import deployment  # noqa: PLC0415
+
+    user, _, rest = where.rpartition("@")
+    address = options.parse_host(rest)
+    request = flow.Request(
+        profile=names.ProfileName.parse(profile) if profile else None,
+        name=names.BoardName.parse(name) if name else None,
+        apps=dict(_pull(pull) for pull in pulls),
+        dry_run=dry_run,
+    )
+    kit = target.kit(session, ())
+    result = enrolling.enrol_host((address.host,), address.port, user or None, request, kit, identity, known_hosts)
+    if as_json:
+        options.emit_json(asdict(result))
+    else:
+        click.echo(deployment.enrolled(result))
+
+
+def _pull(text: str) -> tuple[names.AppName, str]:
+    app, equals, remote = text.partition("=")
+    if not equals or not remote:
+        raise errors.UsageFault(
+            f"{text!r} is not APP=REMOTE", hint="such as --pull decks=https://example.org/decks.git"
+        )
+    return names.AppName.parse(app), remote

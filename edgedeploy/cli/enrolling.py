@@ -1,0 +1,64 @@
+"""Runs the enrolment use case for `enrol` itself and for `push`, which offers it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from edgedeploy.cli import target
+from edgedeploy.core import names
+from edgedeploy.flows import enrol as flow
+from edgedeploy.flows.find import Found
+from edgedeploy.flows.kit import Kit
+from edgedeploy.profiles import catalog
+from edgedeploy.wires import ssh, trust
+from edgedeploy.wires.ssh.config import resolve
+
+
+def confirm_key(host: str, fingerprint: str) -> bool:
+    """First contact: a person compares the fingerprint; without a terminal nobody can, and the answer is no."""
+    if not sys.stdin.isatty():
+        return False
+    click.echo(f"The host key of {host} is not known yet: {fingerprint}", err=True)
+    return click.confirm("Is that the board?", err=True)
+
+
+def enrol_host(
+    hosts: tuple[str, ...],
+    port: int | None,
+    user: str | None,
+    request: flow.Request,
+    kit: Kit,
+    identity: str | None = None,
+    known_hosts: str | None = None,
+) -> flow.Result:
+    """Enrol the board at an address, with the user's own SSH access."""
+    paths = (Path(known_hosts),) if known_hosts else trust.DEFAULT_KNOWN_HOSTS
+    policy = trust.UserKnownHosts(confirm_key, paths)
+    credentials = ssh.Credentials(key_file=Path(identity) if identity else None, ask=target.secret)
+    where = ssh.SshTarget(hosts[0], port, user, also=hosts[1:])
+    endpoint = resolve(where)
+    with ssh.SshWire(where, policy, credentials) as wire:
+        with kit.report.step(f"connecting to {where.label.removeprefix('ssh ')}"):
+            wire.connect()
+        return flow.enrol(
+            wire,
+            wire.host_key,
+            "root",
+            endpoint.hosts,
+            endpoint.port,
+            request,
+            kit,
+            catalog.load_all(),
+            target.secret,
+        )
+
+
+def enrol_found(found: Found, kit: Kit) -> flow.Result:
+    """Enrol a board that was found; it lets root in by SSH, or asks for a password."""
+    profile = names.ProfileName.parse(found.profile) if found.profile else None
+    forwards: Mapping[str, str] = found.forwards
+    return enrol_host(found.hosts, found.port, "root", flow.Request(profile, forwards=forwards), kit)

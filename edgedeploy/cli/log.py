@@ -1,0 +1,37 @@
+"""`edgedeploy log`."""
+
+from __future__ import annotations
+
+import click
+
+from edgedeploy.cli import options, target
+from edgedeploy.cli.options import HostPort, Session
+
+
+@click.command()
+@options.app_argument
+@click.option("-n", "--count", type=click.IntRange(1, 50), default=10, show_default=True, help="How many.")
+@options.on
+@options.host
+@options.interface
+@options.as_json
+@options.pass_session
+def log(
+    session: Session,
+    app: str | None,
+    count: int,
+    board: str | None,
+    host: HostPort | None,
+    interfaces: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Show the last deployments of APP on a board: who, what, how long it was down, and why it failed."""
+    from edgedeploy.flows import ask  # noqa: PLC0415 - a command pays for its own imports only
+    from edgedeploy.ui import deployment  # noqa: PLC0415
+
+    name = target.app_name(session, app)
+    _, records = ask.log(target.wanted(session, board, host, name), name, count, target.kit(session, interfaces))
+    if as_json:
+        options.emit_json(records)
+    else:
+        click.echo(deployment.log(records))

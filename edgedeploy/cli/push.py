@@ -1,0 +1,58 @@
+"""`edgedeploy push`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from edgedeploy.cli import enrolling, options, target
+from edgedeploy.cli.options import HostPort, Session
+
+
+@click.command()
+@options.app_argument
+@options.on
+@options.host
+@options.interface
+@click.option("--retry", is_flag=True, help="Try a release again that failed on this board before.")
+@options.yes
+@options.dry_run
+@options.as_json
+@options.pass_session
+def push(
+    session: Session,
+    app: str | None,
+    board: str | None,
+    host: HostPort | None,
+    interfaces: tuple[str, ...],
+    retry: bool,
+    yes: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Put the latest release of APP on a board, and prove that it is served.
+
+    APP is a name from your configuration, a folder, or left out: then it is the repository you stand in. Nothing on
+    the board is touched until the release is proven to fit; if it is not served in the end, the board puts the
+    previous one back and the exit code is 40.
+    """
+    from edgedeploy.flows import push as flow  # noqa: PLC0415 - a command pays for its own imports only
+    from edgedeploy.flows.find import Found  # noqa: PLC0415
+    from edgedeploy.profiles import catalog  # noqa: PLC0415
+    from edgedeploy.ui import deployment  # noqa: PLC0415
+
+    repository = session.settings.resolve_app(app)
+    kit = target.kit(session, interfaces)
+    wanted = target.wanted(session, board, host, None, repository)
+
+    def offer(found: Found) -> None:
+        session.confirm(f"{found.label} is not enrolled on this laptop. Enrol it now?", yes=yes)
+        enrolling.enrol_found(found, kit)
+
+    request = flow.Request(repository, wanted, dry_run=dry_run, retry=retry)
+    result = flow.push(request, kit, catalog.load_all(), offer)
+    if as_json:
+        options.emit_json(asdict(result))
+    else:
+        click.echo(deployment.pushed(result))

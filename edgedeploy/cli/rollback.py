@@ -1,0 +1,44 @@
+"""`edgedeploy rollback`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from edgedeploy.cli import options, target
+from edgedeploy.cli.options import HostPort, Session
+from edgedeploy.core import names
+
+
+@click.command()
+@options.app_argument
+@click.argument("release", required=False)
+@options.on
+@options.host
+@options.interface
+@options.as_json
+@options.pass_session
+def rollback(
+    session: Session,
+    app: str | None,
+    release: str | None,
+    board: str | None,
+    host: HostPort | None,
+    interfaces: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Put the previous release of APP back on air, or RELEASE. It is proven like a push.
+
+    What was on air is quarantined, so that cron does not bring it back; a new release, or push --retry, does.
+    """
+    from edgedeploy.flows import ask  # noqa: PLC0415 - a command pays for its own imports only
+    from edgedeploy.ui import deployment  # noqa: PLC0415
+
+    name = target.app_name(session, app)
+    to = names.ReleaseId.parse(release) if release else None
+    found, outcome = ask.rollback(target.wanted(session, board, host, name), name, to, target.kit(session, interfaces))
+    if as_json:
+        options.emit_json(asdict(outcome))
+    else:
+        click.echo(deployment.rolled_back(found, outcome))

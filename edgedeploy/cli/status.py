@@ -1,0 +1,29 @@
+"""`edgedeploy status`."""
+
+from __future__ import annotations
+
+import click
+
+from edgedeploy.cli import options, target
+from edgedeploy.cli.options import HostPort, Session
+
+
+@click.command()
+@options.on
+@options.host
+@options.interface
+@options.as_json
+@options.pass_session
+def status(
+    session: Session, board: str | None, host: HostPort | None, interfaces: tuple[str, ...], as_json: bool
+) -> None:
+    """Show what a board runs: what the hypervisor says, beside what the repository wants."""
+    from edgedeploy.flows import ask  # noqa: PLC0415 - a command pays for its own imports only
+    from edgedeploy.ui import deployment  # noqa: PLC0415
+
+    answer = ask.status(target.wanted(session, board, host, None), target.kit(session, interfaces))
+    assert answer.status is not None
+    if as_json:
+        options.emit_json({"board": answer.status.board, "apps": answer.status.apps})
+    else:
+        click.echo(deployment.status(answer))

@@ -1,0 +1,252 @@
+"""Enrolment: from ordinary SSH access to a board that this laptop can push to, and that pulls by itself.
+
+What is installed, and where, is the agent's business (agent/setup.py): we bring it over and run it once as root.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from edgedeploy.core import errors, names
+from edgedeploy.core.board import Profile
+from edgedeploy.flows.find import Found
+from edgedeploy.flows.kit import Kit, pins_file
+from edgedeploy.ports.wire import Wire
+from edgedeploy.remote import agentkit, pushkey
+from edgedeploy.remote.known import KnownBoard
+from edgedeploy.wires import trust
+
+_PROBE = """
+echo "machine-id $(cat /etc/machine-id 2>/dev/null)"
+echo "hostname $(cat /etc/hostname 2>/dev/null || hostname)"
+echo "uid $(id -u)"
+echo "python $(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)"
+echo "compatible $(tr '\\0' ' ' < /proc/device-tree/compatible 2>/dev/null)"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to enrol. `profile` None: recognise the board by its device tree."""
+
+    profile: names.ProfileName | None = None
+    name: names.BoardName | None = None
+    apps: Mapping[names.AppName, str] = field(default_factory=dict)
+    """apps the board is to pull by itself: name -> git remote"""
+    forwards: Mapping[str, str] = field(default_factory=dict)
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What enrolment did. `changes` are sentences; empty means that everything was in place."""
+
+    board_id: str
+    name: str
+    profile: str
+    agent: str
+    changes: tuple[str, ...]
+    dry_run: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    machine_id: str
+    hostname: str
+    uid: int
+    python: tuple[int, ...]
+    compatible: tuple[str, ...]
+
+
+def enrol(
+    wire: Wire,
+    host_key: trust.HostKey,
+    user: str,
+    hosts: tuple[str, ...],
+    port: int,
+    request: Request,
+    kit: Kit,
+    profiles: Sequence[Profile],
+    ask: Callable[[str], str | None],
+) -> Result:
+    """Install the agent over `wire`, pin the board and prove that the push key works.
+
+    Idempotent. With dry_run nothing is changed, neither there nor here. Raises errors.BadConfig when the board cannot be
+    an edgedeploy board, and says why.
+    """
+    facts = _probe(wire)
+    profile = _profile(request.profile, facts, profiles)
+    name = request.name or names.BoardName.parse(facts.hostname.split(".")[0])
+    plan = {
+        "board_id": names.board_id_of(facts.machine_id) if facts.machine_id else secrets.token_hex(8),
+        "name": name,
+        "profile": profile.name,
+        "push_key": pushkey.ensure(kit.config),
+        "label": kit.who,
+        "apps": dict(request.apps),
+    }
+    with kit.report.step(f"installing the agent on {name}"):
+        answer = _run_setup(wire, plan, facts.uid, ask, dry_run=request.dry_run)
+    board_id = names.BoardId.parse(answer["board_id"])
+    changes = tuple(names.printable(str(change), 300) for change in _list(answer["changes"]))
+    if not request.dry_run:
+        board = KnownBoard(
+            board_id,
+            name,
+            names.ProfileName(profile.name),
+            user,
+            hosts,
+            port,
+            tuple(request.apps),
+            dict(request.forwards),
+        )
+        changes += _remember(board, host_key, kit)
+        _prove(board, kit)
+    return Result(board_id, name, profile.name, agentkit.digest(), changes, request.dry_run)
+
+
+def _probe(wire: Wire) -> _Facts:
+    status, out, words = run(wire, ["sh", "-c", _PROBE])
+    if status:
+        raise errors.BadConfig(f"{wire.traits.label} has no usable shell", details=(names.printable(words, 300),))
+    lines = dict(line.partition(" ")[::2] for line in out.splitlines())
+    python = tuple(int(part) for part in lines.get("python", "").split(".") if part.isdigit())
+    if python < (3, 11):
+        found = f"Python {lines['python']}" if python else "no Python"
+        raise errors.BadConfig(
+            f"the agent needs Python 3.11 or later on the board, found {found}",
+            hint="apt-get install python3 on the board (Debian 12 has 3.11)",
+        )
+    uid = lines.get("uid", "")
+    return _Facts(
+        lines.get("machine-id", "").strip(),
+        lines.get("hostname", "").strip() or "board",
+        int(uid) if uid.isdigit() else -1,
+        python,
+        tuple(lines.get("compatible", "").split()),
+    )
+
+
+def _profile(asked: names.ProfileName | None, facts: _Facts, profiles: Sequence[Profile]) -> Profile:
+    for profile in profiles:
+        matches = profile.name == asked if asked else set(profile.compatible) & set(facts.compatible[:1])
+        if not matches:
+            continue
+        if not profile.supported:
+            raise errors.BadConfig(
+                f"the {profile.title} can run no Xen guests: {profile.reason}",
+                hint="edgedeploy boards lists the boards that can",
+            )
+        return profile
+    if asked:
+        raise errors.BadConfig(f"there is no board profile {asked!r}", hint="edgedeploy boards")
+    seen = ", ".join(facts.compatible) or "no device tree"
+    raise errors.BadConfig(
+        f"no board profile matches this board ({names.printable(seen, 200)})",
+        hint="say what it is: --profile NAME (edgedeploy boards lists them)",
+    )
+
+
+def _run_setup(
+    wire: Wire, plan: Mapping[str, object], uid: int, ask: Callable[[str], str | None], *, dry_run: bool
+) -> dict[str, object]:
+    status, folder, words = run(wire, ["mktemp", "-d"])
+    if status:
+        raise errors.NoRoom("the board has no room for a temporary file", details=(words,), hint="df -h on the board")
+    path = f"{folder.strip()}/edgedeploy-agent.pyz"
+    try:
+        status, _, words = run(wire, ["sh", "-c", 'cat > "$1"', "sh", path], agentkit.build())
+        if status:
+            raise errors.NoRoom(
+                "the agent could not be written to the board", details=(words,), hint="df -h on the board"
+            )
+        argv = ["python3", "-IS", path, "setup", *(["--dry-run"] if dry_run else [])]
+        as_root, data = _as_root(wire, uid, ask)
+        status, out, words = run(wire, [*as_root, *argv], data + json.dumps(plan).encode())
+    finally:
+        run(wire, ["rm", "-rf", folder.strip()])
+    if status:
+        lines = tuple(names.printable(line, 300) for line in words.splitlines()[-8:])
+        cls = errors.by_exit_code(status) if status > 2 else errors.BoardFault  # noqa: PLR2004 - the shell's own codes
+        raise cls("the agent could not be installed", details=lines)
+    answer: dict[str, object] = json.loads(out)
+    return answer
+
+
+def _as_root(wire: Wire, uid: int, ask: Callable[[str], str | None]) -> tuple[list[str], bytes]:
+    """How to become root: (argv before the command, bytes before its input)."""
+    if uid == 0:
+        return [], b""
+    if run(wire, ["sudo", "-n", "true"])[0] == 0:
+        return ["sudo", "-n"], b""
+    password = ask(f"[sudo] password on {wire.traits.label}: ")
+    if password is None:
+        raise errors.UsageFault(
+            "enrolling needs root on the board, and sudo there wants a password",
+            hint="run it in a terminal, or as root: edgedeploy enrol root@HOST",
+        )
+    return ["sudo", "-S", "-p", ""], password.encode() + b"\n"
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def _remember(board: KnownBoard, host_key: trust.HostKey, kit: Kit) -> tuple[str, ...]:
+    pins, alias = trust.Pins(pins_file(kit.config)), trust.alias_of(board.board_id)
+    pinned = pins.lookup(alias)
+    if pinned and host_key not in pinned:
+        kit.report.warn(f"the host key of {board.name} changed since it was enrolled; it is pinned anew")
+    changes: tuple[str, ...] = ()
+    if pinned != [host_key]:
+        pins.pin(alias, host_key)
+        changes = (f"pinned its host key {host_key.fingerprint} on this laptop",)
+    old = kit.known.get(board.board_id)
+    if old:
+        board = KnownBoard(
+            board.board_id,
+            board.name,
+            board.profile,
+            board.user,
+            board.hosts,
+            board.port,
+            tuple(dict.fromkeys([*old.apps, *board.apps])),
+            board.forwards or old.forwards,
+        )
+    kit.known.remember(board)
+    return changes
+
+
+def _prove(board: KnownBoard, kit: Kit) -> None:
+    """A new connection, with the push key only: what a push will do."""
+    with kit.report.step("proving that the push key works"):
+        found = Found(board.name, board.hosts, board.port, "enrolment", board, board.profile)
+        wire, client = kit.talk(found)
+        with wire, client:
+            welcome = client.hello()
+    if welcome.board_id != board.board_id or welcome.agent != agentkit.digest():
+        raise errors.ProtocolMismatch(
+            "the agent that answers is not the one that was installed",
+            hint=f"is {agentkit.digest()[:12]} what /usr/local/bin/edgedeploy-agent --version says?",
+        )
+
+
+def run(wire: Wire, argv: Sequence[str], data: bytes = b"", timeout: float = 120.0) -> tuple[int, str, str]:
+    """Run a command to its end: status, stdout, the tail of stderr."""
+    stream = wire.open(argv)
+    try:
+        if data:
+            stream.write(data)
+        stream.close_input()
+        out = bytearray()
+        while chunk := stream.read(65536, timeout):
+            out += chunk
+        status, words = stream.finish(timeout)
+    except TimeoutError:
+        raise errors.WireFault(f"`{argv[0]}` on the board does not end", hint="is the board very busy?") from None
+    finally:
+        stream.close()
+    return status, out.decode("utf-8", "replace"), words.decode("utf-8", "replace")

@@ -1,0 +1,172 @@
+"""Which board is meant, and where it is: by address, by mDNS, or where it was last seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from edgedeploy.core import errors, names
+from edgedeploy.discover.sighting import Sighting
+from edgedeploy.ports.report import Report
+from edgedeploy.remote.known import KnownBoard
+
+Until = Callable[[Sequence[Sighting]], bool]
+Browse = Callable[[float, Until], Sequence[Sighting]]
+Choose = Callable[[str, Sequence[str]], int | None]
+"""question, choices -> index; None when there is nobody to ask"""
+
+PATIENCE_S = 3.0
+"""how long boards get to answer on mDNS; those that are expected end the wait sooner"""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the command line says of the board. `app` narrows the choice to boards that have it, where some do."""
+
+    app: names.AppName | None = None
+    on: str | None = None
+    host: str | None = None
+    port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A board and the addresses to try. `known` is None for a board that this laptop has not enrolled."""
+
+    name: str
+    hosts: tuple[str, ...]
+    port: int
+    how: str
+    known: KnownBoard | None = None
+    profile: str = ""
+    forwards: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """For people: "virtual (virtual-armv7) at 192.168.1.7"."""
+        return f"{self.name} ({self.profile or 'unknown kind'}) at {self.hosts[0]}"
+
+
+def candidates(wanted: Wanted, known: Sequence[KnownBoard]) -> list[KnownBoard]:
+    """The enrolled boards that could be meant, before anything is asked of the network."""
+    if wanted.on:
+        return [board for board in known if wanted.on in (board.name, board.board_id)]
+    with_app = [board for board in known if wanted.app in board.apps]
+    return with_app or list(known)
+
+
+def find(wanted: Wanted, known: Sequence[KnownBoard], browse: Browse, choose: Choose, report: Report) -> Found:
+    """The one board that is meant.
+
+    Raises NoSuchBoard when there is none, UsageFault when several could be meant and nobody can be asked.
+    """
+    expected = candidates(wanted, known)
+    if wanted.host:
+        return _by_address(wanted, expected, choose)
+    with report.step("looking for the board") as step:
+        sightings = _browse(browse, expected, wanted, report)
+        found = _seen(sightings, expected, wanted) or _last_known(expected)
+        if not found:
+            raise _nobody(wanted, known)
+        one = found[0] if len(found) == 1 else _ask(found, wanted, choose)
+        step.detail(f"{one.label}, {one.how}")
+    return one
+
+
+def _browse(browse: Browse, expected: Sequence[KnownBoard], wanted: Wanted, report: Report) -> Sequence[Sighting]:
+    ids = {board.board_id for board in expected}
+
+    def enough(seen: Sequence[Sighting]) -> bool:
+        if wanted.on and not ids:
+            return any(wanted.on in (sighting.name, sighting.board_id) for sighting in seen)
+        return bool(ids) and ids <= {sighting.board_id for sighting in seen}
+
+    try:
+        return browse(PATIENCE_S, enough)
+    except errors.WireFault as error:
+        report.warn(f"mDNS does not work here ({error.message})")
+        return []
+
+
+def _seen(sightings: Sequence[Sighting], expected: Sequence[KnownBoard], wanted: Wanted) -> list[Found]:
+    by_id = {board.board_id: board for board in expected}
+    enrolled = [_sighted(s, by_id[s.board_id]) for s in sightings if s.board_id in by_id]
+    if enrolled:
+        return enrolled
+    strangers = [_sighted(s, None) for s in sightings if wanted.on in (None, s.name, s.board_id)]
+    return strangers if not expected else []
+
+
+def _sighted(sighting: Sighting, known: KnownBoard | None) -> Found:
+    return Found(
+        sighting.name,
+        tuple(sighting.addresses),
+        sighting.port,
+        "seen by mDNS",
+        known,
+        str(sighting.profile),
+        dict(sighting.forwards),
+    )
+
+
+def _last_known(expected: Sequence[KnownBoard]) -> list[Found]:
+    return [
+        Found(
+            board.name,
+            board.hosts,
+            board.port,
+            "not seen by mDNS: trying its last known address",
+            board,
+            board.profile,
+            dict(board.forwards),
+        )
+        for board in expected
+        if board.hosts
+    ]
+
+
+def _by_address(wanted: Wanted, expected: Sequence[KnownBoard], choose: Choose) -> Found:
+    host = str(wanted.host)
+    there = [board for board in expected if host in board.hosts and wanted.port in (None, board.port)]
+    meant = there or list(expected)
+    if not meant:
+        return Found(host, (host,), wanted.port or 22, "by --host")
+    found = [
+        Found(
+            b.name,
+            (host,),
+            wanted.port or (b.port if b in there else 22),
+            "by --host",
+            b,
+            b.profile,
+            dict(b.forwards) if b in there else {},
+        )
+        for b in meant
+    ]
+    return found[0] if len(found) == 1 else _ask(found, wanted, choose)
+
+
+def _ask(found: Sequence[Found], wanted: Wanted, choose: Choose) -> Found:
+    choices = [one.label for one in found]
+    for_app = f" for {wanted.app}" if wanted.app else ""
+    index = choose(f"Several boards could be meant{for_app}. Which one?", choices)
+    if index is None:
+        raise errors.UsageFault(
+            f"{len(found)} boards could be meant{for_app}",
+            hint=f"say which: --on {found[0].name}",
+            details=tuple(choices),
+        )
+    return found[index]
+
+
+def _nobody(wanted: Wanted, known: Sequence[KnownBoard]) -> errors.NoSuchBoard:
+    if wanted.on:
+        names_known = ", ".join(board.name for board in known) or "none"
+        return errors.NoSuchBoard(
+            f"no board named {wanted.on!r} was seen or is enrolled (enrolled: {names_known})",
+            hint="edgedeploy discover, or give its address: --host ADDRESS",
+        )
+    return errors.NoSuchBoard(
+        "no board was seen on the network and none is enrolled",
+        hint="enrol one: edgedeploy enrol HOST   or run a virtual one: edgedeploy lab up",
+    )

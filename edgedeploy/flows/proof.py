@@ -1,0 +1,116 @@
+"""Never say success for the wrong thing: what must be true before a push is called done."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import time
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from edgedeploy.core import errors, messages, names
+from edgedeploy.core.deadline import Deadline
+from edgedeploy.core.release import Manifest
+from edgedeploy.flows.find import Found
+from edgedeploy.flows.kit import Kit
+from edgedeploy.ports.report import Report
+
+_LOOK_S = 5.0
+
+
+def demand(manifest: Manifest, outcome: messages.Outcome) -> None:
+    """Return when the outcome proves that the pushed release is the one on air; raise what it proves otherwise."""
+    lines = tuple(f"guest: {names.printable(str(line), 300)}" for line in outcome.console[-12:])
+    reason = names.printable(outcome.reason, 1000)
+    if outcome.verdict == "rolled-back":
+        raise errors.RolledBack(
+            f"{outcome.release} failed ({reason}); the board serves {outcome.running} again",
+            hint=f"mend it and release again; edgedeploy log {manifest.app} has the record",
+            details=lines,
+        )
+    if outcome.verdict in ("rollback-failed", "failed-nothing-to-go-back-to"):
+        serves = f"it serves {outcome.running}" if outcome.running else "it serves nothing"
+        raise errors.RollbackFailed(
+            f"{outcome.release} failed ({reason}) and there was nothing to go back to; {serves}",
+            hint=f"edgedeploy log {manifest.app}; push a release that works",
+            details=lines,
+        )
+    if outcome.verdict == "quarantined":
+        raise errors.Quarantined(
+            f"{manifest.release} failed on this board before ({reason}); it serves {outcome.running or 'nothing'}",
+            hint="make a new release, or try this one again: edgedeploy push --retry",
+            details=lines,
+        )
+    if outcome.verdict not in ("live", "already-live") or outcome.uuid != manifest.uuid:
+        raise errors.Bug(
+            f"the board says {outcome.verdict!r}, but runs {names.printable(outcome.uuid, 40)!r} and not {manifest.uuid}",
+            hint="edgedeploy status",
+        )
+    _demand_content(manifest, outcome)
+
+
+def _demand_content(manifest: Manifest, outcome: messages.Outcome) -> None:
+    if not manifest.health or outcome.verdict == "already-live":
+        return
+    for path, digest in manifest.health.serves.items():
+        if outcome.served.get(path) != digest:
+            raise errors.Bug(f"the board said success, but {path} is not what was released", hint="edgedeploy status")
+
+
+def url(manifest: Manifest, forwards: Mapping[str, str]) -> str:
+    """Where this laptop reaches the app, "" when the release does not say where it listens."""
+    if manifest.health is None:
+        return ""
+    host = f"[{manifest.health.address}]" if ":" in manifest.health.address else manifest.health.address
+    endpoint = forwards.get(f"{host}:{manifest.health.port}", f"{host}:{manifest.health.port}")
+    return f"http://{endpoint.removesuffix(':80')}{manifest.health.path}"
+
+
+def look(manifest: Manifest, where: str, report: Report) -> str:
+    """The laptop as second witness: "confirmed", "contradicted" or "unknown". The board's verdict stands either way."""
+    if not where or manifest.health is None:
+        return "unknown"
+    wanted = manifest.health.serves.get(manifest.health.path)
+    deadline = Deadline.after(_LOOK_S)
+    while True:
+        try:
+            digest = _fetch(where)
+            break
+        except (OSError, http.client.HTTPException) as error:
+            if deadline.expired:
+                report.warn(f"this laptop cannot reach {where} itself ({error}); the board has proven it from its side")
+                return "unknown"
+            time.sleep(0.2)
+    if wanted and digest != wanted:
+        report.warn(
+            f"{where} shows this laptop something else than what was released: is another machine at that address?"
+        )
+        return "contradicted"
+    return "confirmed"
+
+
+def _fetch(where: str) -> str:
+    parts = urlsplit(where)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=3.0)
+    try:
+        connection.request("GET", parts.path or "/")
+        return hashlib.sha256(connection.getresponse().read(64 << 20)).hexdigest()
+    finally:
+        connection.close()
+
+
+def after_lost_contact(manifest: Manifest, found: Found, kit: Kit, patience: float) -> messages.Outcome | None:
+    """The deployment goes on without us: come back and ask what became of it. None when nobody can tell."""
+    deadline = Deadline.after(min(patience, 120.0))
+    while not deadline.expired:
+        time.sleep(2.0)
+        try:
+            wire, client = kit.talk(found, timeout=30.0)
+            with wire, client:
+                app = client.status().apps.get(manifest.app, {})
+        except errors.EdgeError:
+            continue
+        last = app.get("last") or {}
+        if "outcome" in last and app.get("phase") in ("steady", "stuck"):
+            return messages.Outcome(**{**last["outcome"]})
+    return None

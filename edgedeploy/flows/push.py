@@ -1,0 +1,225 @@
+"""The main job: find the board, prove that the release fits, bring over what it lacks, swap, prove what is served."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from edgedeploy.core import errors, messages, names
+from edgedeploy.core.board import BoardFacts, Profile
+from edgedeploy.core.names import printable
+from edgedeploy.core.release import Manifest
+from edgedeploy.depot.repo import Depot
+from edgedeploy.flows import fitness, proof
+from edgedeploy.flows.find import Found, Wanted, candidates
+from edgedeploy.flows.kit import Kit, refreshed
+from edgedeploy.ports.report import Step
+from edgedeploy.remote.client import AgentClient
+
+_STAGE_S = 600.0
+_MARGIN_S = 240.0  # on top of the health probe's own time, twice (release and way back), for xl on a loaded board
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to push. `force_retry`: try a quarantined release again."""
+
+    repository: Path
+    wanted: Wanted
+    dry_run: bool = False
+    retry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of it. `url` is where this laptop reaches the app; `confirmed` what it saw there itself."""
+
+    app: str
+    release: str
+    board: str
+    verdict: str
+    uuid: str = ""
+    url: str = ""
+    outage_ms: int = 0
+    sent_bytes: int = 0
+    served: dict[str, str] = field(default_factory=dict)
+    confirmed: str = "unknown"
+    """confirmed, contradicted or unknown: the laptop's own look at the URL"""
+    plan: tuple[str, ...] = ()
+    """with dry_run: what would happen"""
+
+
+def push(request: Request, kit: Kit, profiles: Sequence[Profile], offer: Callable[[Found], None]) -> Result:
+    """Deploy the committed release of a repository. Returns only when it is on air, or was already.
+
+    `offer` is called with a board that was found but is not enrolled: it enrols it, or raises.
+
+    Raises DoesNotFit before any network is used, RolledBack, RollbackFailed, OutcomeUnknown, Quarantined, and
+    whatever finding and reaching the board raises.
+    """
+    depot = Depot.open(request.repository)
+    release = depot.latest()
+    if release is None:
+        raise errors.BadRepository(f"{depot.root} has no release yet", hint="edgedeploy release KERNEL")
+    manifest = depot.manifest(release)
+    _check_before_network(depot, manifest, request, kit, profiles)
+    wanted = replace(request.wanted, app=manifest.app)
+    found = kit.find(wanted)
+    if found.known is None:
+        offer(found)  # enrols, or raises
+        found = kit.find(wanted)
+    kit.enrolled(found)
+    with ExitStack() as stack:
+        with kit.report.step(f"connecting to {found.name}"):
+            wire, client = kit.talk(found)
+            stack.enter_context(wire)
+            stack.enter_context(client)
+            welcome = _greet(client, found)
+        refreshed(found, kit, manifest.app)
+        live = BoardFacts.from_plain(welcome.facts)
+        _check_against_board(depot, manifest, profiles, welcome, live)
+        if request.dry_run:
+            return _would(depot, manifest, found, welcome)
+        return _deploy(depot, manifest, request, found, client, welcome, kit)
+
+
+# --- before anything is touched -------------------------------------------------------------------------------------
+
+
+def _check_before_network(
+    depot: Depot, manifest: Manifest, request: Request, kit: Kit, profiles: Sequence[Profile]
+) -> None:
+    wanted = replace(request.wanted, app=manifest.app)
+    kinds = {board.profile for board in candidates(wanted, kit.known.all())} or set(manifest.boards)
+    suited = [profile for profile in profiles if profile.name in kinds] or [p for p in profiles if p.supported]
+    with kit.report.step(f"checking that {manifest.release} fits") as step:
+        fitness.require(depot, manifest, suited)
+        step.detail(", ".join(profile.name for profile in suited[:3]))
+    if depot.is_dirty():
+        kit.report.warn("there are changes that are not committed; what is pushed is the last commit")
+
+
+def _greet(client: AgentClient, found: Found) -> messages.Welcome:
+    """Who answers must be who was meant: two boards may have swapped their addresses."""
+    welcome = client.hello()
+    if found.known and welcome.board_id != found.known.board_id:
+        raise errors.HostKeyChanged(
+            f"{found.hosts[0]} is the board {printable(welcome.board_id, 40)}, not {found.known.board_id} ({found.name})",
+            hint="edgedeploy discover shows which board is where",
+        )
+    return welcome
+
+
+def _check_against_board(
+    depot: Depot, manifest: Manifest, profiles: Sequence[Profile], welcome: messages.Welcome, live: BoardFacts
+) -> None:
+    profile = next((p for p in profiles if p.name == welcome.profile), None)
+    if profile is None:
+        raise errors.BadConfig(
+            f"the board says it is a {printable(welcome.profile, 60)!r}; there is no such profile here",
+            hint="edgedeploy boards, or enrol it again with --profile",
+        )
+    if manifest.boards and profile.name not in manifest.boards:
+        raise errors.DoesNotFit(
+            f"{manifest.release} was released for {', '.join(manifest.boards)}; this board is a {profile.name}",
+            hint=f"add it to `boards` in {depot.root.name}/edgedeploy.toml and release again",
+        )
+    app = welcome.apps.get(manifest.app, {})
+    freed = manifest.domain.memory_mb if app.get("release") else 0
+    fitness.require(depot, manifest, [profile], live, freed)
+
+
+def _would(depot: Depot, manifest: Manifest, found: Found, welcome: messages.Welcome) -> Result:
+    app = welcome.apps.get(manifest.app, {})
+    plan = [f"push {manifest.app} {manifest.release} to {found.label}"]
+    if app.get("uuid") == manifest.uuid:
+        plan.append("nothing would be swapped: this release is on air")
+    else:
+        plan.append(f"swap {app.get('release') or 'nothing'} for {manifest.release}")
+    if app.get("head", "") != depot.head():
+        plan.append(f"send the commits from {str(app.get('head') or 'the beginning')[:12]} to {depot.head()[:12]}")
+    return Result(
+        manifest.app,
+        manifest.release,
+        found.name,
+        "dry-run",
+        manifest.uuid,
+        plan=tuple(plan),
+        url=proof.url(manifest, found.forwards),
+    )
+
+
+# --- touch ----------------------------------------------------------------------------------------------------------
+
+
+def _deploy(
+    depot: Depot,
+    manifest: Manifest,
+    request: Request,
+    found: Found,
+    client: AgentClient,
+    welcome: messages.Welcome,
+    kit: Kit,
+) -> Result:
+    bundle, sent = _send(depot, manifest, client, welcome, kit)
+    patience = _MARGIN_S + 2 * (manifest.health.timeout_s if manifest.health else 10)
+    with kit.report.step("preparing the release on the board") as step:
+        staged = client.stage(manifest.app, depot.head(), bundle, lambda event: step.detail(event.text), _STAGE_S)
+    if staged.uuid != manifest.uuid:
+        raise errors.Bug(f"the board staged {staged.release}, not {manifest.release}")
+    with kit.report.step("confirming that it is on air" if staged.live else "swapping the guest") as step:
+        outcome = _activate(client, depot, manifest, request, found, kit, step, patience)
+    proof.demand(manifest, outcome)
+    url = proof.url(manifest, found.forwards)
+    confirmed = proof.look(manifest, url, kit.report)
+    return Result(
+        manifest.app,
+        manifest.release,
+        found.name,
+        outcome.verdict,
+        outcome.uuid,
+        url,
+        outcome.outage_ms,
+        sent,
+        dict(outcome.served),
+        confirmed,
+    )
+
+
+def _send(
+    depot: Depot, manifest: Manifest, client: AgentClient, welcome: messages.Welcome, kit: Kit
+) -> tuple[names.Sha256 | None, int]:
+    head = str(welcome.apps.get(manifest.app, {}).get("head", ""))
+    have = {names.CommitId.parse(head)} if head else set()
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = depot.bundle(Path(folder) / "push.bundle", have)
+        if bundle is None:
+            return None, 0
+        size = bundle.stat().st_size
+        with kit.report.step("sending what the board lacks", total=size) as step:
+            return client.put(bundle, step), size
+
+
+def _activate(
+    client: AgentClient,
+    depot: Depot,
+    manifest: Manifest,
+    request: Request,
+    found: Found,
+    kit: Kit,
+    step: Step,
+    patience: float,
+) -> messages.Outcome:
+    try:
+        return client.activate(
+            manifest.app, depot.head(), kit.who, lambda event: step.detail(event.text), patience, retry=request.retry
+        )
+    except errors.OutcomeUnknown as lost:
+        kit.report.warn("contact with the board was lost; asking again what it serves")
+        outcome = proof.after_lost_contact(manifest, found, kit, patience)
+        if outcome is None:
+            raise lost
+        return outcome

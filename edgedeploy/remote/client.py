@@ -1,0 +1,150 @@
+"""The laptop's end of the conversation: one method per message, over any wire."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from edgedeploy.core import errors, frames, messages
+from edgedeploy.core.deadline import Deadline
+from edgedeploy.core.names import AppName, CommitId, ReleaseId, Sha256, printable
+from edgedeploy.ports.report import Step
+from edgedeploy.ports.wire import Stream, Wire
+
+PROGRAM = "/usr/local/bin/edgedeploy-agent"
+_CHUNK = 128 * 1024
+M = TypeVar("M", bound=messages.Message)
+OnEvent = Callable[[messages.Event], None]
+
+
+def _no_event(_: messages.Event) -> None:
+    return None
+
+
+class AgentClient:
+    """One conversation with the agent. Use as a context manager; not for several threads.
+
+    Every method raises the EdgeError that the agent answered with, ProtocolMismatch for what is no answer, and WireFault
+    when contact is lost. `activate` and `rollback` raise OutcomeUnknown instead: the deployment goes on without us.
+    """
+
+    def __init__(self, wire: Wire, argv: tuple[str, ...] = (PROGRAM, "serve"), *, timeout: float = 120.0) -> None:
+        self._wire = wire
+        self._stream: Stream = wire.open(argv)
+        self._decoder = frames.Decoder(expect_banner=True)
+        self._pending: list[frames.Frame] = []
+        self._timeout = timeout
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stream.close()
+
+    # --- messages -------------------------------------------------------------------------------------------------
+
+    def hello(self) -> messages.Welcome:
+        """Who the board is, its live facts (BoardFacts.to_plain) and its apps (keys: edgedeploy.agent.status)."""
+        return self._ask(messages.Hello(), messages.Welcome)
+
+    def status(self) -> messages.BoardStatus:
+        """What runs and what is known."""
+        return self._ask(messages.Status(), messages.BoardStatus)
+
+    def log(self, app: AppName, count: int) -> list[object]:
+        """The last deployments of an app, newest last."""
+        return self._ask(messages.Log(app, count), messages.LogLines).records
+
+    def put(self, path: Path, step: Step) -> Sha256:
+        """Send a file; goes on where an earlier try stopped. `step` advances in bytes."""
+        with path.open("rb") as file:
+            sha256 = Sha256(hashlib.file_digest(file, "sha256").hexdigest())
+            size = path.stat().st_size
+            offset = self._ask(messages.Put(sha256, size), messages.Have).offset
+            step.advance(offset)
+            file.seek(offset)
+            while chunk := file.read(_CHUNK):
+                self._stream.write(frames.encode(messages.to_frame(messages.Chunk(), chunk)))
+                step.advance(len(chunk))
+            self._answer(messages.Stored, _no_event, Deadline.after(self._timeout))
+        return sha256
+
+    def stage(
+        self, app: AppName, commit: CommitId, bundle: Sha256 | None, on_event: OnEvent, timeout: float
+    ) -> messages.Staged:
+        """Have the board take the commit in and check everything; the guest is not touched."""
+        ask = messages.Stage(app, commit, bundle or "")
+        return self._ask(ask, messages.Staged, on_event, timeout)
+
+    def activate(
+        self, app: AppName, commit: CommitId, who: str, on_event: OnEvent, timeout: float, *, retry: bool = False
+    ) -> messages.Outcome:
+        """Have the board deploy the staged commit. Raises OutcomeUnknown when contact is lost on the way."""
+        return self._decide(messages.Activate(app, commit, who, retry), on_event, timeout)
+
+    def rollback(
+        self, app: AppName, release: ReleaseId | None, who: str, on_event: OnEvent, timeout: float
+    ) -> messages.Outcome:
+        """Have the board go back. Raises OutcomeUnknown when contact is lost on the way."""
+        return self._decide(messages.Rollback(app, release or "", who), on_event, timeout)
+
+    # --- the stream -----------------------------------------------------------------------------------------------
+
+    def _decide(self, ask: messages.Message, on_event: OnEvent, timeout: float) -> messages.Outcome:
+        try:
+            return self._ask(ask, messages.Outcome, on_event, timeout)
+        except (errors.WireFault, TimeoutError) as error:
+            raise errors.OutcomeUnknown(
+                f"contact with the board was lost while it was deploying ({error or 'timed out'}); it goes on by itself",
+                hint="edgedeploy status shows what it serves",
+            ) from error
+
+    def _ask(
+        self, ask: messages.Message, wanted: type[M], on_event: OnEvent = _no_event, timeout: float | None = None
+    ) -> M:
+        deadline = Deadline.after(timeout or self._timeout)
+        self._stream.write(frames.encode(messages.to_frame(ask)))
+        return self._answer(wanted, on_event, deadline)
+
+    def _answer(self, wanted: type[M], on_event: OnEvent, deadline: Deadline) -> M:
+        while True:
+            message = messages.from_frame(self._next(deadline))
+            if isinstance(message, wanted):
+                return message
+            if isinstance(message, messages.Event):
+                on_event(message)
+            elif isinstance(message, messages.Failed):
+                raise message.to_error()
+            else:
+                raise errors.ProtocolMismatch(f"the agent answered {message.kind!r}, expected {wanted.kind!r}")
+
+    def _next(self, deadline: Deadline) -> frames.Frame:
+        while not self._pending:
+            try:
+                data = self._stream.read(65536, deadline.remaining)
+            except TimeoutError:
+                raise errors.WireFault("the board does not answer", hint="edgedeploy status") from None
+            if not data:
+                raise self._ended()
+            self._pending = self._decoder.feed(data)
+        return self._pending.pop(0)
+
+    def _ended(self) -> errors.EdgeError:
+        """The stream ended: because there is no agent, or because it died. Its last words tell."""
+        try:
+            status, words = self._stream.finish(5.0)
+        except (TimeoutError, errors.WireFault):
+            status, words = -1, b""
+        lines = tuple(printable(line, 300) for line in words.decode("utf-8", "replace").splitlines()[-8:])
+        if status in (126, 127):
+            return errors.ProtocolMismatch("this board has no agent", hint="edgedeploy enrol HOST", details=lines)
+        return errors.WireFault(
+            f"the agent on {self._wire.traits.label} ended the conversation (status {status})",
+            hint="edgedeploy status",
+            details=lines,
+        )

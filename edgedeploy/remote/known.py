@@ -1,0 +1,93 @@
+"""The boards this laptop has enrolled: where each was last seen, what it is, which apps it has.
+
+A machine-written file in the state folder; the keys themselves are pinned elsewhere (wires/trust.py).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from edgedeploy.core import errors, files, names
+from edgedeploy.core.strict import Reader
+
+FILE = "boards.json"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownBoard:
+    """One enrolled board. `hosts`: the addresses it last answered on, the best first. `forwards` as in Announcement."""
+
+    board_id: names.BoardId
+    name: names.BoardName
+    profile: names.ProfileName
+    user: str
+    hosts: tuple[str, ...]
+    port: int
+    apps: tuple[names.AppName, ...] = ()
+    forwards: Mapping[str, str] = field(default_factory=dict)
+
+
+class KnownBoards:
+    """The file. Every change is written at once and whole; two programs do not lose each other's."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+
+    def all(self) -> list[KnownBoard]:
+        """Every enrolled board, by name. Raises errors.BadConfig when the file is damaged."""
+        try:
+            data = json.loads(self._path.read_bytes())
+        except FileNotFoundError:
+            return []
+        except ValueError as error:
+            raise errors.BadConfig(f"{self._path} is not JSON: {error}", hint="move it away and enrol again") from None
+        reader = Reader(data, str(self._path), errors.BadConfig)
+        return sorted(
+            (_board(Reader(row, str(self._path), errors.BadConfig)) for row in reader.rows("boards")),
+            key=lambda board: board.name,
+        )
+
+    def get(self, board_id: names.BoardId) -> KnownBoard | None:
+        """One board by its id."""
+        return next((board for board in self.all() if board.board_id == board_id), None)
+
+    def remember(self, board: KnownBoard) -> None:
+        """Add a board, or replace what was known of it."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with files.locked(self._path.with_suffix(".lock"), "edgedeploy"):
+            boards = [old for old in self.all() if old.board_id != board.board_id] + [board]
+            rows = [
+                {**{name: getattr(b, name) for name in KnownBoard.__slots__}, "forwards": dict(b.forwards)}
+                for b in boards
+            ]
+            files.atomic_write(self._path, json.dumps({"boards": rows}, indent=1).encode(), 0o600)
+
+    def seen(
+        self,
+        board: KnownBoard,
+        hosts: Sequence[str],
+        port: int,
+        forwards: Mapping[str, str],
+        app: names.AppName | None = None,
+    ) -> None:
+        """Note where a board answered, and that it has an app; writes only when that is news."""
+        apps = board.apps if app is None or app in board.apps else (*board.apps, app)
+        now = replace(board, hosts=tuple(hosts), port=port, forwards=dict(forwards), apps=apps)
+        if now != board:
+            self.remember(now)
+
+
+def _board(reader: Reader) -> KnownBoard:
+    return KnownBoard(
+        board_id=reader.name("board_id", names.BoardId.parse),
+        name=reader.name("name", names.BoardName.parse),
+        profile=reader.name("profile", names.ProfileName.parse),
+        user=reader.text("user", limit=64),
+        hosts=tuple(str(host) for host in reader.rows("hosts", limit=32)),
+        port=reader.whole("port", low=1, high=65535),
+        apps=tuple(reader.names("apps", names.AppName.parse)),
+        forwards={str(key): str(value) for key, value in reader.items("forwards", {})},
+    )

@@ -1,0 +1,94 @@
+"""Words for deployments: what a push, a status or an enrolment says on a terminal."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from edgedeploy.core import messages
+from edgedeploy.core.names import printable
+from edgedeploy.flows.ask import BoardState
+from edgedeploy.flows.enrol import Result as Enrolled
+from edgedeploy.flows.find import Found
+from edgedeploy.flows.push import Result as Pushed
+
+
+def pushed(result: Pushed) -> str:
+    """The end of a push: the URL last, because that is what a presenter copies."""
+    if result.plan:
+        return "\n".join(["dry run, nothing was changed:", *(f"  {line}" for line in result.plan)])
+    if result.verdict == "already-live":
+        said = f"{result.app} {result.release} is already live on {result.board}; nothing was touched"
+    else:
+        said = f"{result.app} {result.release} is live on {result.board}; outage {result.outage_ms} ms"
+    proof = f"proven by domain {result.uuid}"
+    if result.served:
+        proof += f" and the content of {len(result.served)} page{'s' if len(result.served) > 1 else ''}"
+    if result.confirmed == "confirmed":
+        proof += ", and seen from here"
+    return "\n".join([said, proof, *([result.url] if result.url else [])])
+
+
+def enrolled(result: Enrolled) -> str:
+    """What enrolment changed."""
+    would = "would be changed" if result.dry_run else "changed"
+    changes = [f"  {change}" for change in result.changes] or ["  nothing: everything is in place"]
+    head = f"{result.name} ({result.profile}, board id {result.board_id}), {would}:"
+    ready = [] if result.dry_run else [f"{result.name} is ready: edgedeploy push APP"]
+    return "\n".join([head, *changes, *ready])
+
+
+def status(answer: BoardState) -> str:
+    """A board and its apps."""
+    assert answer.status is not None
+    board, apps = answer.status.board, answer.status.apps
+    facts = board.get("facts", {})
+    lines = [
+        f"{answer.found.name}  {board.get('profile')}  {answer.found.hosts[0]}  "
+        f"Xen {facts.get('xen_version', '?')}  {facts.get('free_memory_mb', '?')} MB free  agent {str(board.get('agent'))[:12]}"
+    ]
+    for name, app in sorted(apps.items()):
+        lines += _app(name, app)
+    if not apps:
+        lines.append("  no apps yet: edgedeploy push APP")
+    return printable("\n".join(lines))
+
+
+def _app(name: str, app: dict[str, Any]) -> list[str]:
+    if "error" in app:
+        return [f"  {name}: {app['error']}"]
+    on_air = app["release"] or "nothing"
+    mark = "on air" if app["healthy"] else "NOT RUNNING"
+    lines = [f"  {name}: {on_air} {mark}" + (f"  {app['url']}" if app["healthy"] and app["url"] else "")]
+    if app["wanted"] and app["wanted"] != app["release"]:
+        lines.append(f"    the repository wants {app['wanted']}")
+    if app["previous"]:
+        lines.append(f"    previous: {app['previous']}  (edgedeploy rollback {name})")
+    lines += [f"    quarantined: {release} ({why})" for release, why in app["quarantine"].items()]
+    if app["phase"] == "stuck":
+        lines.append(f"    STUCK: {app['reason']}")
+    return lines
+
+
+def rolled_back(found: Found, outcome: messages.Outcome) -> str:
+    """The end of a rollback."""
+    return printable(f"{outcome.running} is on air again on {found.name}; outage {outcome.outage_ms} ms")
+
+
+def log(records: list[Any]) -> str:
+    """One deployment a line, newest last; failures say why."""
+    return printable("\n".join(line for record in records for line in _record(record)) or "no deployments yet")
+
+
+def _record(record: dict[str, Any]) -> list[str]:
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(float(record.get("started", 0))))
+    who = record.get("who", "?")
+    outcome, failed = record.get("outcome"), record.get("failed")
+    if outcome:
+        outage = f"  outage {outcome['outage_ms']} ms" if outcome.get("outage_ms") else ""
+        lines = [f"{when}  {who}  {outcome['release']}  {outcome['verdict']}{outage}"]
+        lines += [f"    {outcome['reason']}"] if outcome.get("reason") else []
+        return lines + [f"    guest: {line}" for line in outcome.get("console", [])[-5:]]
+    if failed:
+        return [f"{when}  {who}  refused: {failed['message']}"]
+    return [f"{when}  {who}  did not finish"]
