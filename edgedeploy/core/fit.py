@@ -56,7 +56,7 @@ def check(
     """
     if not profile.supported:
         hint = "`edgedeploy boards` lists the boards that can"
-        return (Misfit("board-cannot", "board", "", f"the {profile.title} runs no Xen guests: {profile.reason}", hint),)
+        return (Misfit("board-cannot", "board", "", f"it runs no Xen guests: {profile.reason}", hint),)
     facts = live or BoardFacts()
     misfits = [*_file(kernel, profile, facts)]
     if kernel.kind in (Kind.ZIMAGE32, Kind.IMAGE64):
@@ -174,18 +174,21 @@ def _guest_memory(kernel: KernelInfo, domain: DomainNeeds) -> Iterator[Misfit]:
         yield Misfit("guest-memory", "guest memory", f"{least} MB{with_ramdisk}", f"{domain.memory_mb} MB", hint)
 
 
-def _free_mb(profile: Profile, live: BoardFacts) -> tuple[int, str]:
+def _free_mb(profile: Profile, live: BoardFacts) -> tuple[int, str] | None:
     if live.free_memory_mb is not None:
         return live.free_memory_mb, f"{live.free_memory_mb} MB free"
     total = live.total_memory_mb or profile.memory.total_mb
+    if not total:
+        return None  # an assumed profile of a board that said nothing of its memory
     left = total - profile.memory.dom0_mb - memory.XEN_OWN_MB
     return left, f"{left} MB left of {total} MB after dom0 ({profile.memory.dom0_mb} MB) and Xen"
 
 
 def _host(domain: DomainNeeds, profile: Profile, live: BoardFacts) -> Iterator[Misfit]:
     need = memory.host_need_mb(domain.memory_mb, max(domain.vcpus, 1))
-    free, said = _free_mb(profile, live)
-    if need > free:
+    room = _free_mb(profile, live)
+    if room and need > room[0]:
+        free, said = room
         most = next((mb for mb in range(free, 0, -1) if memory.host_need_mb(mb, max(domain.vcpus, 1)) <= free), 0)
         lower = f"Set memory = {most} or less, or s" if most else "S"
         hint = f"{lower}top another guest, or give dom0 less (dom0_mem on Xen's command line)"

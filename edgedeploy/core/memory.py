@@ -19,6 +19,7 @@ LINUX_TIGHT_MB = 64
 _ZIMAGE_OFFSET = 0x8000
 _DTB = 8192  # xl's device tree for a guest is 4-8 KiB
 _LOW = 128 * MB
+_LOW_BANK = 3 << 30  # GUEST_RAM0_SIZE: kernel and modules go into the first bank
 _SLACK = 0x11000  # the decompressor's own stack, heap and page tables when it moves out of its own way
 _FLAT_MARGIN = 2 * MB  # a flat unikernel's header leaves its BSS out, and nothing else tells its size
 
@@ -29,7 +30,7 @@ def _up(value: int, step: int) -> int:
 
 def modules_at(offset: int, size: int, memory_mb: int, ramdisk_size: int) -> int | None:
     """Where xl puts ramdisk and device tree, for a kernel of `size` at `offset`; None if nowhere."""
-    end, ram = _up(offset + size, 2 * MB), memory_mb * MB
+    end, ram = _up(offset + size, 2 * MB), min(memory_mb * MB, _LOW_BANK)
     modules = _up(ramdisk_size, 4096) + _DTB
     if offset + size > ram:
         return None

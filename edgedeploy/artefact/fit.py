@@ -1,0 +1,86 @@
+"""core/fit.py for files: kernel and ramdisk together, and the error a person sees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edgedeploy.artefact.probe import Artefact
+from edgedeploy.core import errors, fit
+from edgedeploy.core.board import BoardFacts, Misfit, Profile
+from edgedeploy.core.kernel import Kind
+
+_NO_RAMDISK = {
+    Kind.EMPTY: "Build it again",
+    Kind.LFS_POINTER: "Fetch the content first: git lfs pull (or git annex get)",
+    Kind.HTML: "Download the ramdisk again",
+    Kind.ZIMAGE32: "Are kernel and ramdisk swapped?",
+    Kind.IMAGE64: "Are kernel and ramdisk swapped?",
+    Kind.ELF: "Are kernel and ramdisk swapped?",
+}
+_ABOUT_THE_GUEST = {"guest-memory", "host-memory", "vcpus", "ramdisk", "bridge"}
+"""Codes that are not about what the kernel file is."""
+_ABOUT_THE_MACHINE = {"wrong-arch", "arm64-on-armv7", "arm32-unsupported"}
+
+
+def check(
+    artefact: Artefact,
+    profile: Profile,
+    live: BoardFacts | None = None,
+    *,
+    memory_mb: int,
+    vcpus: int = 1,
+    ramdisk: Artefact | None = None,
+) -> tuple[Misfit, ...]:
+    """Every reason why this kernel, with this ramdisk and memory, cannot run on the board. Empty: it fits."""
+    found = list(fit.check(artefact.kernel, _needs(memory_mb, vcpus, ramdisk), profile, live))
+    if artefact.fault:
+        found = [artefact.fault, *(misfit for misfit in found if misfit.code in _ABOUT_THE_GUEST)]
+    if ramdisk and profile.supported:
+        found += _ramdisk(ramdisk)
+    return tuple(found)
+
+
+def warnings(
+    artefact: Artefact,
+    profile: Profile,
+    live: BoardFacts | None = None,
+    *,
+    memory_mb: int,
+    vcpus: int = 1,
+    ramdisk: Artefact | None = None,
+) -> tuple[Misfit, ...]:
+    """What a person should know although it fits."""
+    return fit.warnings(artefact.kernel, _needs(memory_mb, vcpus, ramdisk), profile, live)
+
+
+def refuse(artefact: Artefact, profile: Profile, misfits: Sequence[Misfit]) -> errors.DoesNotFit:
+    """The error to raise for what `check` found: what the file is, what the board runs, a line for each."""
+    first = misfits[0]
+    said = f"{artefact.name} is {artefact.description}"
+    hint = "`edgedeploy check` says when it fits"
+    if first.code == "board-cannot":
+        message = f"{said}; a {profile.title} runs no Xen guests"
+    elif first.code in _ABOUT_THE_MACHINE:
+        message = f"{said}; {profile.name} runs {profile.runs}"
+    elif first.code in _ABOUT_THE_GUEST:
+        message = f"{said}; with what it is given it does not fit {profile.name}"
+    else:
+        message = f"{said}; it cannot run on {profile.name}"
+    if first.code in {"board-cannot", *_ABOUT_THE_MACHINE}:
+        hint = "`edgedeploy boards` lists the boards and what they run"
+    return errors.DoesNotFit(message, hint=hint, details=tuple(misfit.line() for misfit in misfits))
+
+
+def _needs(memory_mb: int, vcpus: int, ramdisk: Artefact | None) -> fit.DomainNeeds:
+    # a packed ramdisk counts unpacked: the agent, or the guest's kernel, unpacks it
+    return fit.DomainNeeds(memory_mb, vcpus, ramdisk.size if ramdisk else 0)
+
+
+def _ramdisk(ramdisk: Artefact) -> list[Misfit]:
+    if ramdisk.fault:
+        fault = ramdisk.fault
+        return [Misfit("ramdisk", "ramdisk", "", f"{ramdisk.name}: {fault.found}", fault.hint)]
+    if ramdisk.kernel.kind in _NO_RAMDISK:
+        hint = _NO_RAMDISK[ramdisk.kernel.kind]
+        return [Misfit("ramdisk", "ramdisk", "a ramdisk", f"{ramdisk.name} is {ramdisk.description}", hint)]
+    return []

@@ -1,0 +1,36 @@
+"""`edgedeploy boards`: the kinds of board that are known, those that work and those that never will."""
+
+from __future__ import annotations
+
+import click
+
+from edgedeploy.cli import options
+from edgedeploy.core import board
+from edgedeploy.profiles import catalog
+from edgedeploy.ui import boards as show
+
+
+def _known_kinds(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    return [name for name in catalog.available() if name.startswith(incomplete)]
+
+
+@click.command()
+@click.argument("name", required=False, shell_complete=_known_kinds)
+@options.as_json
+def boards(name: str | None, as_json: bool) -> None:
+    """List the kinds of board that are known, or show the one called NAME.
+
+    A profile of your own goes into boards/ in the user's configuration folder, or into $EDGEDEPLOY_BOARDS.
+    """
+    if name is not None:
+        profile = catalog.load(name)
+        if as_json:
+            options.emit_json(board.to_plain(profile))
+        else:
+            show.detail(profile)
+        return
+    profiles = catalog.load_all()
+    if as_json:
+        options.emit_json([board.to_plain(profile) for profile in profiles])
+    else:
+        show.table(profiles)

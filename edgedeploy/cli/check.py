@@ -1,0 +1,44 @@
+"""`edgedeploy check`: would this run on that kind of board? Touches no board."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edgedeploy.cli import options
+from edgedeploy.core.errors import DoesNotFit
+from edgedeploy.flows import check as flow
+from edgedeploy.profiles import catalog
+from edgedeploy.ui import check as show
+
+
+def _known_kinds(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    return [name for name in catalog.available() if name.startswith(incomplete)]
+
+
+@click.command()
+@click.argument("target")
+@click.option(
+    "--board", metavar="PROFILE", required=True, shell_complete=_known_kinds,
+    help="The kind of board: `edgedeploy boards` lists them.",
+)  # fmt: skip
+@click.option("--ramdisk", type=click.Path(path_type=Path), help="The ramdisk that goes with the kernel.")
+@click.option("--memory", "memory_mb", type=click.IntRange(1, 1 << 20), metavar="MB", help="The guest's memory.")
+@click.option("--vcpus", type=click.IntRange(1, 4096), metavar="N", help="The guest's virtual CPUs.")
+@options.as_json
+def check(
+    *, target: str, board: str, ramdisk: Path | None, memory_mb: int | None, vcpus: int | None, as_json: bool
+) -> int:
+    """Prove that the kernel TARGET, packed or not, fits a kind of board.
+
+    Exit code 0: it fits. 20: it does not, with every reason. 2: it cannot be read.
+    """
+    result = flow.check(flow.Request(target, board, ramdisk, memory_mb, vcpus))
+    if as_json:
+        options.emit_json(show.as_json(result))
+        return 0 if result.fits else DoesNotFit.exit_code
+    if not result.fits:
+        raise result.refusal()
+    show.verdict(result)
+    return 0

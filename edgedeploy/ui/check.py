@@ -1,0 +1,52 @@
+"""Shows the verdict of a check: yes for people, either for programs. A no for people is shown as an error."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.text import Text
+
+from edgedeploy.core.names import printable
+from edgedeploy.flows.check import Result
+
+
+def verdict(result: Result, console: Console | None = None) -> None:
+    """Print that it fits, with what, and what to know about it: one line each."""
+    out = console or Console(soft_wrap=True)
+    artefact, profile = result.artefact, result.profile
+    guest = f"{result.memory_mb} MB and {result.vcpus} virtual CPU{'s' if result.vcpus > 1 else ''}"
+    out.print(Text(f"{artefact.name} fits {profile.name}", style="bold green"))
+    out.print(Text(f"it is {artefact.description}, {_size(artefact.size, artefact.packed_size)}"))
+    if result.ramdisk:
+        ramdisk = result.ramdisk
+        out.print(Text(f"ramdisk {ramdisk.name}, {_size(ramdisk.size, ramdisk.packed_size)}"))
+    out.print(Text(f"checked with {guest}, against the profile of the {profile.title}"))
+    for warning in result.warnings:
+        out.print(Text(f"warning: {printable(warning.line())}", style="yellow"))
+
+
+def as_json(result: Result) -> dict[str, object]:
+    """The verdict for a program. Sizes in bytes; `xen_guest` is null where it could not be found out."""
+    artefact = result.artefact
+    return {
+        "fits": result.fits,
+        "board": result.profile.name,
+        "memory_mb": result.memory_mb,
+        "vcpus": result.vcpus,
+        "artefact": {
+            "file": artefact.name,
+            "kind": artefact.kind,
+            "arch": artefact.arch,
+            "codec": artefact.codec.value,
+            "packed_size": artefact.packed_size,
+            "size": artefact.size,
+            "sha256": artefact.sha256,
+            "xen_guest": artefact.xen_guest,
+            "description": artefact.description,
+        },
+        "misfits": [misfit.to_plain() for misfit in result.misfits],
+        "warnings": [warning.to_plain() for warning in result.warnings],
+    }
+
+
+def _size(size: int, packed: int) -> str:
+    return f"{size:,} bytes" + (f" ({packed:,} packed)" if packed != size else "")

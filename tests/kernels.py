@@ -1,0 +1,132 @@
+"""Minimal kernels and things that are none, built from their formats: no binaries in git.
+
+Laid out after the files' own documentation (see edgedeploy/core/kernel.py); the x86-64 MirageOS here has the sections
+and texts of the real one that mirage-decks-deployment served.
+"""
+
+from __future__ import annotations
+
+import lzma
+import struct
+
+HVC = {"armv7l": b"\x71\xea\x40\xe1", "thumb": b"\xe0\xf7\xa1\x8e", "aarch64": b"\x22\xd4\x01\xd4"}
+NOP = b"\0\0\xa0\xe1"
+
+
+def zimage(
+    body: bytes = NOP * 64 + HVC["armv7l"] + b"MirageOS booting... Mini-OS\0" + NOP * 64,
+    *,
+    start: int = 0,
+    declared: int | None = None,
+    tail: bytes = b"",
+    marker: int = 0x04030201,
+) -> bytes:
+    """A flat 32-bit ARM unikernel as `objcopy -O binary` makes it; `tail` comes after the declared end."""
+    size = 0x40 + len(body) if declared is None else declared
+    return NOP * 9 + struct.pack("<IIII", 0x016F2818, start, start + size, marker) + b"\0" * 12 + body + tail
+
+
+def linux_payload(*, xen: bool = True, level: int = 7, size: int = 200_000) -> bytes:
+    text = b"Linux version 6.1.0\0" + b"6.1.0 SMP mod_unload modversions ARMv%d p2v8 \0" % level
+    text += b"\0" * (-len(text) % 4) + (HVC["armv7l"] * 14 if xen else b"")
+    return text + bytes(i * 7 % 251 for i in range(size - len(text)))
+
+
+def linux_zimage(
+    payload: bytes | None = None, *, packed: bytes | None = None, text_offset: int = 0x208000, bss: int = 390_000
+) -> bytes:
+    """A Linux zImage (>= 4.15) with its KLSZ table, its payload in XZ with the size behind it, as Debian's is."""
+    inner = linux_payload() if payload is None else payload
+    packed = lzma.compress(inner) if packed is None else packed
+    # a false XZ magic before the real payload: the decompressor has it as a text
+    table_at = 0x40 + 16
+    blob = b"\xfd7zXZ\0 is text here"[:16] + struct.pack("<6I", 6, 0x5A534C4B, 0, bss, text_offset, 0x10000)
+    size_at = 0x40 + len(blob) + len(packed)
+    blob = blob[:24] + struct.pack("<I", size_at) + blob[28:] + packed + struct.pack("<I", len(inner))
+    head = NOP * 9 + struct.pack("<IIII", 0x016F2818, 0, 0x40 + len(blob), 0x04030201)
+    return head + struct.pack("<III", 0x45454545, table_at, 0) + blob
+
+
+def image64(
+    body: bytes = b"\x1f\x20\x03\xd5" * 64 + HVC["aarch64"] + b"\x1f\x20\x03\xd5" * 64,
+    *,
+    text_offset: int = 0,
+    image_size: int | None = None,
+    flags: int = 0b0010,
+) -> bytes:
+    size = 64 + len(body) if image_size is None else image_size
+    fields = struct.pack("<QQQ", text_offset, size, flags)
+    return b"\0\0\0\x14" + b"\0" * 4 + fields + b"\0" * 24 + b"ARM\x64" + b"\0" * 4 + body
+
+
+def note(name: bytes, kind: int, desc: bytes) -> bytes:
+    def padded(data: bytes) -> bytes:
+        return data + b"\0" * (-len(data) % 4)
+
+    return struct.pack("<III", len(name) + 1, len(desc), kind) + padded(name + b"\0") + padded(desc)
+
+
+def elf(
+    *,
+    machine: int = 62,
+    kind: int = 2,
+    segments: tuple[tuple[int, bytes], ...] = (),
+    sections: tuple[tuple[bytes, int, bytes], ...] = (),
+    wide: bool = True,
+) -> bytes:
+    """An ELF file: segments are (p_type, content), sections (name, sh_type, content)."""
+    eh, ph, sh = (64, 56, 64) if wide else (52, 32, 40)
+    strings = b"\0" + b"".join(name + b"\0" for name, _, _ in sections) + b".shstrtab\0"
+    rows = [(b"", 0, b""), *sections, (b".shstrtab", 3, strings)]
+    at = eh + ph * len(segments) + sh * len(rows)
+    body, heads = b"", b""
+    for p_type, content in segments:
+        place = (at + len(body), 0, 0, len(content), len(content))
+        heads += struct.pack("<II5QQ", p_type, 5, *place, 4) if wide else struct.pack("<IIIIIIII", p_type, *place, 5, 4)
+        body += content + b"\0" * (-len(content) % 4)
+    for name, s_type, content in rows:
+        label = strings.index(name + b"\0") if name else 0
+        form = "<II4QIIQQ" if wide else "<10I"
+        heads += struct.pack(form, label, s_type, 0, 0, at + len(body), len(content), 0, 0, 0, 0)
+        body += content + b"\0" * (-len(content) % 4)
+    ident = b"\x7fELF" + bytes([2 if wide else 1, 1, 1]) + b"\0" * 9
+    form = "<HHIQQQIHHHHHH" if wide else "<HHIIIIIHHHHHH"
+    sh_at = eh + ph * len(segments)
+    counts = (eh, ph, len(segments), sh, len(rows), len(rows) - 1)
+    return ident + struct.pack(form, kind, machine, 1, 0, eh, sh_at, 0, *counts) + heads + body
+
+
+def x86_mirage() -> bytes:
+    """As the kernels of mirage-decks-deployment: ELF64 for x86-64, __xen_guest section, MirageOS and Mini-OS texts."""
+    guest = b"GUEST_OS=Mini-OS,XEN_VER=xen-3.0,VIRT_BASE=0x0,ELF_PADDR_OFFSET=0x0,HYPERCALL_PAGE=0x2,LOADER=generic\0"
+    data = b"\x1b[32;1mMirageOS booting...\n\0Unsupported function link called in Mini-OS kernel\0"
+    text = b"\x48\x89\xe5\x0f\x05" * 400
+    sections = ((b".text", 1, text), (b".data", 1, data), (b"__xen_guest", 1, guest))
+    return elf(segments=((1, text + data),), sections=sections)
+
+
+def solo5(target: int, machine: int = 183, *, pvh: bool = False) -> bytes:
+    """A MirageOS 4 unikernel: Solo5's interpreter name and ABI note (target 1 hvt, 2 spt, 6 xen)."""
+    abi = note(b"Solo5", 0x31494241, struct.pack("<IIII", target, 1, 0, 0))
+    xen = (note(b"Xen", 18, struct.pack("<I", 0x100000)),) if pvh else ()
+    notes = tuple((4, one) for one in (abi, *xen))
+    return elf(machine=machine, segments=((3, b"/nonexistent/solo5/\0"), *notes, (1, b"\0" * 256)))
+
+
+def fdt(*, fit: bool = False) -> bytes:
+    nodes = b"\0\0\0\1\0\0\0\0" + (b"\0\0\0\1images\0\0" if fit else b"\0\0\0\1cpus\0\0\0\0")
+    return b"\xd0\x0d\xfe\xed" + struct.pack(">9I", 200, 56, 120, 40, 17, 16, 0, 20, 60) + b"\0" * 16 + nodes
+
+
+NOT_KERNELS = {
+    "uimage": b"\x27\x05\x19\x56" + b"\0" * 60,
+    "fit": fdt(fit=True),
+    "dtb": fdt(),
+    "initramfs": b"070701" + b"0" * 104,
+    "lfs-pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n",
+    "html": b"\n<!DOCTYPE html>\n<html><title>404</title></html>",
+    "empty": b"",
+    "bzimage": b"\0" * 0x1FE + b"\x55\xaa\0\0HdrS" + b"\0" * 64,
+    "unknown": b"hello, world\n",
+    "packed": lzma.compress(b"x"),
+}

@@ -1,0 +1,180 @@
+"""What a file is, from its bytes alone."""
+
+import gzip
+import io
+import struct
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgedeploy.core import kernel
+from edgedeploy.core.kernel import Kind
+from tests import kernels
+
+
+def test_the_unikernel_that_decks_served_is_named_for_what_it_is():
+    info = kernel.probe(kernels.x86_mirage())
+    assert info.what == "an x86-64 MirageOS (Mini-OS) kernel for Xen PV"
+    assert (info.kind, info.arch, info.system) == (Kind.ELF, "x86-64", "mirageos")
+    assert info.xen_guest is None  # the question is about ARM
+
+
+def test_a_flat_arm_mirage():
+    info = kernel.probe(kernels.zimage())
+    assert info.what == "a 32-bit ARM MirageOS (Mini-OS) kernel (zImage) built for Xen"
+    assert info.declared == info.size
+    assert (info.start, info.hypercalls, info.marks) == (0, 1, frozenset())
+
+
+def test_a_linux_zimage_is_read_through_its_packing():
+    info = kernel.probe(kernels.linux_zimage())
+    assert info.what == "a 32-bit ARM Linux kernel (zImage) built for Xen"
+    assert info.hypercalls == 14
+    assert info.level == "armv7"
+    assert info.tags == kernel.LinuxTags(200_000, 390_000, 0x208000)
+
+
+def test_an_older_linux_has_no_table_but_its_payload_is_found():
+    inner = kernels.linux_payload()
+    info = kernel.probe(kernels.zimage(b"\0" * 100 + gzip.compress(inner)))
+    assert (info.system, info.hypercalls) == ("linux", 14)
+    assert info.tags == kernel.LinuxTags(len(inner), 0, 0x8000)
+
+
+def test_codecs_that_python_lacks_leave_the_question_open():
+    for magic in (b"\x02\x21\x4c\x18", b"\x89LZO\0\r\n"):
+        info = kernel.probe(kernels.linux_zimage(packed=magic + b"\1" * 5000))
+        assert info.xen_guest is None
+        assert "payload" not in info.marks
+
+
+def test_a_damaged_payload_is_marked():
+    image = bytearray(kernels.linux_zimage())
+    image[len(image) - 300] ^= 0xFF
+    assert "payload" in kernel.probe(bytes(image)).marks
+
+
+def test_without_deep_only_headers_are_read():
+    info = kernel.probe(kernels.linux_zimage(), deep=False)
+    assert info.hypercalls is None
+    assert info.system == "linux"
+
+
+def test_hypercalls_count_only_where_an_instruction_can_be():
+    misaligned = kernels.zimage(b"\0" + kernels.HVC["armv7l"] + b"\0" * 60)
+    thumb = kernels.zimage(b"\0\0" + kernels.HVC["thumb"] + b"\0" * 60)
+    assert kernel.probe(misaligned).hypercalls == 0
+    assert kernel.probe(thumb).hypercalls == 1
+
+
+def test_a_pattern_across_two_pieces_is_seen_once():
+    body = b"\0" * (1024 * 1024 - 0x40 - 4) + kernels.HVC["armv7l"] * 2 + b"\0" * 400
+    assert kernel.probe(kernels.zimage(body)).hypercalls == 2
+
+
+def test_zimage_ends():
+    assert "trailing" in kernel.probe(kernels.zimage(tail=b"junk" * 8)).marks
+    assert "appended-dtb" in kernel.probe(kernels.zimage(tail=kernels.fdt())).marks
+
+
+def test_byte_orders():
+    assert "big-endian" in kernel.probe(kernels.zimage(marker=0x01020304)).marks
+    swapped = kernels.NOP * 9 + struct.pack(">IIII", 0x016F2818, 0, 64, 0) + b"\0" * 64
+    assert "big-endian" in kernel.probe(swapped).marks
+    assert "big-endian" in kernel.probe(kernels.image64(flags=1)).marks
+
+
+def test_the_hypervisor_is_not_its_guest():
+    info = kernel.probe(kernels.zimage(b"\0" * 64 + b"(XEN) Xen version %d\0"))
+    assert info.what == "the Xen hypervisor itself (32-bit ARM)"
+    assert "hypervisor" in info.marks
+
+
+@pytest.mark.parametrize(("flags", "page_kb"), [(0b010, 4), (0b100, 16), (0b110, 64), (0, 0)])
+def test_arm64_images(flags, page_kb):
+    info = kernel.probe(kernels.image64(flags=flags, image_size=1 << 20))
+    assert (info.kind, info.arch, info.page_kb, info.declared) == (Kind.IMAGE64, "aarch64", page_kb, 1 << 20)
+    assert info.hypercalls == 1
+
+
+def test_an_arm64_image_without_the_magic_is_one_to_xl_too():
+    assert kernel.probe(struct.pack("<I", 0x14000008) + b"\0" * 100).kind is Kind.IMAGE64
+
+
+def test_a_cut_pe_image():
+    image = bytearray(kernels.image64(b"\0" * 400))
+    image[:2] = b"MZ"
+    struct.pack_into("<I", image, 0x3C, 0x80)
+    struct.pack_into("<4sHH12xHH", image, 0x80, b"PE\0\0", 0xAA64, 1, 0, 0)
+    struct.pack_into("<II", image, 0x80 + 24 + 16, 0x200, 0x1000)
+    assert "pe-truncated" in kernel.probe(bytes(image)).marks
+
+
+@pytest.mark.parametrize(
+    ("image", "what", "target"),
+    [
+        (kernels.solo5(6, 62, pvh=True), "an x86-64 Solo5 (MirageOS 4) kernel for Xen PVH", "xen"),
+        (kernels.solo5(1), "a 64-bit ARM Solo5 (MirageOS 4) kernel for hvt, not Xen (ELF)", "hvt"),
+        (kernels.solo5(2), "a 64-bit ARM Solo5 (MirageOS 4) kernel for spt, not Xen (ELF)", "spt"),
+        (kernels.solo5(99), "a 64-bit ARM Solo5 (MirageOS 4) kernel for unknown, not Xen (ELF)", "unknown"),
+        (kernels.elf(segments=((3, b"/lib/ld.so\0"),)), "an x86-64 program (not a kernel)", ""),
+        (kernels.elf(machine=40, kind=1, wide=False), "a 32-bit ARM object file or module (ELF)", ""),
+        (kernels.elf(machine=243), "a RISC-V ELF file", ""),
+        (kernels.elf(machine=999), "an unknown-machine ELF file", ""),
+        (b"\x7fELF\2\1\1", "an unknown-machine ELF file", ""),
+    ],
+)
+def test_elf(image, what, target):
+    info = kernel.probe(image)
+    assert (info.what, info.target) == (what, target)
+
+
+def test_an_arm_elf_that_objcopy_would_make_a_kernel_of():
+    flat = kernels.zimage()
+    for image in (
+        kernels.elf(machine=40, segments=((1, flat),), wide=False),
+        kernels.elf(machine=183, segments=((1, b"\0" * 64 + kernels.HVC["aarch64"]),)),
+    ):
+        assert "objcopy" in kernel.probe(image).marks
+
+
+@pytest.mark.parametrize("kind", kernels.NOT_KERNELS)
+def test_what_is_no_kernel(kind):
+    info = kernel.probe(kernels.NOT_KERNELS[kind])
+    assert info.kind.value == kind
+    assert info.what
+
+
+def test_a_file_is_read_like_bytes():
+    image = kernels.linux_zimage()
+    assert kernel.probe(io.BytesIO(image)) == kernel.probe(image)
+
+
+MAGICS = [b"", b"\x7fELF\2\1", b"\x7fELF\1\2", b"MZ", b"\xd0\x0d\xfe\xed", b"\x5d\0\0", b"\0\0\0\x14"]
+
+
+@settings(deadline=None)
+@given(st.sampled_from(MAGICS), st.binary(max_size=600))
+def test_no_bytes_make_it_raise(magic, rest):
+    assert kernel.probe(magic + rest).size == len(magic + rest)
+
+
+WHOLE = [
+    kernels.zimage(),
+    kernels.linux_zimage(),
+    kernels.image64(),
+    kernels.x86_mirage(),
+    kernels.solo5(1),
+    kernels.fdt(),
+]
+
+
+@settings(deadline=None)  # a busy machine is no fault of the kernel's
+@given(st.data())
+def test_no_damage_makes_it_raise(data):
+    image = bytearray(data.draw(st.sampled_from(WHOLE)))
+    for _ in range(data.draw(st.integers(1, 8))):
+        image[data.draw(st.integers(0, min(len(image), 300) - 1))] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(0, len(image)))
+    assert kernel.probe(bytes(image[:cut])).size == cut
