@@ -170,7 +170,7 @@ def _run_setup(
         run(wire, ["rm", "-rf", folder.strip()])
     if status:
         lines = tuple(names.printable(line, 300) for line in words.splitlines()[-8:])
-        cls = errors.by_exit_code(status) if status > 2 else errors.BoardFault  # noqa: PLR2004 - the shell's own codes
+        cls = errors.by_exit_code(status) if status > 2 else errors.BoardFault
         raise cls("the agent could not be installed", details=lines)
     answer: dict[str, object] = json.loads(out)
     return answer

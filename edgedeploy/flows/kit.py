@@ -86,7 +86,7 @@ def over_mdns(interfaces: Sequence[str]) -> Browse:
     def browse(timeout: float, until: Until) -> Sequence[object]:
         from edgedeploy.discover import mdns  # noqa: PLC0415 - zeroconf costs 70 ms
 
-        return mdns.browse(timeout, interfaces=list(interfaces) or None, until=until)
+        return mdns.browse(timeout, interfaces, until=until)
 
     return browse  # type: ignore[return-value]  # Sighting is imported by find only
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import re
 import time
 from collections.abc import Mapping
 from urllib.parse import urlsplit
@@ -62,8 +63,14 @@ def url(manifest: Manifest, forwards: Mapping[str, str]) -> str:
     if manifest.health is None:
         return ""
     host = f"[{manifest.health.address}]" if ":" in manifest.health.address else manifest.health.address
-    endpoint = forwards.get(f"{host}:{manifest.health.port}", f"{host}:{manifest.health.port}")
-    return f"http://{endpoint.removesuffix(':80')}{manifest.health.path}"
+    return seen_from_here(f"http://{host}:{manifest.health.port}{manifest.health.path}", forwards)
+
+
+def seen_from_here(url: str, forwards: Mapping[str, str]) -> str:
+    """A URL of the board's inner network as this laptop reaches it."""
+    parts = urlsplit(url)
+    endpoint = parts.netloc if re.search(r":\d+$", parts.netloc) else f"{parts.netloc}:80"
+    return f"http://{forwards.get(endpoint, endpoint).removesuffix(':80')}{parts.path}"
 
 
 def look(manifest: Manifest, where: str, report: Report) -> str:
@@ -112,5 +119,5 @@ def after_lost_contact(manifest: Manifest, found: Found, kit: Kit, patience: flo
             continue
         last = app.get("last") or {}
         if "outcome" in last and app.get("phase") in ("steady", "stuck"):
-            return messages.Outcome(**{**last["outcome"]})
+            return messages.Outcome(**last["outcome"])
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from edgedeploy.core import messages
@@ -10,6 +11,7 @@ from edgedeploy.core.names import printable
 from edgedeploy.flows.ask import BoardState
 from edgedeploy.flows.enrol import Result as Enrolled
 from edgedeploy.flows.find import Found
+from edgedeploy.flows.proof import seen_from_here
 from edgedeploy.flows.push import Result as Pushed
 
 
@@ -48,18 +50,19 @@ def status(answer: BoardState) -> str:
         f"Xen {facts.get('xen_version', '?')}  {facts.get('free_memory_mb', '?')} MB free  agent {str(board.get('agent'))[:12]}"
     ]
     for name, app in sorted(apps.items()):
-        lines += _app(name, app)
+        lines += _app(name, app, answer.found.forwards)
     if not apps:
         lines.append("  no apps yet: edgedeploy push APP")
     return printable("\n".join(lines))
 
 
-def _app(name: str, app: dict[str, Any]) -> list[str]:
+def _app(name: str, app: dict[str, Any], forwards: Mapping[str, str]) -> list[str]:
     if "error" in app:
         return [f"  {name}: {app['error']}"]
     on_air = app["release"] or "nothing"
     mark = "on air" if app["healthy"] else "NOT RUNNING"
-    lines = [f"  {name}: {on_air} {mark}" + (f"  {app['url']}" if app["healthy"] and app["url"] else "")]
+    url = f"  {seen_from_here(app['url'], forwards)}" if app["healthy"] and app["url"] else ""
+    lines = [f"  {name}: {on_air} {mark}{url}"]
     if app["wanted"] and app["wanted"] != app["release"]:
         lines.append(f"    the repository wants {app['wanted']}")
     if app["previous"]:

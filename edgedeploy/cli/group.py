@@ -1,0 +1,61 @@
+"""The command group: finds a command's module only when the command is used, and lists commands by occasion.
+
+A command costs its own imports and no other's: `edgedeploy --help` loads neither paramiko nor GitPython.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import click
+from click.shell_completion import CompletionItem
+
+from edgedeploy.cli import options
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a command lives ("module:object") and the line that the help shows without loading it."""
+
+    target: str
+    summary: str
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are named in a table, section by section, in the order people meet them."""
+
+    def __init__(self, *args: object, sections: Mapping[str, Mapping[str, Entry]], **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # click's own keyword arguments, handed through
+        self.sections = sections
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every command's name, in the help's order."""
+        return [name for entries in self.sections.values() for name in entries] + super().list_commands(ctx)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of `cmd_name` and return its command."""
+        entry = next((entries[cmd_name] for entries in self.sections.values() if cmd_name in entries), None)
+        if entry is None:
+            return super().get_command(ctx, cmd_name)
+        module, _, attribute = entry.target.partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        options.add_everywhere(command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write one list per section."""
+        for title, entries in self.sections.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, entry.summary) for name, entry in entries.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete a command's name from the table: a press of the tab key must not load every command."""
+        named = [
+            CompletionItem(name, help=entry.summary)
+            for entries in self.sections.values()
+            for name, entry in entries.items()
+            if name.startswith(incomplete)
+        ]
+        return named + click.Command.shell_complete(self, ctx, incomplete)

@@ -1,0 +1,47 @@
+"""`edgedeploy init`: start a deployment repository."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edgedeploy.cli import options
+from edgedeploy.cli.options import Session
+from edgedeploy.flows import init as flow
+
+
+@click.command()
+@click.argument("app")
+@click.option("--dir", "folder", type=click.Path(path_type=Path), help="Where. [default: ./APP]")
+@click.option(
+    "--board", metavar="PROFILE", default="virtual-armv7", show_default=True, help="The kind of board it is for."
+)  # fmt: skip
+@click.option("--address", metavar="ADDR/BITS", help="The guest's address, such as 192.168.1.20/24.")
+@click.option("--gateway", metavar="ADDR", help="The guest's gateway.")
+@click.option("--slides", is_flag=True, help="Start a folder of slides too.")
+@click.option("--add", is_flag=True, help="Add our files to a git repository that is there.")
+@options.as_json
+@options.pass_session
+def init(
+    session: Session,
+    *,
+    app: str,
+    folder: Path | None,
+    board: str,
+    address: str | None,
+    gateway: str | None,
+    slides: bool,
+    add: bool,
+    as_json: bool,
+) -> None:
+    """Start a deployment repository for APP: a git repository with edgedeploy.toml in it."""
+    request = flow.Request(app, folder or Path(app), board, address, gateway, slides, add)
+    started = flow.start(request, report=session.report)
+    if as_json:
+        options.emit_json(
+            {"app": started.app, "path": str(started.path), "commit": started.commit, "files": list(started.files)}
+        )  # fmt: skip
+        return
+    click.echo(f"{started.path} is the deployment repository of {started.app}: {', '.join(started.files)}")
+    click.echo(f"next     cd {started.path} && edgedeploy release KERNEL --ramdisk FILE")

@@ -1,0 +1,188 @@
+"""Configuration files: the user's config.toml and the edgedeploy.toml of the repository one stands in.
+
+Precedence: flag > EDGEDEPLOY_* > project > user > default. Flags and environment are click's part:
+this module merges the two files. The user's file, all of it optional:
+
+    interfaces = ["eth0"]            # where to look for boards
+
+    [apps.decks]
+    path = "~/talks/decks"           # relative paths are relative to this file
+    board = "stage"                  # what `--on` is when it is not given
+
+    [boards.stage]
+    host = "192.168.1.20:22"
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from edgedeploy.core import errors, names
+from edgedeploy.core.release import LATEST
+from edgedeploy.core.strict import Reader
+from edgedeploy.ports import folders
+
+PROJECT_FILE = "edgedeploy.toml"
+USER_FILE = "config.toml"
+_LIMIT = 1 << 20
+_APP_HINT = "name a folder, add [apps.NAME] to the configuration file, or start one: edgedeploy init APP"
+
+
+@dataclass(frozen=True, slots=True)
+class AppEntry:
+    """An app the user gave a short name to."""
+
+    name: names.AppName
+    path: Path
+    board: names.BoardName | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BoardEntry:
+    """A board the user gave an address to; `host` is text as `--host` takes it."""
+
+    name: names.BoardName
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Both files, merged."""
+
+    apps: Mapping[str, AppEntry] = field(default_factory=lambda: MappingProxyType({}))
+    boards: Mapping[str, BoardEntry] = field(default_factory=lambda: MappingProxyType({}))
+    interfaces: tuple[str, ...] = ()
+    project: Path | None = None
+    """the repository one stands in"""
+    project_app: str | None = None
+    project_board: names.BoardName | None = None
+    user_file: Path | None = None
+    """the user's file, read or not there yet"""
+
+    def board_for(self, repository: Path) -> names.BoardName | None:
+        """The board that a repository usually goes to: by the project's file, else by the user's."""
+        here = repository.resolve()
+        if self.project and self.project_board and self.project.resolve() == here:
+            return self.project_board
+        return next(
+            (entry.board for entry in self.apps.values() if entry.board and entry.path.resolve() == here),
+            None,
+        )
+
+    def resolve_app(self, arg: str | None) -> Path:
+        """The repository folder that APP means; raises errors.UsageFault that says what was looked at.
+
+        In this order: the repository one stands in (APP left out, or its app's name), a name in the user's
+        configuration, a folder.
+        """
+        if self.project and arg in (None, self.project_app):
+            return self.project
+        if arg is None:
+            looked = f"{Path.cwd()} and the folders above it: no {PROJECT_FILE}, no {LATEST}"
+            why = "which app? there is no deployment repository here"
+            raise errors.UsageFault(why, hint=_APP_HINT, details=(looked,))
+        if arg in self.apps:
+            return self.apps[arg].path
+        folder = Path(arg).expanduser()
+        if folder.is_dir():
+            return folder
+        here = f"the app here is {self.project_app or 'unnamed'}" if self.project else "no deployment repository"
+        known = f"knows {', '.join(self.apps)}" if self.apps else "names no apps"
+        looked_at = (f"{Path.cwd()}: {here}", f"{self.user_file}: {known}", f"{folder.absolute()}: no such folder")
+        raise errors.UsageFault(f"there is no app {arg!r}", hint=_APP_HINT, details=looked_at)
+
+
+def find_project(start: Path) -> Path | None:
+    """The nearest folder at or above `start` that is laid out as a deployment repository."""
+    for folder in (start, *start.parents):
+        if (folder / PROJECT_FILE).is_file() or (folder / LATEST).is_file():
+            return folder
+    return None
+
+
+def load(config: Path | None = None, cwd: Path | None = None) -> Settings:
+    """Read both files; one that is missing is empty, unless it was named.
+
+    Raises errors.BadConfig naming file and key.
+    """
+    if config is not None and not config.is_file():
+        raise errors.BadConfig(f"{config} does not exist", hint="--config names a file; leave it out for the default")
+    user_file = config or folders.config_dir() / USER_FILE
+    user = Reader(_read(user_file) if user_file.is_file() else {}, str(user_file), errors.BadConfig)
+    apps = {name: _app(name, row, user, user_file) for name, row in user.items("apps", {})}
+    boards = {name: _board(name, row, user) for name, row in user.items("boards", {})}
+    interfaces = tuple(user.names("interfaces", _interface))
+    user.done()
+    project = find_project(cwd or Path.cwd())
+    project_file = project / PROJECT_FILE if project else None
+    data = _read(project_file) if project_file and project_file.is_file() else {}
+    # the rest of the project's file is the deployment repository's own business: depot/config.py reads it
+    theirs = Reader(data, str(project_file), errors.BadConfig)
+    return Settings(
+        apps=MappingProxyType(apps),
+        boards=MappingProxyType(boards),
+        interfaces=tuple(theirs.names("interfaces", _interface)) or interfaces,
+        project=project,
+        project_app=theirs.name("app", names.AppName.parse, None),
+        project_board=theirs.name("board", names.BoardName.parse, None),
+        user_file=user_file,
+    )
+
+
+def load_quietly(config: Path | None = None) -> Settings:
+    """As `load`, but a broken file is an empty one: for shell completion, which has nowhere to complain."""
+    try:
+        return load(config)
+    except (errors.EdgeError, OSError):
+        return Settings()
+
+
+def resolve_app(arg: str | None, settings: Settings | None = None) -> Path:
+    """`Settings.resolve_app`, on the settings of this moment."""
+    return (settings or load()).resolve_app(arg)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_LIMIT + 1)
+        if len(raw) > _LIMIT:
+            raise errors.BadConfig(f"{path} is larger than {_LIMIT} bytes")
+        return tomllib.loads(raw.decode())
+    except OSError as error:
+        raise errors.BadConfig(f"{path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise errors.BadConfig(f"{path} is not TOML: {error}", hint="see https://toml.io for the syntax") from None
+
+
+def _app(name: str, row: object, parent: Reader, file: Path) -> AppEntry:
+    reader = Reader(
+        {"name": name, **(row if isinstance(row, dict) else {})}, f"{parent.where}: apps.{name}", parent.fault
+    )
+    path = Path(reader.text("path")).expanduser()
+    entry = AppEntry(
+        name=reader.name("name", names.AppName.parse),
+        path=path if path.is_absolute() else file.absolute().parent / path,
+        board=reader.name("board", names.BoardName.parse, None),
+    )
+    reader.done()
+    return entry
+
+
+def _board(name: str, row: object, parent: Reader) -> BoardEntry:
+    data = {"name": name, **(row if isinstance(row, dict) else {})}
+    reader = Reader(data, f"{parent.where}: boards.{name}", parent.fault)
+    entry = BoardEntry(reader.name("name", names.BoardName.parse), reader.text("host", limit=300))
+    reader.done()
+    return entry
+
+
+def _interface(value: object) -> str:
+    if isinstance(value, str) and value and value.isprintable() and len(value) <= 64:
+        return value
+    raise errors.UsageFault(f"{names.printable(repr(value), 80)} is not a network interface", hint='such as "eth0"')

@@ -1,0 +1,261 @@
+"""edgedeploy.toml of a deployment repository: what the app is given, how it is asked, what it is built from.
+
+app = "decks"
+runtime = "xen"                       # what starts and stops a release
+boards = ["virtual-armv7"]            # board profiles that it is meant for: releases must fit them
+board = "stage"                       # where `push` goes when --on is not given
+interfaces = ["eth0"]                 # where to look for boards
+
+[domain]
+vm = "decks"                          # default: the app's name
+memory = 96                           # MB
+vcpus = 1
+bridge = "xenbr0"
+mac = "00:16:3e:aa:bb:cc"             # default: derived from the app's name
+cmdline = "console=hvc0 quiet"        # may hold {ip} {address} {cidr} {gateway}; else ip=… is added
+
+[network]
+address = "10.0.2.20/24"
+gateway = "10.0.2.2"
+
+[health]
+path = "/"
+port = 80
+status = 200
+timeout = 60                          # seconds
+[health.serves]
+"/deck.css" = "slides/deck.css"       # must be served with exactly this file's content
+
+[build]                               # what `edgedeploy release` takes without arguments
+kernel = "guest/vmlinuz"
+ramdisk = "guest/base.cpio"
+slides = "slides"
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import TypeVar
+
+from edgedeploy.core import errors, names
+from edgedeploy.core.release import Domain, Vif
+from edgedeploy.core.strict import Reader
+
+FILE = "edgedeploy.toml"
+RUNTIMES = ("xen",)
+_LIMIT = 1 << 20
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_ROOT = names.UrlPath("/")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """The guest's address, as the guest is told it."""
+
+    interface: ipaddress.IPv4Interface
+    gateway: ipaddress.IPv4Address | None
+
+    @property
+    def placeholders(self) -> dict[str, str]:
+        """What may stand in braces in the command line. `ip` is Linux' own parameter (nfsroot.rst)."""
+        address, mask = str(self.interface.ip), str(self.interface.netmask)
+        gateway = str(self.gateway or "")
+        return {
+            "ip": f"ip={address}::{gateway}:{mask}::eth0:off",
+            "address": address,
+            "cidr": str(self.interface),
+            "gateway": gateway,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class HealthConfig:
+    """How a release is asked whether it is there. `serves`: URL path -> file in the repository."""
+
+    path: names.UrlPath = _ROOT
+    port: int = 80
+    status: int = 200
+    timeout_s: int = 60
+    serves: Mapping[names.UrlPath, PurePosixPath] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """Defaults of `edgedeploy release`, relative to the repository."""
+
+    kernel: PurePosixPath | None = None
+    ramdisk: PurePosixPath | None = None
+    slides: PurePosixPath | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole file. `domain.cmdline` is complete but for the release's id."""
+
+    app: names.AppName
+    runtime: str
+    boards: tuple[names.ProfileName, ...]
+    domain: Domain
+    board: names.BoardName | None = None
+    network: Network | None = None
+    health: HealthConfig = HealthConfig()
+    build: Build = Build()
+
+
+def loads(raw: bytes, where: str = FILE) -> Config:
+    """Parse the file. Raises errors.BadConfig that names every fault it could find in one go."""
+    if len(raw) > _LIMIT:
+        raise errors.BadConfig(f"{where} is larger than {_LIMIT} bytes")
+    try:
+        data = tomllib.loads(raw.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise errors.BadConfig(f"{where} is not TOML: {error}", hint="see https://toml.io for the syntax") from None
+    return _Parser(Reader(data, where, errors.BadConfig)).config()
+
+
+def derived_mac(app: names.AppName) -> names.MacAddress:
+    """An address of the app's own in Xen's range: the same on every board and after every swap."""
+    tail = hashlib.sha256(f"edgedeploy mac {app}".encode()).digest()
+    return names.MacAddress("00:16:3e:" + ":".join(f"{byte:02x}" for byte in tail[:3]))
+
+
+def relative_path(value: object) -> PurePosixPath:
+    """A path inside the repository. Raises errors.UsageFault for one that leads out of it."""
+    path = PurePosixPath(value) if isinstance(value, str) else PurePosixPath("/")
+    if path.is_absolute() or ".." in path.parts or not path.parts or not str(value).isprintable():
+        shown = names.printable(repr(value), 80)
+        raise errors.UsageFault(f"{shown} is not a path inside the repository", hint='such as "slides"')
+    return path
+
+
+class _Parser:
+    """Collects faults section by section, so that one run shows them all."""
+
+    def __init__(self, root: Reader) -> None:
+        self._root = root
+        self._faults: list[errors.EdgeError] = []
+
+    def config(self) -> Config:
+        root = self._root
+        app = self._try(lambda: root.name("app", names.AppName.parse), names.AppName("app"))
+        runtime = self._try(lambda: root.choice("runtime", RUNTIMES, "xen"), "xen")
+        none: tuple[names.ProfileName, ...] = ()
+        boards = self._try(lambda: tuple(root.names("boards", names.ProfileName.parse)), none)
+        board = self._try(lambda: root.name("board", names.BoardName.parse, None), None)
+        # checked where it is used (cli/settings.py); named here so that it is no unknown key
+        self._try(lambda: root.rows("interfaces", []), [])
+        network = self._try(lambda: _network(root), None)
+        domain = self._try(lambda: _domain(root.table("domain", {}), app, network), None)
+        health = self._try(lambda: _health(root), HealthConfig())
+        build = self._try(lambda: _build(root.table("build", {})), Build())
+        self._try(root.done, None)
+        if self._faults:
+            raise self._verdict()
+        assert domain is not None
+        return Config(app, runtime, boards, domain, board, network, health, build)
+
+    def _try(self, parse: Callable[[], T], otherwise: T) -> T:
+        try:
+            return parse()
+        except errors.EdgeError as error:
+            self._faults.append(error)
+            return otherwise
+
+    def _verdict(self) -> errors.EdgeError:
+        first, *more = self._faults
+        if not more:
+            return first
+        details = tuple(f"{fault.message}{f' ({fault.hint})' if fault.hint else ''}" for fault in self._faults)
+        return errors.BadConfig(f"{self._root.where} has {len(details)} faults", details=details)
+
+
+def _network(root: Reader) -> Network | None:
+    if not root.has("network"):
+        return None
+    reader = root.table("network")
+    interface = reader.name("address", _interface)
+    gateway = reader.name("gateway", _gateway, None)
+    reader.done()
+    if gateway and gateway not in interface.network:
+        raise reader.fail("gateway", f"{gateway} is not in the network {interface.network}")
+    return Network(interface, gateway)
+
+
+def _interface(value: object) -> ipaddress.IPv4Interface:
+    try:
+        if isinstance(value, str) and "/" in value:
+            return ipaddress.IPv4Interface(value)
+    except ValueError:
+        pass
+    shown = names.printable(repr(value), 80)
+    raise errors.UsageFault(f"{shown} is not an IPv4 address with its network", hint='such as "10.0.2.20/24"')
+
+
+def _gateway(value: object) -> ipaddress.IPv4Address:
+    try:
+        if isinstance(value, str):
+            return ipaddress.IPv4Address(value)
+    except ValueError:
+        pass
+    raise errors.UsageFault(f"{names.printable(repr(value), 80)} is not an IPv4 address", hint='such as "10.0.2.2"')
+
+
+def _domain(reader: Reader, app: names.AppName, network: Network | None) -> Domain:
+    bridge = reader.name("bridge", names.BridgeName.parse, names.BridgeName("xenbr0"))
+    mac = reader.name("mac", names.MacAddress.parse, derived_mac(app))
+    domain = Domain(
+        name=reader.name("vm", names.DomainName.parse, names.DomainName(app)),
+        memory_mb=reader.whole("memory", 96, low=1, high=1 << 20),
+        vcpus=reader.whole("vcpus", 1, low=1, high=128),
+        vifs=(Vif(bridge, mac),),
+        cmdline=_cmdline(reader, network),
+    )
+    reader.done()
+    return domain
+
+
+def _cmdline(reader: Reader, network: Network | None) -> names.CommandLine:
+    text = reader.name("cmdline", names.CommandLine.parse, names.CommandLine("console=hvc0 quiet"))
+    values = network.placeholders if network else {}
+    wanted = _PLACEHOLDER.findall(text)
+    for name in wanted:
+        if name not in values:
+            problem = "needs a [network]" if name in ("ip", "address", "cidr", "gateway") else "means nothing"
+            raise reader.fail("cmdline", f"{{{name}}} {problem}")
+    if not wanted and network:
+        text = names.CommandLine(f"{text} {{ip}}".strip())
+    return names.CommandLine.parse(_PLACEHOLDER.sub(lambda match: values[match[1]], text))
+
+
+def _health(root: Reader) -> HealthConfig:
+    reader = root.table("health", {})
+    serves = {}
+    for path, source in reader.items("serves", {}, limit=400):
+        pair = Reader({"path": path, "file": source}, f"{reader.where}: serves", reader.fault)
+        serves[pair.name("path", names.UrlPath.parse)] = pair.name("file", relative_path)
+    health = HealthConfig(
+        path=reader.name("path", names.UrlPath.parse, names.UrlPath("/")),
+        port=reader.whole("port", 80, low=1, high=65535),
+        status=reader.whole("status", 200, low=100, high=599),
+        timeout_s=reader.whole("timeout", 60, low=1, high=3600),
+        serves=serves,
+    )
+    reader.done()
+    return health
+
+
+def _build(reader: Reader) -> Build:
+    build = Build(
+        kernel=reader.name("kernel", relative_path, None),
+        ramdisk=reader.name("ramdisk", relative_path, None),
+        slides=reader.name("slides", relative_path, None),
+    )
+    reader.done()
+    return build

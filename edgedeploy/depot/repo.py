@@ -1,0 +1,223 @@
+"""A deployment repository on the laptop: what is committed in it, and what a board lacks of it.
+
+Releases are read from HEAD, never from the work tree: what goes to a board is a commit, and a person may have
+half edited the rest. Only edgedeploy.toml is read as it stands, because the next release is made from it.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Collection, Iterable
+from contextlib import ExitStack
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Self
+
+from edgedeploy.core import errors, names, release
+from edgedeploy.core.names import CommitId, ReleaseId
+from edgedeploy.core.release import Artefact, Manifest
+from edgedeploy.depot import config as configs
+from edgedeploy.depot import legacy, scaffold
+from edgedeploy.depot.commit import Change, Committed, commit
+from edgedeploy.depot.git import Git
+from edgedeploy.depot.health import health_of
+
+BRANCH = "main"
+_START = "start one: edgedeploy init APP"
+
+
+class Depot:
+    """One deployment repository. Every method may raise errors.BadRepository."""
+
+    def __init__(self, git: Git) -> None:
+        self.git = git
+        self.root = git.folder
+        self._config: configs.Config | None = None
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """The repository that `path` lies in. Raises errors.BadRepository when it is none of ours."""
+        if not path.is_dir():
+            raise errors.BadRepository(f"{path} is not a folder", hint=_START)
+        top = Git(path).ask("rev-parse", "--show-toplevel")
+        if not top:
+            raise errors.BadRepository(f"{path} is not in a git repository with a work tree", hint=_START)
+        depot = cls(Git(Path(top)))
+        if not depot.has_config and depot.latest() is None:
+            raise errors.BadRepository(
+                f"{top} is a git repository, but has neither {configs.FILE} nor a committed {release.LATEST}",
+                hint=f"make it a deployment repository: edgedeploy init APP --add --dir {top}",
+            )
+        return depot
+
+    @classmethod
+    def init(cls, path: Path, plan: scaffold.Plan, *, add: bool = False) -> tuple[Self, Committed]:
+        """Start a deployment repository at `path` and commit its first files; files that are there are kept.
+
+        `add` allows a git repository that exists already. Raises errors.UsageFault for a folder in use.
+        """
+        files = scaffold.files(plan)
+        _check_free(path, add=add)
+        with ExitStack() as undo:
+            if not path.exists():
+                undo.callback(shutil.rmtree, path, ignore_errors=True)
+                path.mkdir(parents=True)
+            git = Git(path.resolve())
+            if not (path / ".git").exists():
+                undo.callback(shutil.rmtree, path / ".git", ignore_errors=True)
+                git.run("init", "--quiet", f"--initial-branch={BRANCH}")
+            depot = cls(git)
+            _ = depot.branch  # a detached HEAD is named before anything is written
+            missing = {name: data for name, data in files.items() if not (path / name).exists()}
+            made = commit(git, Change(f"Start the deployment repository of {plan.app}\n", missing))
+            undo.pop_all()
+        return depot, made
+
+    @property
+    def has_config(self) -> bool:
+        """Whether there is an edgedeploy.toml: original repositories have none."""
+        return (self.root / configs.FILE).is_file()
+
+    @property
+    def config(self) -> configs.Config:
+        """edgedeploy.toml as it stands. Raises errors.BadConfig for what is wrong in it."""
+        if self._config is None:
+            if not self.has_config:
+                raise errors.BadRepository(
+                    f"{self.root} has no {configs.FILE}", hint="add one: edgedeploy init APP --add --dir ."
+                )
+            file = self.root / configs.FILE
+            self._config = configs.loads(file.read_bytes(), str(file))
+        return self._config
+
+    @property
+    def app(self) -> names.AppName:
+        """The app: edgedeploy.toml's, or in an original repository the VM's name."""
+        if self.has_config:
+            return self.config.app
+        latest = self.latest()
+        if latest is None:
+            raise errors.BadRepository(f"{self.root} has no release yet", hint="edgedeploy release KERNEL")
+        return self.manifest(latest).app
+
+    def head(self) -> CommitId:
+        """The commit that is checked out."""
+        head = self.git.commit("HEAD")
+        if head is None:
+            raise errors.BadRepository(f"{self.root} has no commits yet", hint="edgedeploy release KERNEL")
+        return head
+
+    @property
+    def branch(self) -> str:
+        """The branch that is checked out."""
+        branch = self.git.ask("symbolic-ref", "--short", "--quiet", "HEAD")
+        if not branch:
+            raise errors.BadRepository(f"{self.root} is not on a branch (detached HEAD)", hint=f"git switch {BRANCH}")
+        return branch
+
+    def is_dirty(self) -> bool:
+        """Whether anything differs from HEAD, or is there that git does not know."""
+        return bool(self.git.run("status", "--porcelain"))
+
+    def latest(self) -> ReleaseId | None:
+        """The release that the committed xen/latest names, None before the first."""
+        raw = self.git.blob("HEAD", str(release.LATEST)) if self.git.commit("HEAD") else None
+        if raw is None:
+            return None
+        try:
+            return ReleaseId.parse(raw.decode("ascii", "replace").strip())
+        except errors.UsageFault as error:
+            raise errors.BadRepository(f"{release.LATEST}: {error.message}", hint=error.hint) from None
+
+    def releases(self) -> list[ReleaseId]:
+        """Every release that has a folder in HEAD, in git's order."""
+        if self.git.commit("HEAD") is None:
+            return []
+        found = dict.fromkeys(PurePosixPath(name).parts[1] for name in self.files("xen") if name.count("/") > 1)
+        return [ReleaseId(name) for name in found if ReleaseId.pattern.fullmatch(name)]
+
+    def files(self, folder: str) -> list[str]:
+        """Paths of all committed files below `folder`."""
+        return self.git.names("HEAD", folder)
+
+    def manifest(self, wanted: ReleaseId) -> Manifest:
+        """A release, from HEAD. Without a manifest.json it is read as the original scripts laid it out."""
+        path = release.folder(wanted) / "manifest.json"
+        raw = self.git.blob("HEAD", str(path))
+        if raw is None:
+            return self._legacy(wanted)
+        manifest = release.loads(raw, str(path))
+        if manifest.release != wanted:
+            raise errors.BadRepository(f"{path} is the manifest of {manifest.release}", hint="make a new release")
+        return manifest
+
+    def _legacy(self, wanted: ReleaseId) -> Manifest:
+        listing = [PurePosixPath(name) for name in self.files(str(release.folder(wanted)))]
+        if not listing:
+            raise errors.BadRepository(
+                f"there is no release {wanted} in {self.root}",
+                hint="git log --oneline -- xen/latest shows the releases there were",
+            )
+        known = None
+        if self.has_config:
+            config = self.config
+            known = (config.app, config.boards, config.domain, health_of(config, {}))
+        return legacy.read(wanted, listing, lambda path: self.git.blob("HEAD", str(path)), known)
+
+    def artefact_bytes(self, wanted: ReleaseId, artefact: Artefact) -> bytes:
+        """An artefact as it is committed, packed."""
+        path = release.folder(wanted) / artefact.file
+        data = self.git.blob("HEAD", str(path))
+        if data is None:
+            raise errors.BadRepository(f"{path} is not committed", hint="make a new release: edgedeploy release KERNEL")
+        return data
+
+    def artefact_open(self, wanted: ReleaseId, artefact: Artefact) -> BinaryIO:
+        """As `artefact_bytes`, to read and seek in."""
+        return io.BytesIO(self.artefact_bytes(wanted, artefact))
+
+    def bundle(self, dst: Path, have: Collection[CommitId]) -> Path | None:
+        """Write what a board with the commits `have` lacks of this branch; None when it lacks nothing.
+
+        Commits that are unknown here are passed over: the board decides whether what comes continues them.
+        Raises errors.BadRepository when a known one is not part of this branch's history.
+        """
+        head, branch = self.head(), self.branch
+        if self.git.run("rev-parse", "--is-shallow-repository") == "true":
+            raise errors.BadRepository(f"{self.root} is a shallow clone", hint="git fetch --unshallow")
+        known = [each for each in sorted(have) if self.git.commit(each) == each]
+        self._check_history(head, branch, known)
+        if head in known:
+            return None
+        lacking = (f"^{each}" for each in known)
+        self.git.run("bundle", "create", "--quiet", str(dst.absolute()), f"refs/heads/{branch}", *lacking)
+        return dst
+
+    def _check_history(self, head: CommitId, branch: str, known: Iterable[CommitId]) -> None:
+        for theirs in known:
+            if self.git.is_ancestor(theirs, head):
+                continue
+            if self.git.is_ancestor(head, theirs):
+                raise errors.BadRepository(
+                    f"the board is ahead: it has commit {theirs[:12]}, and {branch} is still at {head[:12]}",
+                    hint=f"git merge --ff-only {theirs[:12]}, then push again",
+                )
+            raise errors.BadRepository(
+                f"the histories differ: the board has commit {theirs[:12]}, which is not part of {branch}",
+                hint=f"keep both: git merge {theirs[:12]}; or put yours after: git rebase {theirs[:12]}",
+            )
+
+
+def _check_free(path: Path, *, add: bool) -> None:
+    if path.exists() and not path.is_dir():
+        raise errors.UsageFault(f"{path} is a file", hint="name another folder with --dir")
+    if (path / configs.FILE).exists():
+        raise errors.UsageFault(f"{path} is a deployment repository already", hint=f"edit {path / configs.FILE}")
+    is_repository = (path / ".git").exists()
+    if is_repository and not add:
+        raise errors.UsageFault(f"{path} is a git repository already", hint="add our files to it with --add")
+    if not is_repository and path.is_dir() and any(path.iterdir()):
+        raise errors.UsageFault(
+            f"{path} is not empty",
+            hint=f"name another folder with --dir, or first: git -C {path} init, then --add",
+        )

@@ -1,0 +1,116 @@
+"""The files that a new deployment repository starts with: short, commented, meant to be edited."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from edgedeploy.core.names import AppName, ProfileName
+from edgedeploy.core.release import CRONTAB
+from edgedeploy.depot import config
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is known about the app at its start."""
+
+    app: AppName
+    board: ProfileName
+    address: ipaddress.IPv4Interface | None = None
+    gateway: ipaddress.IPv4Address | None = None
+    slides: bool = False
+    bridge: str = "xenbr0"
+
+
+def files(plan: Plan) -> dict[PurePosixPath, bytes]:
+    """Path -> content of every file, checked to be a configuration that we ourselves can read."""
+    toml = _toml(plan)
+    config.loads(toml.encode())
+    texts = {
+        PurePosixPath(config.FILE): toml,
+        CRONTAB: _CRONTAB.format(app=plan.app),
+        PurePosixPath("README.md"): _README.format(app=plan.app),
+        PurePosixPath(".gitignore"): _IGNORED,
+        # git must not touch a byte of what a digest was taken of, nor try to show it in a diff
+        PurePosixPath(".gitattributes"): "xen/** -text -diff\nxen/latest diff\nxen/**/manifest.json diff\n",
+    }
+    if plan.slides:
+        texts[PurePosixPath("slides/index.html")] = _INDEX.format(app=plan.app)
+    return {path: text.encode() for path, text in texts.items()}
+
+
+def _toml(plan: Plan) -> str:
+    if plan.address:
+        gateway = f'gateway = "{plan.gateway}"' if plan.gateway else '# gateway = "192.168.1.1"'
+        network = f'[network]\naddress = "{plan.address}"\n{gateway}'
+    else:
+        network = '# [network]\n# address = "192.168.1.20/24"\n# gateway = "192.168.1.1"'
+    slides = 'slides = "slides"' if plan.slides else '# slides = "slides"               # a folder, served as /www'
+    return _TOML.format(app=plan.app, board=plan.board, bridge=plan.bridge, network=network, slides=slides)
+
+
+_TOML = """\
+# What `edgedeploy` knows about this app. A release takes it over: edit, then `edgedeploy release`.
+
+app = "{app}"
+runtime = "xen"
+boards = ["{board}"]        # kinds of board it is meant for: `edgedeploy boards` lists them
+
+[domain]
+memory = 96                       # MB
+vcpus = 1
+bridge = "{bridge}"
+cmdline = "console=hvc0 quiet"    # ip=... is added when there is a [network]
+
+# The guest's own address. With it the board proves over HTTP that a release is served, and goes back if not.
+{network}
+
+[health]
+path = "/"
+port = 80
+status = 200
+timeout = 60                      # seconds a release has, from its start, to answer
+
+# [health.serves]                 # these must be served with exactly the content of these files
+# "/deck.css" = "slides/deck.css"
+
+# What `edgedeploy release` takes when it is given nothing.
+[build]
+# kernel = "guest/vmlinuz"
+# ramdisk = "guest/base.cpio"
+{slides}
+"""
+
+_CRONTAB = """\
+# how often the board looks for a new release by itself
+*/11 * * * * edgedeploy-agent pull {app}
+"""
+
+_README = """\
+# {app}
+
+A deployment repository of `edgedeploy`: what is committed here is what a board runs.
+
+    edgedeploy release KERNEL --ramdisk FILE --slides slides     # make a release and commit it
+    edgedeploy push {app}                                        # put it on the board
+    edgedeploy rollback {app}                                    # go back to the one before
+
+`edgedeploy.toml` says what the guest is given and how it is asked whether it is there. `xen/latest` names the
+release, `xen/<id>/` holds it.
+"""
+
+_IGNORED = """\
+# kernels and ramdisks are committed as releases, below xen/
+/guest/
+.DS_Store
+*~
+*.swp
+"""
+
+_INDEX = """\
+<!doctype html>
+<meta charset="utf-8">
+<title>{app}</title>
+<h1>{app}</h1>
+"""

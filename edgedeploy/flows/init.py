@@ -1,0 +1,77 @@
+"""Starts a deployment repository."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgedeploy.core import errors, names
+from edgedeploy.core.names import CommitId
+from edgedeploy.depot.commit import FALLBACK_EMAIL, FALLBACK_NAME
+from edgedeploy.depot.repo import Depot
+from edgedeploy.depot.scaffold import Plan
+from edgedeploy.ports.report import Report
+from edgedeploy.profiles import catalog
+
+NAMELESS = f"git does not know your name: the commit's author is {FALLBACK_NAME} <{FALLBACK_EMAIL}>"
+SET_NAME = 'git config --global user.name "…" and user.email "…" set it for the next ones'
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to start: texts as typed. `add` puts our files into a git repository that is there."""
+
+    app: str
+    folder: Path
+    board: str
+    address: str | None = None
+    gateway: str | None = None
+    slides: bool = False
+    add: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The new repository."""
+
+    app: names.AppName
+    path: Path
+    commit: CommitId
+    files: tuple[str, ...]
+
+
+def start(request: Request, *, report: Report) -> Started:
+    """Make the repository and its first commit.
+
+    Raises UsageFault for a folder in use or a name or address that is none, BadConfig for an unknown board profile.
+    """
+    profile = catalog.load(request.board)
+    address, gateway = _network(request)
+    plan = Plan(
+        app=names.AppName.parse(request.app),
+        board=names.ProfileName.parse(profile.name),
+        address=address,
+        gateway=gateway,
+        slides=request.slides,
+        bridge=profile.bridge,
+    )
+    depot, made = Depot.init(request.folder, plan, add=request.add)
+    if made.nameless:
+        report.note(f"{NAMELESS}; {SET_NAME}")
+    return Started(plan.app, depot.root, made.commit, tuple(str(path) for path in made.files))
+
+
+def _network(request: Request) -> tuple[ipaddress.IPv4Interface | None, ipaddress.IPv4Address | None]:
+    if request.address is None:
+        if request.gateway is not None:
+            raise errors.UsageFault("a gateway needs an address", hint="add --address 192.168.1.20/24")
+        return None, None
+    try:
+        if "/" not in request.address:
+            raise ValueError(f"{request.address!r} has no network part")
+        address = ipaddress.IPv4Interface(request.address)
+        gateway = ipaddress.IPv4Address(request.gateway) if request.gateway else None
+    except ValueError as error:
+        raise errors.UsageFault(f"not an address: {error}", hint="such as --address 192.168.1.20/24") from None
+    return address, gateway

@@ -1,0 +1,90 @@
+"""The virtual board for people: boot it, enrol it, have it announced; and the sample talk to push to it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import edgedeploy
+from edgedeploy.core import errors, names
+from edgedeploy.core.board import Profile
+from edgedeploy.flows import announcing, enrol, init
+from edgedeploy.flows.kit import Kit
+from edgedeploy.lab import image
+from edgedeploy.lab import machine as lab
+from edgedeploy.ports.report import Report
+from edgedeploy.wires import ssh, trust
+
+TALK_ADDRESS = "10.0.2.20/24"
+TALK_GATEWAY = "10.0.2.2"
+_SLIDES = "decks/slides"
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    """A board that is up; `enrolled` is None where that was not asked for."""
+
+    machine: lab.Machine
+    enrolled: enrol.Result | None
+
+
+def up(
+    start: Callable[[], lab.Machine],
+    kit: Kit,
+    profiles: Sequence[Profile],
+    *,
+    bare: bool,
+    remotes: dict[names.AppName, str],
+) -> Up:
+    """Boot (by `start`), enrol unless `bare`, and announce on the loopback where the network is user-mode.
+
+    Enrolling asks nothing: the lab made the board's keys itself.
+    """
+    machine = start()
+    result = None
+    if not bare:
+        target = ssh.SshTarget(machine.host, machine.port, "root")
+        policy = trust.Exact.line(machine.host_key.read_text())
+        request = enrol.Request(
+            announcing.PROFILE, names.BoardName.parse(machine.name), remotes, dict(machine.forwards)
+        )  # fmt: skip
+        with ssh.SshWire(target, policy, ssh.Credentials(key_file=machine.key)) as wire:
+            hosts, port = (machine.host,), machine.port
+            result = enrol.enrol(wire, wire.host_key, "root", hosts, port, request, kit, profiles, lambda _: None)
+    if machine.network == "user":
+        announcing.start(machine)
+    return Up(machine, result)
+
+
+def down(name: str, *, graceful: bool = False, delete: bool = False) -> bool:
+    """End a board and its announcement; False if it was off."""
+    announcing.stop(lab.load(name))
+    return lab.down(name, graceful=graceful, delete=delete)
+
+
+def talk(folder: Path, report: Report) -> init.Started:
+    """Start a deployment repository with the sample talk: slides, a kernel and a ramdisk that serves them.
+
+    Raises UsageFault when the folder is in use.
+    """
+    pieces = image.ensure(report)
+    request = init.Request("decks", folder, announcing.PROFILE, TALK_ADDRESS, TALK_GATEWAY, slides=True)
+    started = init.start(request, report=report)
+    shutil.copytree(_slides(), folder / "slides", dirs_exist_ok=True)
+    (folder / "guest").mkdir()
+    shutil.copy(pieces.guest_kernel, folder / "guest/vmlinuz")
+    shutil.copy(pieces.guest_base, folder / "guest/base.cpio")
+    file = folder / "edgedeploy.toml"
+    file.write_text(re.sub(r"(?m)^# (kernel|ramdisk) = ", r"\1 = ", file.read_text()))
+    return started
+
+
+def _slides() -> Path:
+    package = Path(edgedeploy.__file__).parent
+    for images in (package.parent / "images", package / "data" / "images"):
+        if (images / _SLIDES).is_dir():
+            return images / _SLIDES
+    raise errors.Bug("the sample talk is missing from this installation", hint="install edgedeploy again")

@@ -1,0 +1,105 @@
+"""Makes a release of what was built, once it is proven to fit the kinds of board that the app is meant for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from edgedeploy.artefact import fit, probe
+from edgedeploy.core import errors, packing
+from edgedeploy.core.board import Profile
+from edgedeploy.core.names import ReleaseId
+from edgedeploy.core.release import Manifest
+from edgedeploy.depot.config import FILE
+from edgedeploy.depot.release import Added, Draft, Sources, commit_release, draft_release
+from edgedeploy.depot.repo import Depot
+from edgedeploy.flows.init import NAMELESS, SET_NAME
+from edgedeploy.ports.report import Report
+from edgedeploy.profiles import catalog
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to release; what is None comes from [build] in edgedeploy.toml. `force` releases what does not fit."""
+
+    repository: Path
+    kernel: Path | None = None
+    ramdisk: Path | None = None
+    slides: Path | None = None
+    codec: packing.Codec | None = None
+    release: ReleaseId | None = None
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The release, where it is, and the profiles that it was proven to fit."""
+
+    added: Added
+    path: Path
+    fits: tuple[str, ...]
+
+    @property
+    def manifest(self) -> Manifest:
+        """What was released."""
+        return self.added.manifest
+
+
+def make(request: Request, *, report: Report) -> Released:
+    """Draft, check, commit. Raises DoesNotFit, BadRepository or UsageFault; then the repository is as before."""
+    depot = Depot.open(request.repository)
+    sources = _sources(depot, request)
+    profiles = [catalog.load(name) for name in depot.config.boards]
+    if not profiles:
+        report.note(f"{FILE} names no boards: nothing is checked before the push")
+    # the kernel alone first: it is what most often is wrong, and packing takes a while
+    fits = _prove(depot, sources, None, profiles, force=request.force, report=report)
+    draft = draft_release(depot, sources, request.codec, request.release, report=report)
+    if draft.manifest.ramdisk:
+        fits = _prove(depot, sources, draft, profiles, force=request.force, report=report)
+    added = commit_release(depot, draft, report=report)
+    if added.nameless:
+        report.note(f"{NAMELESS}; {SET_NAME}")
+    return Released(added, depot.root, fits)
+
+
+def _sources(depot: Depot, request: Request) -> Sources:
+    build = depot.config.build
+
+    def chosen(given: Path | None, default: PurePosixPath | None) -> Path | None:
+        return given or (depot.root / default if default else None)
+
+    kernel = chosen(request.kernel, build.kernel)
+    if kernel is None:
+        raise errors.UsageFault(
+            "which kernel?", hint=f"edgedeploy release KERNEL, or name it in {FILE}: [build] kernel = …"
+        )
+    return Sources(kernel, chosen(request.ramdisk, build.ramdisk), chosen(request.slides, build.slides))
+
+
+def _prove(
+    depot: Depot,
+    sources: Sources,
+    draft: Draft | None,
+    profiles: list[Profile],
+    *,
+    force: bool,
+    report: Report,
+) -> tuple[str, ...]:
+    """The profiles that kernel and, with a draft, its ramdisk fit. Raises DoesNotFit unless `force`."""
+    domain = depot.config.domain
+    kernel = probe.inspect(sources.kernel)
+    ramdisk = None
+    if draft and draft.manifest.ramdisk and sources.ramdisk:
+        # as it will be, slides and all
+        ramdisk = replace(probe.inspect(sources.ramdisk), size=draft.manifest.ramdisk.size)
+    fits = []
+    for profile in profiles:
+        misfits = fit.check(kernel, profile, memory_mb=domain.memory_mb, vcpus=domain.vcpus, ramdisk=ramdisk)
+        if not misfits:
+            fits.append(profile.name)
+        elif not force:
+            raise fit.refuse(kernel, profile, misfits)
+        elif draft or not sources.ramdisk:
+            report.warn(f"does not fit {profile.name}: {'; '.join(misfit.line() for misfit in misfits)}")
+    return tuple(fits)

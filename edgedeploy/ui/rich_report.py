@@ -1,0 +1,138 @@
+"""The listener for a terminal: bars and spinners while steps run. The only user of rich's live display."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.text import Text
+
+from edgedeploy.ports.report import Report, Step
+from edgedeploy.ui.report import Clock, PlainReport, QuietReport, one_line
+
+
+class _OnlyWithTotal(ProgressColumn):
+    """Shows a column for steps that count bytes, and nothing for those that only spin."""
+
+    def __init__(self, inner: ProgressColumn) -> None:
+        super().__init__()
+        self._inner = inner
+
+    def render(self, task: Task) -> Text:
+        return Text() if task.total is None else self._inner.render(task)  # type: ignore[return-value]  # any renderable
+
+
+class _RichStep:
+    def __init__(self, clock: Clock, progress: Progress, task: TaskID) -> None:
+        self._clock = clock
+        self._progress = progress
+        self._task = task
+
+    def advance(self, amount: int = 1) -> None:
+        self._clock.done += amount
+        with contextlib.suppress(OSError, ValueError):
+            self._progress.advance(self._task, amount)
+
+    def detail(self, text: str) -> None:
+        self._clock.last_detail = one_line(text)
+        with contextlib.suppress(OSError, ValueError):
+            self._progress.update(self._task, detail=self._clock.last_detail)
+
+
+class _Console(Console):
+    """rich's console ends the program when the terminal is gone; ours falls silent and the work goes on."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+
+
+class RichReport:
+    """Bars and spinners while steps run, one line for each that ended. For a terminal."""
+
+    def __init__(self, stream: TextIO, *, console: Console | None = None) -> None:
+        self._console = console or _Console(file=stream, highlight=False)
+        self._progress: Progress | None = None
+        self._open = 0
+
+    def _print(self, mark: str, style: str, text: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            # Text, not markup: a board may call itself "[red]"
+            line = Text.assemble((mark, style), " ", one_line(text)) if mark else Text(one_line(text))
+            self._console.print(line, soft_wrap=True)
+
+    @contextlib.contextmanager
+    def step(self, title: str, total: int | None = None) -> Iterator[Step]:
+        """See ports.report.Report."""
+        clock = Clock(title, total)
+        progress = self._live()
+        task = progress.add_task(clock.title, total=total, detail="")
+        self._open += 1
+        failed = True
+        try:
+            yield _RichStep(clock, progress, task)
+            failed = False
+        finally:
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                progress.remove_task(task)
+            self._open -= 1
+            if self._open == 0:
+                with contextlib.suppress(OSError, ValueError):
+                    progress.stop()
+                self._progress = None
+            mark, style = self._mark(failed=failed)
+            self._print(mark, style, clock.closing(failed=failed))
+
+    def _live(self) -> Progress:
+        if self._progress is None:
+            self._progress = Progress(
+                SpinnerColumn("dots" if self._unicode else "line"),
+                TextColumn("{task.description}", markup=False),
+                _OnlyWithTotal(BarColumn(bar_width=30)),
+                _OnlyWithTotal(DownloadColumn()),
+                _OnlyWithTotal(TransferSpeedColumn()),
+                _OnlyWithTotal(TimeRemainingColumn()),
+                TimeElapsedColumn(),
+                TextColumn("{task.fields[detail]}", markup=False, style="dim"),
+                console=self._console,
+                transient=True,
+            )
+            with contextlib.suppress(OSError, ValueError):
+                self._progress.start()
+        return self._progress
+
+    @property
+    def _unicode(self) -> bool:
+        return self._console.encoding.lower().startswith("utf")
+
+    def _mark(self, *, failed: bool) -> tuple[str, str]:
+        if failed:
+            return ("✗" if self._unicode else "x", "bold red")
+        return ("✓" if self._unicode else "+", "green")
+
+    def note(self, text: str) -> None:
+        """See ports.report.Report."""
+        self._print("", "", text)
+
+    def warn(self, text: str) -> None:
+        """See ports.report.Report."""
+        self._print("warning:", "yellow", text)
+
+
+def _conforms(plain: PlainReport, quiet: QuietReport, rich: RichReport) -> tuple[Report, ...]:
+    """For mypy: every listener is a Report."""
+    return plain, quiet, rich

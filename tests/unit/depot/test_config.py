@@ -1,0 +1,135 @@
+"""edgedeploy.toml: defaults, the command line it makes, and faults that name themselves."""
+
+import pytest
+
+from edgedeploy.core import errors
+from edgedeploy.depot import config, scaffold
+
+FULL = """\
+app = "decks"
+runtime = "xen"
+boards = ["virtual-armv7", "cubieboard2"]
+board = "stage"
+interfaces = ["eth0"]
+[domain]
+vm = "decksopenmirageorg"
+memory = 128
+vcpus = 2
+bridge = "br0"
+mac = "00:16:3e:aa:bb:cc"
+cmdline = "console=hvc0 quiet"
+[network]
+address = "10.0.2.20/24"
+gateway = "10.0.2.2"
+[health]
+path = "/health"
+port = 8080
+status = 204
+timeout = 30
+[health.serves]
+"/deck.css" = "slides/deck.css"
+[build]
+kernel = "guest/vmlinuz"
+ramdisk = "guest/base.cpio"
+slides = "slides"
+"""
+
+
+def test_everything():
+    read = config.loads(FULL.encode())
+    assert read.boards == ("virtual-armv7", "cubieboard2")
+    assert (read.domain.name, read.domain.memory_mb, read.domain.vcpus) == ("decksopenmirageorg", 128, 2)
+    assert (read.domain.vifs[0].bridge, read.domain.vifs[0].mac) == ("br0", "00:16:3e:aa:bb:cc")
+    assert read.domain.cmdline == "console=hvc0 quiet ip=10.0.2.20::10.0.2.2:255.255.255.0::eth0:off"
+    assert (read.health.path, read.health.port, read.health.status, read.health.timeout_s) == ("/health", 8080, 204, 30)
+    assert str(read.health.serves["/deck.css"]) == "slides/deck.css"
+    assert str(read.build.ramdisk) == "guest/base.cpio"
+
+
+def test_an_app_is_enough():
+    read = config.loads(b'app = "decks"\n')
+    assert (read.domain.name, read.domain.memory_mb, read.domain.vcpus) == ("decks", 96, 1)
+    assert read.domain.cmdline == "console=hvc0 quiet"
+    assert read.network is None
+
+
+def test_the_mac_is_the_apps_own_and_stays():
+    mac = config.derived_mac("decks")
+    assert mac == config.derived_mac("decks") != config.derived_mac("other")
+    assert mac.startswith("00:16:3e:")
+    assert config.loads(b'app = "decks"').domain.vifs[0].mac == mac
+
+
+@pytest.mark.parametrize(
+    ("cmdline", "given"),
+    [
+        ("{ip} root=/dev/ram", "ip=10.0.0.9::10.0.0.1:255.255.0.0::eth0:off root=/dev/ram"),
+        ("--ipv4={cidr} --ipv4-gateway={gateway}", "--ipv4=10.0.0.9/16 --ipv4-gateway=10.0.0.1"),
+        ("addr={address}", "addr=10.0.0.9"),
+        ("", "ip=10.0.0.9::10.0.0.1:255.255.0.0::eth0:off"),
+    ],
+)
+def test_placeholders(cmdline, given):
+    text = f'app="a"\n[domain]\ncmdline="{cmdline}"\n[network]\naddress="10.0.0.9/16"\ngateway="10.0.0.1"\n'
+    assert config.loads(text.encode()).domain.cmdline == given
+
+
+def test_a_network_without_gateway():
+    text = b'app="a"\n[network]\naddress="10.0.0.9/16"\n'
+    assert config.loads(text).domain.cmdline.endswith("ip=10.0.0.9:::255.255.0.0::eth0:off")
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("", "app: is missing"),
+        ('app="Decks"', "app: 'Decks' is not a valid app name"),
+        ('app="a"\nruntime="docker"', "runtime: must be one of xen"),
+        ('app="a"\nrutnime="xen"', "unknown key 'rutnime'"),
+        ('app="a"\nboards="x"', "boards: must be a list"),
+        ('app="a"\n[domain]\nmemory="96"', "domain: memory: must be a whole number"),
+        ('app="a"\n[domain]\nmem=96', "domain: unknown key 'mem'"),
+        ('app="a"\n[domain]\ncmdline="a\\"b"', "domain: cmdline"),
+        ('app="a"\n[domain]\ncmdline="{ip}"', "{ip} needs a [network]"),
+        ('app="a"\n[domain]\ncmdline="{foo}"', "{foo} means nothing"),
+        ('app="a"\n[network]\naddress="10.0.0.9"', "network: address"),
+        ('app="a"\n[network]\naddress="10.0.0.9/33"', "network: address"),
+        ('app="a"\n[network]\naddress="10.0.0.9/24"\ngateway="10.0.1.1"', "not in the network"),
+        ('app="a"\n[network]\naddress="10.0.0.9/24"\ngateway=1', "not an IPv4 address"),
+        ('app="a"\n[health]\nport=0', "health: port"),
+        ('app="a"\n[health.serves]\n"x"="y"', "not a valid URL path"),
+        ('app="a"\n[health.serves]\n"/x"="../y"', "not a path inside the repository"),
+        ('app="a"\n[build]\nslides="/etc"', "build: slides"),
+        ('app="a"\n[build]\nslide="x"', "build: unknown key 'slide'"),
+        ("app=", "is not TOML"),
+        ('app="a"\ndomain=3', "domain: expected a table"),
+    ],
+)
+def test_faults(text, named):
+    with pytest.raises(errors.BadConfig) as caught:
+        config.loads(text.encode(), "edgedeploy.toml")
+    assert named in caught.value.message
+    assert "edgedeploy.toml" in caught.value.message
+
+
+def test_all_faults_at_once():
+    with pytest.raises(errors.BadConfig, match="has 3 faults") as caught:
+        config.loads(b'app = "Decks"\nboards = [1]\n[build]\nx = 1\n')
+    assert len(caught.value.details) == 3
+
+
+def test_not_utf8_and_too_large():
+    with pytest.raises(errors.BadConfig, match="is not TOML"):
+        config.loads(b"\xff\xfe")
+    with pytest.raises(errors.BadConfig, match="larger than"):
+        config.loads(b"#" * (2 << 20))
+
+
+@pytest.mark.parametrize("slides", [True, False])
+def test_what_init_writes_can_be_read(slides):
+    files = {
+        str(path): data for path, data in scaffold.files(scaffold.Plan("decks", "cubieboard2", slides=slides)).items()
+    }
+    assert config.loads(files["edgedeploy.toml"]).boards == ("cubieboard2",)
+    assert b"\n*/11 * * * * edgedeploy-agent pull decks\n" in files["scripts/crontab"]
+    assert ("slides/index.html" in files) is slides

@@ -1,0 +1,127 @@
+"""What a person sees while things run; and that it is harmless when nobody can see it."""
+
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from edgedeploy.ui import report as ui
+from edgedeploy.ui.rich_report import RichReport
+
+
+class Tty(io.StringIO):
+    def isatty(self):
+        return True
+
+
+class Gone(io.StringIO):
+    def write(self, text):
+        raise BrokenPipeError(32, "gone")
+
+
+def rich_report():
+    out = Tty()
+    console = Console(file=out, force_terminal=True, color_system=None, width=100, _environ={"TERM": "xterm"})
+    return RichReport(out, console=console), out
+
+
+def test_plain_prints_one_line_per_finished_step():
+    out = io.StringIO()
+    report = ui.PlainReport(out)
+    with report.step("sending decks", total=3_800_000) as step:
+        step.advance(3_800_000)
+    with report.step("starting the guest") as step:
+        step.detail("waiting for \x1b[31mHTTP")
+    report.note("http://10.0.2.20/")
+    report.warn("memory\nis tight")
+    lines = out.getvalue().splitlines()
+    assert re.fullmatch(r"sending decks: done in 0\.\d s \(3\.8 MB\)", lines[0])
+    assert re.fullmatch(r"starting the guest: done in 0\.\d s \(waiting for \\x1b\[31mHTTP\)", lines[1])
+    assert lines[2:] == ["http://10.0.2.20/", "warning: memory is tight"]
+
+
+def test_plain_with_v_says_what_begins():
+    out = io.StringIO()
+    with ui.PlainReport(out, 1).step("unpacking") as step:
+        step.detail("ramdisk")
+    assert out.getvalue().splitlines()[:2] == ["unpacking ...", "unpacking: ramdisk"]
+
+
+@pytest.mark.parametrize("make", [lambda: (r := io.StringIO(), ui.PlainReport(r))[::-1], rich_report])
+def test_a_step_that_fails_is_marked_and_the_error_passes(make):
+    report, out = make()
+    with pytest.raises(ZeroDivisionError), report.step("dividing"):
+        raise ZeroDivisionError
+    assert "dividing: FAILED after" in out.getvalue()
+
+
+def test_quiet():
+    out = io.StringIO()
+    report = ui.QuietReport(out)
+    with report.step("x", total=1) as step:
+        step.advance()
+        step.detail("y")
+    report.note("n")
+    report.warn("w")
+    assert out.getvalue() == "warning: w\n"
+    ui.QuietReport(out, warnings=False).warn("w")
+    assert out.getvalue() == "warning: w\n"
+
+
+def test_rich_shows_bars_and_leaves_one_line_per_step():
+    report, out = rich_report()
+    with report.step("[red]sending", total=1000) as step:
+        step.advance(500)
+        with report.step("inside") as inner:
+            inner.detail("deep")
+        step.advance(500)
+    report.note("[bold]note")
+    report.warn("careful")
+    said = out.getvalue()
+    assert "✓ [red]sending: done in" in said
+    assert "(1.0 kB)" in said
+    assert "✓ inside: done in" in said
+    assert said.endswith("[bold]note\nwarning: careful\n")
+
+
+def test_a_terminal_that_went_away_stops_nothing():
+    for report in (ui.PlainReport(Gone()), ui.QuietReport(Gone())):
+        with report.step("x") as step:
+            step.advance()
+        report.note("n")
+        report.warn("w")
+    with RichReport(Gone()).step("x", total=2) as step:
+        step.advance()
+        step.detail("d")
+
+
+@pytest.mark.parametrize(
+    ("env", "verbosity", "stream", "kind"),
+    [
+        ({"TERM": "xterm"}, 0, Tty(), RichReport),
+        ({"TERM": "xterm", "CI": "true"}, 0, Tty(), ui.PlainReport),
+        ({"TERM": "dumb"}, 0, Tty(), ui.PlainReport),
+        ({"TERM": "xterm"}, 0, io.StringIO(), ui.PlainReport),
+        ({"TERM": "xterm"}, -1, Tty(), ui.QuietReport),
+    ],
+)
+def test_choice(monkeypatch, env, verbosity, stream, kind):
+    monkeypatch.delenv("CI", raising=False)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    assert type(ui.for_terminal(verbosity, stream)) is kind
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.31, "0.3 s"), (41.2, "41 s"), (59.9, "1 min 00 s"), (125, "2 min 05 s")]
+)
+def test_durations(seconds, words):
+    assert ui.duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(0, "0 B"), (999, "999 B"), (3_818_636, "3.8 MB"), (2_500_000_000_000, "2500.0 GB")]
+)
+def test_sizes(count, words):
+    assert ui.size(count) == words
