@@ -10,11 +10,9 @@ import sys
 import time
 from pathlib import Path
 
-from edgedeploy.agent import attempt, serve, setup, status, version
+from edgedeploy.agent import attempt, version
 from edgedeploy.agent.board import Board
-from edgedeploy.agent.layout import Layout
 from edgedeploy.core import errors
-from edgedeploy.core.frames import PROTOCOL
 from edgedeploy.core.names import AppName, ReleaseId, printable
 
 _GOOD = ("live", "already-live", "idle")
@@ -22,7 +20,7 @@ _GOOD = ("live", "already-live", "idle")
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="edgedeploy-agent", description="The edgedeploy agent on a Xen board.")
-    parser.add_argument("--version", action="version", version=f"protocol {PROTOCOL}, {version.digest()[:12]}")
+    parser.add_argument("--version", action="version", version=f"edgedeploy-agent {version.digest()[:12]}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("serve", help="talk to a laptop on stdin and stdout (what a push key runs)")
     pull = commands.add_parser("pull", help="git pull from the app's remote and deploy (what cron runs)")
@@ -48,6 +46,8 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Returns the exit status; the codes are those of core.errors."""
     args = _parser().parse_args()
+    # cron and some SSH servers leave root without the sbin folders, where xl is
+    os.environ["PATH"] = f"{os.environ.get('PATH', '/usr/bin:/bin')}:/usr/local/sbin:/usr/sbin:/sbin"
     try:
         return _run(args)
     except errors.EdgeError as error:
@@ -62,11 +62,10 @@ def _run(args: argparse.Namespace) -> int:
         return _setup(dry_run=args.dry_run)
     board = Board()
     if args.command == "serve":
-        out = os.fdopen(os.dup(1), "wb")
-        os.dup2(2, 1)  # whatever prints from here on must not corrupt the conversation
-        serve.Server(board, sys.stdin.buffer, out).run()
-        return 0
+        return _serve(board)
     if args.command == "status":
+        from edgedeploy.agent import status  # noqa: PLC0415 - each command starts with what it needs
+
         _say({"board": status.board(board), "apps": status.apps(board)})
         return 0
     if args.command == "boot":
@@ -90,7 +89,19 @@ def _run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _serve(board: Board) -> int:
+    from edgedeploy.agent import serve  # noqa: PLC0415 - the messages; cron need not load them
+
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever prints from here on must not corrupt the conversation
+    serve.Server(board, sys.stdin.buffer, out).run()
+    return 0
+
+
 def _setup(*, dry_run: bool) -> int:
+    from edgedeploy.agent import setup  # noqa: PLC0415 - run once a year
+    from edgedeploy.agent.layout import Layout  # noqa: PLC0415
+
     work = setup.Setup(Layout(), setup.Plan.from_json(sys.stdin.buffer.read()), Path(sys.argv[0]), dry_run=dry_run)
     config = work.run()
     _say({"board_id": config.board_id, "changes": work.changes})

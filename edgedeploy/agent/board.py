@@ -173,7 +173,8 @@ class Board:
                     continue
                 path = layout.manifest(ReleaseId.parse(slot.release))
                 manifest = release.loads(path.read_bytes())
-                keep |= {path, layout.domain(slot.uuid), *(layout.artefacts / a.sha256 for a in manifest.artefacts)}
+                unpacked = [layout.artefacts / a.sha256 for a in manifest.artefacts]
+                keep |= {path, layout.domain(slot.uuid), *unpacked, *(p.with_name(f"{p.name}.json") for p in unpacked)}
             folders = (layout.artefacts, layout.folder / "domains", layout.folder / "releases")
             doomed = [path for folder in folders for path in folder.glob("*") if path not in keep]
             for path in doomed:

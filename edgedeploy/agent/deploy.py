@@ -64,7 +64,7 @@ class Deployment:
     def rollback(self, target: ReleaseId | None, who: str) -> dict[str, object]:
         """Go back to `target`, or to the previous release. Raises errors.UsageFault when there is none."""
         now = state.load(self._layout.state)
-        slot = self._slot_of(target, now) if target else now.previous
+        slot = self._slot_of(target) if target else now.previous
         if slot is None:
             raise errors.UsageFault(
                 f"{self._app} has no earlier release on this board", hint="edgedeploy log " + self._app
@@ -137,7 +137,7 @@ class Deployment:
             raise errors.Bug(f"the manifest of {slot.release} is gone from this board", hint="push the app again")
         return manifest
 
-    def _slot_of(self, target: ReleaseId, now: State) -> Slot | None:
+    def _slot_of(self, target: ReleaseId) -> Slot | None:
         manifest = self._recorded(Slot(target, ""))
         return Slot(target, manifest.uuid) if manifest else None
 

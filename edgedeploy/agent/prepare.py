@@ -19,7 +19,7 @@ from edgedeploy.agent.attempt import Attempt
 from edgedeploy.agent.gitrepo import GitRepo
 from edgedeploy.agent.layout import AppLayout
 from edgedeploy.agent.xen import Running, Runtime
-from edgedeploy.core import board, errors, files, fit, kernel, packing, release, xlconf
+from edgedeploy.core import errors, files, release, xlconf
 from edgedeploy.core.release import Artefact, Manifest
 
 _MARGIN = 8 << 20  # bytes of disk that are never ours: logs and state must still be writable
@@ -107,11 +107,13 @@ class Prepare:
             raise errors.BadRepository(f"{path} does not unpack to what its manifest describes (SHA-256 differs)")
 
     def _fits(self, manifest: Manifest, freed: list[Running]) -> None:
+        from edgedeploy.agent import known_kernels  # noqa: PLC0415 - a tick without news need not pay for these
+        from edgedeploy.core import board, fit  # noqa: PLC0415
+
         live = facts.live(self._runtime)
         if live.free_memory_mb is not None:
             live = replace(live, free_memory_mb=live.free_memory_mb + sum(domain.memory_mb for domain in freed))
-        with self._path(manifest.kernel).open("rb") as image:
-            info = kernel.probe(image)
+        info = known_kernels.info(self._path(manifest.kernel))
         needs = fit.DomainNeeds(
             memory_mb=manifest.domain.memory_mb,
             vcpus=manifest.domain.vcpus,
@@ -143,6 +145,8 @@ def _unpack_one(artefact: Artefact, spool: BinaryIO, out: BinaryIO) -> tuple[str
         while chunk := out.read(256 * 1024):
             digest.update(chunk)
         return digest.hexdigest(), size
+    from edgedeploy.core import packing  # noqa: PLC0415 - the codecs; a tick without news must stay cheap
+
     try:
         return packing.unpack(spool, out, limit=artefact.size + 1)
     except packing.PackingError as error:

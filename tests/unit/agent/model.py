@@ -163,7 +163,17 @@ class ModelBoard:
 
     def fetch(self) -> None:
         """Bring the checked-out commit up to the remote without the hook (its program is not installed here)."""
-        git("-C", self.layout.app(self.app).repo, "-c", "core.hooksPath=/nonexistent", "pull", "--quiet", "--ff-only", self.remote, "main")
+        git(
+            "-C",
+            self.layout.app(self.app).repo,
+            "-c",
+            "core.hooksPath=/nonexistent",
+            "pull",
+            "--quiet",
+            "--ff-only",
+            self.remote,
+            "main",
+        )
 
     def deploy(self) -> dict[str, object]:
         self.fetch()

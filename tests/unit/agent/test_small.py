@@ -1,0 +1,179 @@
+"""The agent's small pure parts: schedule, configuration, xl's words, the program that is installed."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from edgedeploy.agent import compiled, config, console, run, schedule, setup, xen
+from edgedeploy.agent.layout import Layout
+from edgedeploy.core import errors, names
+from edgedeploy.remote import agentkit
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ("", schedule.DEFAULT),
+        ("# a comment\n\nMAILTO=root\n", schedule.DEFAULT),
+        ("*/11 * * * * cd $HOME/mirage-decks-deployment && git pull\n", "*/11 * * * *"),
+        ("0,30 8-18/2 * jan-mar mon-fri x", "0,30 8-18/2 * jan-mar mon-fri"),
+        ("@hourly x", "0 * * * *"),
+        ("@never", ""),
+    ],
+)
+def test_the_schedule_is_five_fields_and_never_a_command(text: str, fields: str) -> None:
+    assert schedule.parse(text) == fields
+    assert "git pull" not in schedule.cron_file(names.AppName("decks"), fields).decode()
+
+
+@pytest.mark.parametrize("text", ["* * * *", "$(reboot) * * * * x", "@reboot x", "61;x * * * *", "*\t*\t*\t*\t;"])
+def test_what_is_no_schedule_is_refused(text: str) -> None:
+    with pytest.raises(errors.BadRepository, match="not a cron schedule"):
+        schedule.parse(text)
+
+
+def test_configuration_reads_back() -> None:
+    wanted = config.AgentConfig(
+        names.BoardId("00112233aabbccdd"), names.BoardName("stage"), names.ProfileName("cubieboard2"),
+        {names.AppName("decks"): config.AppConfig('git://x/"quoted"', "main")},
+    )  # fmt: skip
+    assert config.parse(config.render(wanted), "agent.toml") == wanted
+
+
+@pytest.mark.parametrize("remote", ["--upload-pack=reboot", "a\x1b[2Jb"])
+def test_a_remote_that_is_an_option_or_an_escape_is_refused(remote: str) -> None:
+    text = f'[board]\nid="00112233aabbccdd"\nname="x"\nprofile="rpi4"\n[apps.decks]\nremote={json.dumps(remote)}\n'
+    with pytest.raises(errors.BadConfig):
+        config.parse(text, "agent.toml")
+
+
+def test_xl_list_is_read_with_its_dead_and_nameless_domains() -> None:
+    text = (
+        "Name                                        ID   Mem VCPUs\tState\tTime(s)\tUUID Reason-Code Security-Label\n"
+        "Domain-0     0   256     2     r-----      58.6 00000000-0000-0000-0000-000000000000        -    none\n"
+        "decks        3    96     1     -b----       1.9 7d3f0b5e-3e0c-5a53-9a3e-000000000001        -    none\n"
+        "(null)       4    96     1     --ps-d       0.0 7d3f0b5e-3e0c-5a53-9a3e-000000000002        0    none\n"
+        "mail         5    96     1     ---sc-       0.1 7d3f0b5e-3e0c-5a53-9a3e-000000000003        3    none\n"
+    )
+    assert [(d.name, d.domid, d.dead) for d in xen.parse_list(text)] == [
+        ("decks", 3, False), ("(null)", 4, True), ("mail", 5, True),
+    ]  # fmt: skip
+
+
+def test_a_failing_command_keeps_its_words_and_explains_what_is_known() -> None:
+    with pytest.raises(run.CommandFailed) as caught:
+        run.run(["sh", "-c", "echo 'xc: no loader found \033[31m' >&2; exit 3"], timeout=5)
+    assert "status 3" in caught.value.message
+    assert "edgedeploy check" in caught.value.hint
+    assert "\033" not in "".join(caught.value.details)
+
+
+def test_a_hanging_and_a_missing_command_end_in_a_sentence() -> None:
+    with pytest.raises(run.CommandFailed, match="did not end in 0 s"):
+        run.run(["sleep", "5"], timeout=0.2)
+    with pytest.raises(run.CommandFailed, match="could not be started"):
+        run.run(["/nonexistent"], timeout=1)
+
+
+def test_the_console_tail_keeps_the_last_lines_and_no_escapes() -> None:
+    master, slave = os.openpty()
+    tail = console.ConsoleTail(Path(os.ttyname(slave)))
+    os.write(master, b"".join(b"line %d\r\n" % n for n in range(100)) + b"\x1b[2Jpanic\r\n")
+    try:
+        for _ in range(100):
+            if tail.lines(1) and "panic" in tail.lines(1)[0]:
+                break
+        assert tail.lines(2)[0] == "line 99"
+        assert "\x1b" not in tail.lines(1)[0]
+    finally:
+        tail.close()
+        os.close(master)
+        os.close(slave)
+
+
+def test_the_agent_is_small_reproducible_and_stdlib_only(tmp_path: Path) -> None:
+    shipped = agentkit.build()
+    assert len(shipped) <= agentkit.LIMIT
+    agentkit.build.cache_clear()
+    assert agentkit.build() == shipped
+    path = tmp_path / "agent.pyz"
+    path.write_bytes(shipped)
+    done = subprocess.run([sys.executable, "-IS", path, "--version"], capture_output=True, text=True, check=True)
+    assert agentkit.digest()[:12] in done.stdout
+
+
+def test_the_installed_program_has_bytecode_and_knows_what_it_came_from(tmp_path: Path) -> None:
+    made = compiled.program(agentkit.build(), agentkit.digest())
+    with zipfile.ZipFile(io.BytesIO(made)) as archive:
+        assert "edgedeploy/agent/serve.pyc" in archive.namelist()
+    path = tmp_path / "edgedeploy-agent"
+    path.write_bytes(made)
+    done = subprocess.run([sys.executable, "-IS", path, "--version"], capture_output=True, text=True, check=True)
+    assert agentkit.digest()[:12] in done.stdout
+
+
+class TestSetup:
+    plan = {
+        "board_id": "00112233aabbccdd", "name": "stage", "profile": "virtual-armv7", "label": "anna@laptop",
+        "push_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKEYKEYKEY", "apps": {"decks": ""},
+    }  # fmt: skip
+
+    def setup(self, root: Path, *, dry_run: bool = False, **changes: object) -> setup.Setup:
+        for tool in setup.NEEDED:
+            path = root / "bin" / tool
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.exists():
+                path.symlink_to("/bin/true" if tool != "git" else "/usr/bin/git")
+        program = root / "agent.pyz"
+        program.write_bytes(agentkit.build())
+        plan = setup.Plan.from_json(json.dumps({**self.plan, **changes}).encode())
+        return setup.Setup(Layout(root / "board"), plan, program, dry_run=dry_run)
+
+    def test_says_what_it_changed_and_nothing_the_second_time(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+        (tmp_path / "board/etc/avahi/services").mkdir(parents=True)
+        first = self.setup(tmp_path)
+        first.run()
+        assert any("the agent" in change for change in first.changes)
+        assert (tmp_path / "board/var/lib/edgedeploy/apps/decks/repo/.git/hooks/post-merge").stat().st_mode & 0o111
+        again = self.setup(tmp_path)
+        again.run()
+        assert again.changes == []
+
+    def test_the_push_key_may_run_nothing_but_serve(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+        keys = tmp_path / "board/root/.ssh/authorized_keys"
+        keys.parent.mkdir(parents=True)
+        keys.write_text("ssh-rsa AAAAother anna\n")
+        self.setup(tmp_path).run()
+        other, ours = keys.read_text().splitlines()
+        assert other == "ssh-rsa AAAAother anna"
+        assert ours.startswith('restrict,command="/usr/local/bin/edgedeploy-agent serve" ssh-ed25519 ')
+        assert keys.stat().st_mode & 0o777 == 0o600
+
+    def test_a_dry_run_changes_nothing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+        work = self.setup(tmp_path, dry_run=True)
+        work.run()
+        assert work.changes
+        assert not (tmp_path / "board").exists()
+
+    @pytest.mark.parametrize("key", ['ssh-ed25519 AAAA" ssh-rsa BBBB', "ssh-ed25519 AAAA\nssh-rsa BBBB", "AAAA"])
+    def test_a_push_key_that_would_break_out_of_its_line_is_refused(self, key: str) -> None:
+        with pytest.raises(errors.BadConfig, match="push_key"):
+            setup.Plan.from_json(json.dumps({**self.plan, "push_key": key}).encode())
+
+
+def test_digest_of_the_program_is_the_digest_of_its_bytes() -> None:
+    assert agentkit.digest() == hashlib.sha256(agentkit.build()).hexdigest()
