@@ -1,0 +1,65 @@
+# Two commands matter: `make demo` and `make test`. Both install what they need (apt, pip) on a fresh Debian 12.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup demo demo-down test check bench apt-lab apt-test
+
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+EDGEDEPLOY := $(BIN)/edgedeploy
+# the virtual board lives on the loopback: a demo has no business asking the conference network
+DEMO := EDGEDEPLOY_INTERFACES=127.0.0.1 $(EDGEDEPLOY)
+
+APT_LAB := qemu-system-arm e2fsprogs fakeroot openssh-client
+APT_TEST := $(APT_LAB) openssh-server avahi-daemon dbus iproute2 git
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
+
+define apt_install
+@missing=$$(for p in $(1); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
+if [ -n "$$missing" ]; then \
+  echo "installing with apt:" $$missing; \
+  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get update -q >/dev/null; \
+  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing >/dev/null; \
+fi
+endef
+
+apt-lab:
+	$(call apt_install,$(APT_LAB))
+
+apt-test:
+	$(call apt_install,$(APT_TEST))
+
+$(VENV)/ready: pyproject.toml
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { $(SUDO) apt-get update -q >/dev/null; $(SUDO) apt-get install -q -y --no-install-recommends python3-venv >/dev/null; }
+	@echo "installing edgedeploy and its tools into $(VENV)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/pip install -q --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+setup: $(VENV)/ready ## edgedeploy and its tools in .venv
+
+demo: apt-lab setup ## a virtual board with Xen, and a talk live on it
+	$(DEMO) lab up
+	@[ -e demo/decks ] || { echo '$(DEMO) lab talk demo/decks'; $(DEMO) lab talk demo/decks; }
+	$(DEMO) release --repo demo/decks
+	$(DEMO) push demo/decks --on virtual
+	@echo; echo "edit demo/decks/slides/index.html, then run the last two commands again; make demo-down ends it"
+
+demo-down: ## stop the virtual board; leave nothing running
+	@[ ! -x $(EDGEDEPLOY) ] || $(EDGEDEPLOY) lab down --all
+
+test: apt-test setup ## everything: unit, contract (real sshd, Avahi), board (real Xen under QEMU)
+	$(BIN)/python -m tests.run
+
+check: setup ## lint, types, floors, links
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m tests.links
+
+bench: apt-test setup ## measure, and write docs/performance.md
+	$(BIN)/python -m bench.outage --write docs/performance.md
