@@ -1,0 +1,205 @@
+"""The SSH wire: connect once, check who answers, log in, then one exec channel per command."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import paramiko
+
+from edgedeploy.core import errors
+from edgedeploy.core.names import printable
+from edgedeploy.ports.wire import Traits
+from edgedeploy.wires.argv import quoted
+from edgedeploy.wires.dial import dial
+from edgedeploy.wires.ssh.config import Endpoint, SshTarget, resolve
+from edgedeploy.wires.ssh.heartbeat import SILENCE, Heartbeat, Metered
+from edgedeploy.wires.ssh.login import Credentials, log_in
+from edgedeploy.wires.ssh.proxy import Proxied
+from edgedeploy.wires.ssh.stream import SshStream
+from edgedeploy.wires.trust import HostKey, HostTrust
+
+CONNECT_TIMEOUT = 5.0
+"""seconds until a TCP connection must stand"""
+HANDSHAKE_TIMEOUT = 20.0
+"""seconds for banner, key exchange and each answer to a login attempt; an emulated board needs several"""
+
+# without a handler of its own, Python prints paramiko's tracebacks on the user's terminal
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+
+
+class SshWire:
+    """ports.wire.Wire over SSH. Connects at the first `open` (or `connect`); once lost, it stays lost."""
+
+    def __init__(
+        self,
+        target: SshTarget,
+        trust: HostTrust,
+        credentials: Credentials | None = None,
+        *,
+        config_file: Path | None = None,
+        connect_timeout: float = CONNECT_TIMEOUT,
+        handshake_timeout: float = HANDSHAKE_TIMEOUT,
+        silence: float = SILENCE,
+    ) -> None:
+        """`config_file` replaces the user's ssh configuration. Times in seconds. Does no I/O yet."""
+        self._target = target
+        self._trust = trust
+        self._credentials = credentials or Credentials()
+        self._config_file = config_file
+        self._connect_timeout = connect_timeout
+        self._handshake_timeout = handshake_timeout
+        self._silence = silence
+        self._lock = threading.Lock()
+        self._transport: paramiko.Transport | None = None
+        self._proxy: Proxied | None = None
+        self._heartbeat: Heartbeat | None = None
+        self._host_key: HostKey | None = None
+        self._went_silent = False
+        self._closed = False
+
+    @property
+    def traits(self) -> Traits:
+        """As ports.wire.Wire.traits."""
+        return Traits(self._target.label)
+
+    @property
+    def host_key(self) -> HostKey:
+        """The key that the server has proven to own and the trust has accepted. Connects when need be."""
+        self.connect()
+        assert self._host_key is not None
+        return self._host_key
+
+    def connect(self) -> None:
+        """Connect and log in, once. Raises as `open` does; BadConfig for a broken ssh configuration."""
+        with self._lock:
+            if self._closed:
+                raise errors.WireFault(f"{self._target.label} is closed")
+            if self._transport is not None:
+                if not self._transport.is_active():
+                    raise self._lost()
+                return
+            try:
+                self._connect()
+            except BaseException:
+                self._tear_down()
+                raise
+
+    def open(self, argv: Sequence[str]) -> SshStream:
+        """As ports.wire.Wire.open."""
+        command = quoted(argv)
+        self.connect()
+        transport = self._transport
+        assert transport is not None
+        try:
+            channel = transport.open_session(timeout=self._handshake_timeout)
+            channel.exec_command(command)
+        except (OSError, EOFError, paramiko.SSHException) as fault:
+            if not transport.is_active():
+                raise self._lost() from fault
+            raise errors.Unreachable(
+                f"{self._target.label} does not start commands: {printable(str(fault), 120)}",
+                hint="too many sessions at once, or an SSH server that forbids exec",
+            ) from fault
+        return SshStream(channel, self._lost)
+
+    def close(self) -> None:
+        """As ports.wire.Wire.close."""
+        with self._lock:
+            self._closed = True
+            self._tear_down()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _connect(self) -> None:
+        endpoint = resolve(self._target, self._config_file)
+        if endpoint.proxy_command is not None:
+            self._proxy = Proxied(endpoint.proxy_command)
+            meter = Metered(self._proxy.socket)
+        else:
+            meter = Metered(dial(endpoint.hosts, endpoint.port, self._connect_timeout))
+        transport = self._transport = paramiko.Transport(meter)
+        transport.banner_timeout = transport.handshake_timeout = self._handshake_timeout
+        transport.auth_timeout = self._handshake_timeout
+        self._shake_hands(transport, meter, endpoint)
+        key = transport.get_remote_server_key()
+        found = HostKey(key.get_name(), key.asbytes())
+        self._trust.check(endpoint.known_as, found)
+        log_in(transport, endpoint, self._credentials)
+        self._host_key = found
+        self._heartbeat = Heartbeat(transport, meter, self._silence, self._give_up)
+
+    def _shake_hands(self, transport: paramiko.Transport, meter: Metered, endpoint: Endpoint) -> None:
+        _prefer(transport, [key.kind for key in self._trust.known(endpoint.known_as)])
+        started = time.monotonic()
+        try:
+            transport.start_client(timeout=self._handshake_timeout)
+            transport.get_remote_server_key()  # start_client does not say when its time was up
+        except (OSError, EOFError, paramiko.SSHException) as fault:
+            late = time.monotonic() - started >= self._handshake_timeout
+            what, hint = _handshake_words(fault, meter.heard, late)
+            raise errors.Unreachable(
+                f"{endpoint.hosts[0]} port {endpoint.port} {what}",
+                hint=hint,
+                details=(printable(str(fault), 200),) if str(fault) else (),
+            ) from fault
+
+    def _give_up(self) -> None:
+        self._went_silent = True
+        if self._transport is not None:
+            self._transport.close()
+
+    def _lost(self) -> errors.Unreachable:
+        why = "the network went silent" if self._went_silent else "the far end closed the connection"
+        return errors.Unreachable(
+            f"lost contact over {self._target.label}: {why}", hint="is the board up? see: edgedeploy status"
+        )
+
+    def _tear_down(self) -> None:
+        if self._heartbeat is not None:
+            self._heartbeat.stop()
+        if self._transport is not None:
+            self._transport.close()
+            self._transport.join(2)
+        if self._proxy is not None:
+            self._proxy.close()
+        self._transport = None
+
+
+def _prefer(transport: paramiko.Transport, kinds: Sequence[str]) -> None:
+    """Ask for a host key of a kind that is known, or a known board would look like a stranger."""
+    wanted = {name for kind in kinds for name in (_RSA if kind == "ssh-rsa" else (kind,))}
+    options = transport.get_security_options()
+    options.key_types = sorted(options.key_types, key=lambda name: name not in wanted)
+
+
+_RSA = ("rsa-sha2-512", "rsa-sha2-256")
+
+
+def _handshake_words(fault: Exception, heard: int, late: bool) -> tuple[str, str]:
+    if isinstance(fault, paramiko.ssh_exception.IncompatiblePeer):
+        return "shares no SSH algorithm with us", "update the SSH server on the board"
+    if not heard:
+        if late:
+            return (
+                "takes the connection but says nothing",
+                "the board may still be booting: try again in a moment",
+            )
+        return (
+            "hangs up at once",
+            "the board may still be booting, or its sshd has too many visitors: try again",
+        )
+    if "banner" in str(fault) or "protocol version" in str(fault) or "Incompatible version" in str(fault):
+        return "answers, but not as an SSH server", "is this the right port?"
+    return "began to speak SSH and stopped", "the network may be bad: try again, or --via serial"
