@@ -9,7 +9,7 @@ from edgedeploy.agent import state, version
 from edgedeploy.agent.run import CommandFailed
 from edgedeploy.core import files
 from edgedeploy.core.announce import Announcement, avahi_service_xml, txt_records
-from edgedeploy.core.names import ReleaseId
+from edgedeploy.core.names import AppName, ReleaseId
 
 if TYPE_CHECKING:
     from edgedeploy.agent.board import Board
@@ -32,9 +32,9 @@ def refresh(board: Board) -> bool:
 def announcement(board: Board) -> Announcement:
     """What there is to say. Asks the hypervisor what runs."""
     alive = {domain.uuid for domain in board.runtime.domains() if not domain.dead}
-    apps: dict[object, ReleaseId | None] = {}
+    apps: dict[AppName, ReleaseId | None] = {}
     for name in board.config.apps:
         now = state.load(board.layout.app(name).state)
         slot = next((s for s in (now.good, now.candidate) if s and s.uuid in alive), None)
         apps[name] = ReleaseId(slot.release) if slot else None
-    return Announcement(board.config.board_id, board.config.profile, agent=version.digest()[:12], apps=apps)  # type: ignore[arg-type]  # keys are AppName
+    return Announcement(board.config.board_id, board.config.profile, agent=version.digest()[:12], apps=apps)

@@ -1,0 +1,227 @@
+"""`edgedeploy lab`: a board with real Xen on this computer."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgedeploy.cli import options, target
+from edgedeploy.cli.options import Session
+from edgedeploy.core import errors
+from edgedeploy.lab import console as terminal
+from edgedeploy.lab import image, machine, process, qemu, tools
+from edgedeploy.lab.machine import Hardware, Machine, Status, Tap, User
+
+DEFAULT = "virtual"
+_COMMAND = "edgedeploy.lab.command"
+
+
+class WithCommand(click.Command):
+    """A command whose line may end in `-- PROGRAM ARGS...`, with everything before it optional."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take what follows `--` out before click sees it: otherwise it would fill NAME."""
+        if "--" in args:
+            at = args.index("--")
+            ctx.meta[_COMMAND] = tuple(args[at + 1 :])
+            args = args[:at]
+        return super().parse_args(ctx, args)
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Show it in the usage line."""
+        return [*super().collect_usage_pieces(ctx), "[-- PROGRAM ARGS...]"]
+
+
+def _complete(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    return [known.name for known in machine.list_machines() if known.name.startswith(incomplete)]
+
+
+_name = click.argument("name", default=DEFAULT, shell_complete=_complete)
+
+
+@click.group()
+def lab() -> None:
+    """Run a board with real Xen on this computer.
+
+    An emulated ARM machine with Xen and Debian, reached through ports of 127.0.0.1. It needs no root. Boards are
+    called NAME; without one it is "virtual".
+    """
+
+
+@lab.command()
+@_name
+@click.option("--fresh", is_flag=True, help="Start with a new disk and new keys.")
+@click.option("--tap", metavar="IFNAME", help="Use this tap device instead of QEMU's own network.")
+@click.option("--durable", is_flag=True, help="Let the disk keep its promises when the power is cut (slower).")
+@click.option("--bare", is_flag=True, help="Do not enrol it: a board as it comes from the shop.")
+@options.timeout
+@options.as_json
+@options.pass_session
+def up(
+    session: Session,
+    name: str,
+    fresh: bool,
+    tap: str | None,
+    durable: bool,
+    bare: bool,
+    timeout: float | None,
+    as_json: bool,
+) -> None:
+    """Boot a virtual board, and enrol it: `edgedeploy push` finds it.
+
+    The first time this builds the board's disk from Debian packages (about 110 MB to download). A board that was
+    taken down boots from the disk it had.
+    """
+    from edgedeploy.flows import lab as flow  # noqa: PLC0415 - paramiko and zeroconf, for this command only
+    from edgedeploy.profiles import catalog  # noqa: PLC0415
+
+    def start() -> Machine:
+        return machine.up(
+            name,
+            report=session.report,
+            network=Tap(tap) if tap else User(),
+            hardware=Hardware(durable=durable),
+            fresh=fresh,
+            timeout=timeout or machine.BOOT_SECONDS,
+        )
+
+    board = flow.up(start, target.kit(session, ()), catalog.load_all(), bare=bare).machine
+    if as_json:
+        options.emit_json(_as_data(machine.status(board.name)))
+    else:
+        _describe(board)
+
+
+@lab.command()
+@click.argument("name", required=False, shell_complete=_complete)
+@click.option("--all", "everything", is_flag=True, help="Every virtual board.")
+@click.option("--graceful", is_flag=True, help="Shut its Linux down first.")
+@click.option("--delete", is_flag=True, help="Forget its disk and keys too.")
+@options.pass_session
+def down(session: Session, name: str | None, everything: bool, graceful: bool, delete: bool) -> None:
+    """Switch a virtual board off.
+
+    As quick as pulling the plug, unless --graceful is given. Its disk stays for the next `lab up`.
+    """
+    if name and everything:
+        raise errors.UsageFault("--all and a name are too much", hint="give one of them")
+    from edgedeploy.flows import lab as flow  # noqa: PLC0415 - as above
+
+    names = [known.name for known in machine.list_machines()] if everything else [name or DEFAULT]
+    for each in names:
+        was_up = flow.down(each, graceful=graceful, delete=delete)
+        session.report.note(f"{each} {'is down' if was_up else 'was not up'}{' and forgotten' if delete else ''}")
+
+
+@lab.command()
+@click.argument("name", required=False, shell_complete=_complete)
+@options.as_json
+def status(name: str | None, as_json: bool) -> None:
+    """Show the virtual boards, or the one called NAME."""
+    names = [name] if name else [known.name for known in machine.list_machines()]
+    found = [machine.status(each) for each in names]
+    if as_json:
+        options.emit_json([_as_data(each) for each in found])
+    elif not found:
+        click.echo("no virtual board yet: edgedeploy lab up")
+    for each in [] if as_json else found:
+        click.echo(f"{each.machine.name}: {_state(each)}")
+        if each.pid is not None:
+            _describe(each.machine)
+
+
+@lab.command(cls=WithCommand)
+@_name
+@click.pass_context
+def ssh(ctx: click.Context, name: str) -> None:
+    """Log in on a virtual board, or run a program there.
+
+    `edgedeploy lab ssh -- xl list`
+    """
+    board = machine.load(name)
+    if process.running(board.folder) is None:
+        raise errors.BoardFault(f"{name} is off", hint=f"edgedeploy lab up {name}")
+    tools.require(["ssh"])
+    argv = board.ssh_argv(ctx.meta.get(_COMMAND, ()))
+    sys.stdout.flush()
+    os.execvpe(argv[0], argv, os.environ)  # noqa: S606  ssh wants the terminal for itself
+
+
+@lab.command()
+@_name
+def console(name: str) -> None:
+    """Open the serial console of a virtual board; Ctrl-] leaves it.
+
+    Log in as root with the password "edgedeploy". Ctrl-O is the board's SysRq key, and three Ctrl-A hand the
+    keyboard to Xen and back.
+    """
+    terminal.attach(machine.load(name).folder, name)
+
+
+@lab.command()
+@click.option("--fresh", is_flag=True, help="Build it even if it is there.")
+@options.as_json
+@options.pass_session
+def build(session: Session, fresh: bool, as_json: bool) -> None:
+    """Build the virtual board's image, and boot nothing."""
+    built = image.ensure(session.report, fresh=fresh)
+    files = {
+        "disk": built.disk,
+        "xen": built.xen,
+        "kernel": built.genuine_kernel,
+        "initrd": built.initrd,
+        "guest_kernel": built.guest_kernel,
+        "guest_base": built.guest_base,
+    }
+    if as_json:
+        options.emit_json({"digest": built.digest, **{key: str(path) for key, path in files.items()}})
+    else:
+        click.echo(f"image {built.digest} in {_tidy(built.folder)}")
+
+
+@lab.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default="decks")
+@options.pass_session
+def talk(session: Session, folder: Path) -> None:
+    """Start a deployment repository with the sample talk in FOLDER: slides to edit, and a guest that serves them."""
+    from edgedeploy.flows import lab as flow  # noqa: PLC0415 - as above
+
+    started = flow.talk(folder, session.report)
+    click.echo(f"the sample talk is in {started.path}")
+    click.echo(f"next: edgedeploy release --repo {folder} && edgedeploy push {folder}")
+
+
+@lab.command(hidden=True)
+@_name
+def announce(name: str) -> None:
+    """Say on the loopback what board NAME says of itself, until it is off (what `lab up` starts)."""
+    from edgedeploy.flows import announcing  # noqa: PLC0415 - as above
+
+    announcing.run(machine.load(name))
+
+
+def _as_data(found: Status) -> dict[str, Any]:
+    return {**found.machine.as_dict(), "state": _state(found), "pid": found.pid}
+
+
+def _state(found: Status) -> str:
+    if found.pid is None:
+        return "off"
+    return "up" if found.answers else "booting"
+
+
+def _describe(board: Machine) -> None:
+    again = "" if board.name == DEFAULT else f" {board.name}"
+    click.echo(f"  log in   edgedeploy lab ssh{again}     (root@{board.host} port {board.port})")
+    click.echo(f"  console  edgedeploy lab console{again}  ({machine.CONSOLE_USER}, {machine.CONSOLE_PASSWORD})")
+    for guest in qemu.WEB if board.forwards else ():
+        click.echo(f"  guest    {guest.partition(':')[0]} is {board.url(guest)}")
+
+
+def _tidy(path: Path) -> str:
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)

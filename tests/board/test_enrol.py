@@ -1,0 +1,77 @@
+"""Enrolment, the push key and discovery, against the real board."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+from tests.board.stage import Stage
+
+pytestmark = pytest.mark.board
+
+
+def enrol_argv(stage: Stage) -> list[str]:
+    machine = stage.machine
+    return [
+        "enrol", f"root@{machine.host}:{machine.port}", "--profile", "virtual-armv7", "-i", str(machine.key),
+        "--known-hosts", str(machine.known_hosts), "--json",
+    ]  # fmt: skip
+
+
+def test_enrolling_again_changes_nothing_and_says_so(stage: Stage) -> None:
+    result = json.loads(stage.ok(*enrol_argv(stage)).out)
+    assert result["changes"] == []
+    assert result["board_id"] in (stage.folder / "state/boards.json").read_text()
+
+
+def test_a_dry_run_says_what_would_change(stage: Stage) -> None:
+    stage.board("rm /etc/cron.d/edgedeploy")
+    result = json.loads(stage.ok(*enrol_argv(stage), "--dry-run").out)
+    assert result["changes"] == ["wrote /etc/cron.d/edgedeploy (the start at boot)"]
+    assert "No such file" in stage.board("ls /etc/cron.d/edgedeploy 2>&1 || true")
+    stage.ok(*enrol_argv(stage))
+
+
+def push_key_ssh(stage: Stage, *command: str) -> subprocess.CompletedProcess[bytes]:
+    machine = stage.machine
+    return subprocess.run(
+        ["ssh", "-F", "/dev/null", "-i", str(stage.folder / "config/push_ed25519"), "-o", "IdentitiesOnly=yes",
+         "-o", f"UserKnownHostsFile={machine.known_hosts}", "-o", "BatchMode=yes", "-p", str(machine.port),
+         f"root@{machine.host}", *command],
+        input=b"", capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("command", [("id",), ("sh", "-c", "id"), (), ("cat", "/etc/shadow")])
+def test_the_push_key_can_run_nothing_but_the_agent(stage: Stage, command: tuple[str, ...]) -> None:
+    done = push_key_ssh(stage, *command)
+    assert b"edgedeploy-agent/1" in done.stdout
+    assert b"uid=" not in done.stdout
+    assert b"root:" not in done.stdout
+
+
+def test_the_push_key_forwards_nothing_and_has_no_pty(stage: Stage) -> None:
+    machine = stage.machine
+    argv = ["ssh", "-F", "/dev/null", "-i", str(stage.folder / "config/push_ed25519"), "-o", "IdentitiesOnly=yes",
+            "-o", f"UserKnownHostsFile={machine.known_hosts}", "-o", "BatchMode=yes", "-p", str(machine.port),
+            "-W", "127.0.0.1:22", f"root@{machine.host}"]  # fmt: skip
+    done = subprocess.run(argv, input=b"", capture_output=True, timeout=60, check=False)
+    assert done.returncode != 0
+    assert b"SSH-2.0" not in done.stdout
+
+
+def test_the_board_is_discovered_with_what_runs_on_it(stage: Stage) -> None:
+    boards = json.loads(stage.ok("discover", "-t", "6", "--json").out)
+    app = stage.status()
+    board = next(b for b in boards if b["name"] == "virtual")
+    assert board["apps"] == {"decks": app["release"]}
+    assert board["profile"] == "virtual-armv7"
+    assert board["port"] == stage.machine.port
+
+
+def test_a_board_nobody_knows_is_exit_10_with_what_to_do(stage: Stage) -> None:
+    done = stage.run("push", str(stage.talk), "--on", "nowhere")
+    assert done.status == 10
+    assert "edgedeploy discover" in done.err
