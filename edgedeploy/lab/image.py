@@ -14,6 +14,9 @@ from edgedeploy.lab.bake.build import Kitchen, build, workplace
 from edgedeploy.ports.report import Report
 
 
+_FORGET_S = 30 * 86400
+
+
 @dataclass(frozen=True, slots=True)
 class Image:
     """A finished image in the cache. Read only: boards copy the disk."""
@@ -70,6 +73,7 @@ def ensure(report: Report, *, fresh: bool = False) -> Image:
     """
     image = _image()
     if image.disk.is_file() and not fresh:
+        os.utime(image.folder)  # it is still wanted: see _drop_old
         return image
     cache = folders.cache()
     try:
@@ -100,11 +104,11 @@ def _build(image: Image, cache: Path, report: Report) -> None:
             os.replace(image.folder, work / "old")
         image.folder.parent.mkdir(parents=True, exist_ok=True)
         os.replace(out, image.folder)
-    _drop_others(image)
+    _drop_old(image)
 
 
-def _drop_others(image: Image) -> None:
-    """Images of older recipes are of no use to anybody: boards have their own copy of the disk."""
+def _drop_old(image: Image) -> None:
+    """Forget images that no recipe has asked for in a month; another checkout's may still be wanted."""
     for other in image.folder.parent.iterdir():
-        if other != image.folder:
+        if other != image.folder and time.time() - other.stat().st_mtime > _FORGET_S:
             shutil.rmtree(other, ignore_errors=True)

@@ -16,6 +16,7 @@ _ENDIAN = 0x04030201
 _TABLE_MAGIC = 0x45454545
 _TABLE_TAG = 0x5A534C4B
 _LOADED_AT = 0x8000  # where Xen's domain builder puts a zImage, counted from the start of memory
+_STUB_BYTES = 23 * 4
 _CHUNK = 32  # the stub copies eight words at a time
 
 
@@ -52,12 +53,13 @@ def wrap(image: bytes, offset: int) -> bytes:
     """A zImage that holds `image` uncompressed and puts it at `offset`, where it usually already lies."""
     image += bytes(-len(image) % _CHUNK)
     header = offset - _LOADED_AT
+    if header < 0x34 + _STUB_BYTES:
+        raise NotAZImage(f"a text offset of {offset:#x} leaves no room for the header")
     head = struct.pack("<8I", *[_NOP] * 8)
     # A branch counts words from two instructions ahead: 0x20 -> 0x34.
     head += struct.pack("<5I", 0xEA000003, _MAGIC, 0, header + len(image), _ENDIAN)
     stub = _stub(offset, header, len(image))
-    if header < len(head) + len(stub):
-        raise NotAZImage(f"a text offset of {offset:#x} leaves no room for the header")
+    assert len(stub) == _STUB_BYTES
     return (head + stub).ljust(header, b"\0") + image
 
 

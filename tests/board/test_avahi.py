@@ -1,0 +1,63 @@
+"""A board on a real network: its own Avahi, seen across a bridge in a network namespace, and pushed to from there."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from tests.board.stage import Stage
+from tests.needs import require
+
+pytestmark = pytest.mark.board
+TAP = "edtap0"
+
+
+@pytest.fixture(scope="module")
+def network() -> Iterator[tuple[str, ...]]:
+    """A namespace with a bridge at 10.0.2.2/24 and a tap for the board; yields the argv prefix that runs in it."""
+    if os.geteuid() != 0:
+        require("root, to make a network namespace")
+    name = f"edgedeploy-{os.getpid()}"
+    steps = [
+        f"ip netns add {name}",
+        f"ip -n {name} link set lo up",
+        f"ip -n {name} link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
+        f"ip -n {name} addr add 10.0.2.2/24 brd + dev br0",
+        f"ip netns exec {name} ip tuntap add dev {TAP} mode tap",
+        f"ip -n {name} link set {TAP} master br0 up",
+        f"ip -n {name} link set br0 up",
+    ]
+    try:
+        for step in steps:
+            subprocess.run(step.split(), check=True, capture_output=True)
+        yield ("ip", "netns", "exec", name)
+    finally:
+        subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
+
+
+def test_the_boards_own_avahi_is_seen_and_push_uses_it(
+    network: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    stage = Stage(tmp_path_factory.mktemp("lan"), "lanboard")
+    stage.env["EDGEDEPLOY_INTERFACES"] = "br0"
+    os.environ.update({key: stage.env[key] for key in ("EDGEDEPLOY_STATE_DIR", "EDGEDEPLOY_CONFIG_DIR")})
+    try:
+        stage.ok("lab", "up", "lanboard", "--tap", TAP, prefix=network, timeout=600)
+        boards = json.loads(stage.ok("discover", "-t", "8", "--json", prefix=network).out)
+        (board,) = [b for b in boards if b["name"] == "lanboard"]
+        assert "10.0.2.15" in board["addresses"]
+        assert (board["port"], board["profile"], board["apps"]) == (22, "virtual-armv7", {})
+        stage.ok("lab", "talk", str(stage.talk))
+        release = stage.release()
+        done = stage.ok("push", str(stage.talk), prefix=network)
+        assert "seen by mDNS" in done.err
+        assert done.out.splitlines()[-1] == "http://10.0.2.20/"
+        boards = json.loads(stage.ok("discover", "-t", "8", "--json", prefix=network).out)
+        (board,) = [b for b in boards if b["name"] == "lanboard"]
+        assert board["apps"] == {"decks": release}
+    finally:
+        stage.run("lab", "down", "lanboard", prefix=network)
