@@ -55,6 +55,13 @@ def main() -> int:
         if error.hint:
             print(f"hint: {error.hint}", file=sys.stderr)  # noqa: T201 - a command line
         return error.exit_code
+    except OSError as error:
+        print(f"edgedeploy-agent: {error}", file=sys.stderr)  # noqa: T201 - a command line
+        if isinstance(error, PermissionError):
+            print("hint: it works as root", file=sys.stderr)  # noqa: T201 - a command line
+        return errors.BoardFault.exit_code
+    except KeyboardInterrupt:
+        return errors.Interrupted.exit_code
 
 
 def _run(args: argparse.Namespace) -> int:

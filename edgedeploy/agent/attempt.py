@@ -14,6 +14,7 @@ ENV = "EDGEDEPLOY_ATTEMPT"  # by which `serve` tells the hook's apply where to r
 ENV_WHO = "EDGEDEPLOY_WHO"
 ENV_RETRY = "EDGEDEPLOY_RETRY"
 KEEP = 50
+_NOTHING_HAPPENED = ("already-live", "idle", "quarantined")
 
 
 class Attempt:
@@ -21,6 +22,7 @@ class Attempt:
 
     def __init__(self, path: Path, who: str) -> None:
         self.path = path
+        self._worth_keeping = True
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("a", buffering=1)
         self._write({"who": who, "pid": os.getpid()})
@@ -35,6 +37,8 @@ class Attempt:
     def outcome(self, outcome: dict[str, Any]) -> None:
         """The end: what became of it (fields of messages.Outcome)."""
         self._write({"outcome": outcome})
+        # a tick of cron that found nothing to do must not push real deployments out of the history
+        self._worth_keeping = bool(os.environ.get(ENV)) or outcome.get("verdict") not in _NOTHING_HAPPENED
         self._file.flush()
         os.fsync(self._file.fileno())
 
@@ -54,6 +58,8 @@ class Attempt:
     def close(self) -> None:
         """Close and drop the oldest records beyond KEEP."""
         self._file.close()
+        if not self._worth_keeping:
+            self.path.unlink(missing_ok=True)
         for old in sorted(self.path.parent.glob("*.jsonl"))[:-KEEP]:
             old.unlink(missing_ok=True)
 

@@ -7,6 +7,7 @@ in a session of their own and finish by themselves; the laptop that comes back a
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -97,7 +98,10 @@ class Server:
 
     def _log(self, ask: messages.Log) -> None:
         layout = self._board.app(AppName(ask.app))
-        self._send(messages.LogLines(attempt.last(layout.attempts, min(max(ask.count, 1), attempt.KEEP))))
+        records = attempt.last(layout.attempts, min(max(ask.count, 1), attempt.KEEP))
+        while len(json.dumps(records)) > frames.MAX_HEAD // 2:
+            records = records[1:]  # the newest are what is asked for
+        self._send(messages.LogLines(records))
 
     # --- transfer -------------------------------------------------------------------------------------------------
 

@@ -40,7 +40,10 @@ class Plan:
     @classmethod
     def from_json(cls, raw: bytes) -> Plan:
         """Raises errors.BadConfig naming the field."""
-        reader = Reader(json.loads(raw), "enrolment", errors.BadConfig)
+        try:
+            reader = Reader(json.loads(raw), "enrolment", errors.BadConfig)
+        except ValueError as error:
+            raise errors.BadConfig(f"the enrolment plan is not JSON: {error}") from None
         key = reader.text("push_key")
         match = _KEY.fullmatch(key)
         if not match:

@@ -216,8 +216,9 @@ def _state(found: Status) -> str:
 
 def _describe(board: Machine) -> None:
     again = "" if board.name == DEFAULT else f" {board.name}"
-    click.echo(f"  log in   edgedeploy lab ssh{again}     (root@{board.host} port {board.port})")
-    click.echo(f"  console  edgedeploy lab console{again}  ({machine.CONSOLE_USER}, {machine.CONSOLE_PASSWORD})")
+    width = len(f"edgedeploy lab console{again}")
+    click.echo(f"  log in   {f'edgedeploy lab ssh{again}':{width}}  root@{board.host}, port {board.port}")
+    click.echo(f"  console  edgedeploy lab console{again}  {machine.CONSOLE_USER}, password {machine.CONSOLE_PASSWORD}")
     for guest in qemu.WEB if board.forwards else ():
         click.echo(f"  guest    {guest.partition(':')[0]} is {board.url(guest)}")
 

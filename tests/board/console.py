@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import time
 from types import TracebackType
 from typing import Self
@@ -39,7 +38,7 @@ class Console:
             self._socket.settimeout(left)
             try:
                 received = self._socket.recv(4096)
-            except socket.timeout:
+            except TimeoutError:
                 continue
             assert received, f"the console closed before {pattern!r}"
             self.seen += received.decode("latin-1")

@@ -44,7 +44,6 @@ def test_the_boards_own_avahi_is_seen_and_push_uses_it(
 ) -> None:
     stage = Stage(tmp_path_factory.mktemp("lan"), "lanboard")
     stage.env["EDGEDEPLOY_INTERFACES"] = "br0"
-    os.environ.update({key: stage.env[key] for key in ("EDGEDEPLOY_STATE_DIR", "EDGEDEPLOY_CONFIG_DIR")})
     try:
         stage.ok("lab", "up", "lanboard", "--tap", TAP, prefix=network, timeout=600)
         boards = json.loads(stage.ok("discover", "-t", "8", "--json", prefix=network).out)

@@ -165,20 +165,22 @@ def unpack(script: Path, root: Path, session: Path, debs: Iterable[Path], log: P
     """Unpack packages under fakeroot, yielding each as it is done; the session file remembers owners."""
     names = "".join(f"{deb}\n" for deb in debs)
     argv = ["fakeroot", "-s", str(session), "--", "sh", str(script), str(root)]
-    with log.open("a") as errors_to:
-        process = subprocess.Popen(
+    with (
+        log.open("a") as errors_to,
+        subprocess.Popen(
             argv,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors_to,
             text=True,
             env=tools.environment(),
-        )
+        ) as process,
+    ):
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(names)
         process.stdin.close()
         for line in process.stdout:
             yield Path(line.rstrip("\n"))
-    if process.wait() != 0:
+    if process.returncode != 0:
         raise errors.BoardFault("cannot unpack the board's packages", hint=f"the whole story is in {log}")

@@ -1,0 +1,185 @@
+"""The conversation: the laptop's client against the agent's server, over pipes, on the model board."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import select
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edgedeploy.agent.serve import Server
+from edgedeploy.core import errors, frames, messages, names
+from edgedeploy.ports.wire import Traits
+from edgedeploy.remote.client import AgentClient
+from tests.unit.agent.model import ModelBoard
+
+
+class PipeStream:
+    """ports.wire.Stream to a server in a thread."""
+
+    def __init__(self, board: ModelBoard) -> None:
+        theirs_in, self._out = os.pipe()
+        self._in, theirs_out = os.pipe()
+
+        def serve() -> None:
+            with os.fdopen(theirs_in, "rb") as inp, os.fdopen(theirs_out, "wb") as out, contextlib.suppress(SystemExit):
+                Server(board.board, inp, out).run()
+
+        self.thread = threading.Thread(target=serve)
+        self.thread.start()
+
+    def read(self, n: int, timeout: float) -> bytes:
+        if not select.select([self._in], [], [], timeout)[0]:
+            raise TimeoutError
+        return os.read(self._in, n)
+
+    def write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._out, view) :]
+
+    def close_input(self) -> None:
+        if self._out >= 0:
+            os.close(self._out)
+            self._out = -1
+
+    def finish(self, timeout: float) -> tuple[int, bytes]:
+        return 0, b""
+
+    def close(self) -> None:
+        self.close_input()
+        self.thread.join(10)
+        with contextlib.suppress(OSError):
+            os.close(self._in)
+
+
+class PipeWire:
+    traits = Traits("pipe")
+
+    def __init__(self, board: ModelBoard) -> None:
+        self.stream = PipeStream(board)
+
+    def open(self, argv: object) -> PipeStream:
+        return self.stream
+
+    def close(self) -> None:
+        self.stream.close()
+
+
+class Counter:
+    def __init__(self) -> None:
+        self.done = 0
+
+    def advance(self, amount: int = 1) -> None:
+        self.done += amount
+
+    def detail(self, text: str) -> None:
+        pass
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Iterator[ModelBoard]:
+    board = ModelBoard(tmp_path)
+    yield board
+    board.xen.close()
+
+
+def talk(model: ModelBoard) -> AgentClient:
+    return AgentClient(PipeWire(model), timeout=10)  # type: ignore[arg-type]  # a Wire as far as the client asks
+
+
+def test_hello_says_who_and_what_runs(model: ModelBoard) -> None:
+    model.release("r1")
+    model.deploy()
+    with talk(model) as client:
+        welcome = client.hello()
+    assert welcome.board_id == model.board.config.board_id
+    assert welcome.facts["xen_caps"] == ["xen-3.0-armv7l"]
+    assert welcome.apps["decks"]["release"] == "r1"
+
+
+def test_a_transfer_arrives_whole_and_is_not_sent_twice(model: ModelBoard, tmp_path: Path) -> None:
+    file = tmp_path / "bundle"
+    file.write_bytes(os.urandom(700_000))
+    step = Counter()
+    with talk(model) as client:
+        digest = client.put(file, step)  # type: ignore[arg-type]  # a Step as far as put asks
+        again = Counter()
+        client.put(file, again)  # type: ignore[arg-type]  # as above
+    assert step.done == again.done == 700_000
+    assert (model.layout.incoming / digest).read_bytes() == file.read_bytes()
+
+
+def test_a_transfer_goes_on_where_it_was_cut(model: ModelBoard, tmp_path: Path) -> None:
+    data = os.urandom(500_000)
+    file = tmp_path / "bundle"
+    file.write_bytes(data)
+    digest = hashlib.sha256(data).hexdigest()
+    stream = PipeStream(model)
+    stream.write(frames.encode(messages.to_frame(messages.Put(digest, len(data)))))
+    stream.write(frames.encode(messages.to_frame(messages.Chunk(), data[:123_456])))
+    stream.close()
+    assert (model.layout.incoming / f"{digest}.part").stat().st_size == 123_456
+    with talk(model) as client:
+        assert client.put(file, Counter()) == digest  # type: ignore[arg-type]  # as above
+    assert (model.layout.incoming / digest).read_bytes() == data
+
+
+def test_a_damaged_transfer_is_refused_and_forgotten(model: ModelBoard, tmp_path: Path) -> None:
+    file = tmp_path / "bundle"
+    file.write_bytes(b"x" * 1000)
+    digest = hashlib.sha256(b"x" * 1000).hexdigest()
+    model.layout.incoming.mkdir(parents=True)
+    (model.layout.incoming / f"{digest}.part").write_bytes(b"y" * 500)
+    with talk(model) as client, pytest.raises(errors.WireFault, match="not what was sent"):
+        client.put(file, Counter())  # type: ignore[arg-type]  # as above
+    assert list(model.layout.incoming.iterdir()) == []
+
+
+def test_staging_and_errors_of_the_board_reach_the_laptop_with_their_class(model: ModelBoard) -> None:
+    model.release("r1")
+    model.deploy()
+    commit = names.CommitId(model.release("r2", memory=900))
+    model.board.repo(model.app).git("fetch", "-q", str(model.remote), "main:refs/edgedeploy/incoming/main")
+    said: list[str] = []
+    with talk(model) as client:
+        with pytest.raises(errors.NoRoom, match="nothing was touched"):
+            client.stage(model.app, commit, None, lambda event: said.append(event.step), 30)
+        with pytest.raises(errors.BadRepository, match="not on the board"):
+            client.stage(model.app, names.CommitId("f" * 40), None, lambda event: None, 30)
+        assert client.status().apps["decks"]["release"] == "r1", "the conversation goes on after an error"
+    assert "check" in said
+
+
+def test_an_app_that_is_pushed_for_the_first_time_gets_its_place(model: ModelBoard) -> None:
+    with talk(model) as client, pytest.raises(errors.BadRepository):
+        client.stage(names.AppName("mail"), names.CommitId("f" * 40), None, lambda event: None, 30)
+    assert "mail" in model.layout.config.read_text()
+    assert (model.layout.app(names.AppName("mail")).repo / ".git/hooks/post-merge").is_file()
+
+
+def test_garbage_ends_the_conversation_with_a_word(model: ModelBoard) -> None:
+    stream = PipeStream(model)
+    stream.write(frames.encode(frames.Frame({"kind": "reboot"})))
+    decoder, found = frames.Decoder(expect_banner=True), []
+    while not found:
+        found = decoder.feed(stream.read(65536, 5))
+    answer = messages.from_frame(found[0])
+    assert isinstance(answer, messages.Failed)
+    assert "unknown message 'reboot'" in answer.message
+    stream.close()
+
+
+def test_the_log_is_newest_last_and_quiet_ticks_leave_no_record(model: ModelBoard) -> None:
+    for name in ("r1", "r2"):
+        model.release(name)
+        model.deploy()
+        model.deploy()
+    with talk(model) as client:
+        records = client.log(model.app, 10)
+    assert [record["outcome"]["release"] for record in records] == ["r1", "r2"]  # type: ignore[index]  # JSON
