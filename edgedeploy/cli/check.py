@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from edgedeploy.cli import options
+from edgedeploy.cli.options import Session
 from edgedeploy.core.errors import DoesNotFit
 from edgedeploy.flows import check as flow
 from edgedeploy.profiles import catalog
@@ -27,14 +28,18 @@ def _known_kinds(_ctx: click.Context, _param: click.Parameter, incomplete: str) 
 @click.option("--memory", "memory_mb", type=click.IntRange(1, 1 << 20), metavar="MB", help="The guest's memory.")
 @click.option("--vcpus", type=click.IntRange(1, 4096), metavar="N", help="The guest's virtual CPUs.")
 @options.as_json
+@options.pass_session
 def check(
-    *, target: str, board: str, ramdisk: Path | None, memory_mb: int | None, vcpus: int | None, as_json: bool
+    session: Session, *, target: str, board: str, ramdisk: Path | None, memory_mb: int | None, vcpus: int | None, as_json: bool
 ) -> int:
-    """Prove that the kernel TARGET, packed or not, fits a kind of board.
+    """Prove that TARGET fits a kind of board: a kernel file, packed or not, an app or a deployment repository.
 
     Exit code 0: it fits. 20: it does not, with every reason. 2: it cannot be read.
     """
-    result = flow.check(flow.Request(target, board, ramdisk, memory_mb, vcpus))
+    path = Path(target)
+    if not path.is_symlink() and not path.exists() and target in session.settings.known_apps():
+        path = session.settings.resolve_app(target)
+    result = flow.check(flow.Request(path, board, ramdisk, memory_mb, vcpus))
     if as_json:
         options.emit_json(show.as_json(result))
         return 0 if result.fits else DoesNotFit.exit_code

@@ -74,6 +74,10 @@ class Settings:
             None,
         )
 
+    def known_apps(self) -> tuple[str, ...]:
+        """Names that `resolve_app` knows without looking for a folder."""
+        return (*self.apps, *([self.project_app] if self.project_app else []))
+
     def resolve_app(self, arg: str | None) -> Path:
         """The repository folder that APP means; raises errors.UsageFault that says what was looked at.
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgedeploy.artefact import fit, probe
 from edgedeploy.artefact.probe import Artefact
+from edgedeploy.core import errors
 from edgedeploy.core.board import BoardFacts, Misfit, Profile
 from edgedeploy.core.errors import DoesNotFit
+from edgedeploy.depot.repo import Depot
 from edgedeploy.profiles import catalog
 
 DEFAULT_MEMORY_MB = 256
@@ -17,9 +20,12 @@ DEFAULT_MEMORY_MB = 256
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to check: `target` as typed, the board's kind, and what overrides the target's own settings."""
+    """What to check: the board's kind, and what overrides the target's own settings.
 
-    target: str
+    `target` is a kernel file, or a deployment repository: then it is the release that HEAD names.
+    """
+
+    target: Path
     board: str
     ramdisk: Path | None = None
     memory_mb: int | None = None
@@ -58,9 +64,26 @@ class Result:
         return fit.refuse(self.artefact, self.profile, self.misfits)
 
 
-def resolve_target(request: Request) -> Target:
-    """What the target is. The one place that knows the forms a target may have: the path of a kernel file."""
-    return Target(Path(request.target), request.ramdisk, request.memory_mb or DEFAULT_MEMORY_MB, request.vcpus or 1)
+def resolve_target(request: Request, folder: Path) -> Target:
+    """What the target is; artefacts of a repository are written to `folder`. The one place that knows a target's forms."""
+    if not request.target.is_dir():
+        memory_mb = request.memory_mb or DEFAULT_MEMORY_MB
+        return Target(request.target, request.ramdisk, memory_mb, request.vcpus or 1)
+    try:
+        depot = Depot.open(request.target)
+    except errors.BadRepository as error:
+        raise errors.UsageFault(error.message, hint="name a kernel file, an app or a deployment repository") from None
+    release = depot.latest()
+    if release is None:
+        raise errors.BadRepository(f"{depot.root} has no release yet", hint="edgedeploy release KERNEL")
+    manifest = depot.manifest(release)
+    paths = {}
+    for artefact in manifest.artefacts:
+        paths[artefact.role] = folder / artefact.file
+        paths[artefact.role].write_bytes(depot.artefact_bytes(release, artefact))
+    domain = manifest.domain
+    ramdisk = request.ramdisk or paths.get("ramdisk")
+    return Target(paths["kernel"], ramdisk, request.memory_mb or domain.memory_mb, request.vcpus or domain.vcpus)
 
 
 def check(request: Request, *, boards: Path | None = None, live: BoardFacts | None = None) -> Result:
@@ -69,9 +92,10 @@ def check(request: Request, *, boards: Path | None = None, live: BoardFacts | No
     Raises BadConfig for the profile and UsageFault for files that cannot be read; a misfit is a result.
     """
     profile = catalog.load(request.board, boards)
-    target = resolve_target(request)
-    artefact = probe.inspect(target.kernel)
-    ramdisk = probe.inspect(target.ramdisk) if target.ramdisk else None
+    with tempfile.TemporaryDirectory() as folder:
+        target = resolve_target(request, Path(folder))
+        artefact = probe.inspect(target.kernel)
+        ramdisk = probe.inspect(target.ramdisk) if target.ramdisk else None
     misfits = fit.check(artefact, profile, live, memory_mb=target.memory_mb, vcpus=target.vcpus, ramdisk=ramdisk)
     warnings: tuple[Misfit, ...] = ()
     if not misfits:

@@ -13,7 +13,6 @@ from edgedeploy.lab import folders, recipe
 from edgedeploy.lab.bake.build import Kitchen, build, workplace
 from edgedeploy.ports.report import Report
 
-
 _FORGET_S = 30 * 86400
 
 

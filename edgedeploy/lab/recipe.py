@@ -83,5 +83,5 @@ def parse_modules(text: str) -> dict[str, list[str]]:
 
 
 def _named(prefix: str, folder: Path) -> list[tuple[str, Path]]:
-    paths = (path for path in sorted(folder.rglob("*")) if path.is_file() and "__pycache__" not in path.parts)
+    paths = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix != ".md")
     return [(f"{prefix}/{path.relative_to(folder).as_posix()}", path) for path in paths]

@@ -54,7 +54,7 @@ def parse_finish(text: str) -> Finish:
 def dress(root: Path, board: Path, finish: Finish) -> None:
     """Overlay, accounts, links, certificates, bytecode."""
     for path in finish.folders:
-        (root / path.lstrip("/")).mkdir(parents=True, exist_ok=True)
+        make_folder(root, path)
     for source, target in finish.copies:
         put(root, target, (root / source.lstrip("/")).read_bytes())
     for target, path in finish.links:
@@ -74,14 +74,19 @@ def put(root: Path, name: str, data: bytes, mode: int = 0o644) -> None:
     path = root / name.lstrip("/")
     if not path.parent.resolve().is_relative_to(root.resolve()):
         raise errors.Bug(f"the board's {name} would land outside its tree, through a symbolic link")
-    for parent in reversed(path.relative_to(root).parents):
-        folder = root / parent
-        if not folder.is_dir():
-            folder.mkdir()
-            folder.chmod(0o755)
+    make_folder(root, str(path.parent.relative_to(root)))
     path.unlink(missing_ok=True)
     path.write_bytes(data)
     path.chmod(mode)
+
+
+def make_folder(root: Path, name: str) -> None:
+    """Make a folder of the tree, and those above it, where they are missing."""
+    path = root / name.lstrip("/")
+    for folder in (*reversed(path.relative_to(root).parents), path.relative_to(root)):
+        if not (root / folder).is_dir():
+            (root / folder).mkdir()
+            (root / folder).chmod(0o755)
 
 
 def package_status(debs: Sequence[Path]) -> str:

@@ -1,6 +1,8 @@
 """`edgedeploy check` from its command line to its exit code."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -89,3 +91,17 @@ def test_an_unknown_board(run):
     code, _, err = run("linux", "--board", "cubiebord2")
     assert code == 21
     assert "did you mean cubieboard2" in err
+
+
+def test_a_deployment_repository_is_checked_by_its_committed_release(run, tmp_path):
+    repo = tmp_path / "decks"
+    kernel = tmp_path / "linux"
+    assert run("linux", "--board", "virtual-armv7")[0] == 0
+    for argv in (
+        ["init", "decks", "--dir", str(repo), "--board", "virtual-armv7"],
+        ["release", str(kernel), "--repo", str(repo)],
+    ):
+        subprocess.run([sys.executable, "-m", "edgedeploy", *argv], check=True, capture_output=True)
+    code, out, _ = run(str(repo), "--board", "virtual-armv7")
+    assert (code, out.splitlines()[0]) == (0, "decks.xen.xz fits virtual-armv7")
+    assert run(str(repo), "--board", "beaglebone-black")[0] == 20
