@@ -103,5 +103,5 @@ def test_a_deployment_repository_is_checked_by_its_committed_release(run, tmp_pa
     ):
         subprocess.run([sys.executable, "-m", "edgedeploy", *argv], check=True, capture_output=True)
     code, out, _ = run(str(repo), "--board", "virtual-armv7")
-    assert (code, out.splitlines()[0]) == (0, "decks.xen.xz fits virtual-armv7")
+    assert (code, out.splitlines()[0]) == (0, "decks.xen fits virtual-armv7")
     assert run(str(repo), "--board", "beaglebone-black")[0] == 20

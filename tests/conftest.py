@@ -1,0 +1,9 @@
+"""For every tier."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+
+# a loaded machine is slow, not wrong: what takes too long is pytest-timeout's affair
+settings.register_profile("edgedeploy", deadline=None)
+settings.load_profile("edgedeploy")
