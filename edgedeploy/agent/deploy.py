@@ -30,6 +30,7 @@ class _Seen:
     outage_ms: int = 0
     down_since: float = 0.0
     tried: Slot | None = None
+    domid: int = 0
     served: dict[str, str] = field(default_factory=dict)
     console: list[str] = field(default_factory=list)
     tail: ConsoleTail | None = None
@@ -178,6 +179,7 @@ class Deployment:
         domain = self._domain(slot)
         if domain is None:
             return plan.Broke("the guest was gone right after it was started")
+        self._seen.domid = domain.domid
         self._seen.tail = self._seen.tail or ConsoleTail(self._runtime.console(domain.domid))
         if manifest.health is None:
             time.sleep(2.0)  # nothing to ask: a guest that dies at boot dies within this
@@ -203,6 +205,8 @@ class Deployment:
             return "the guest is gone"
         if domain.dead:
             return "the guest crashed" if "c" in domain.state else "the guest shut itself down"
+        if domain.domid != self._seen.domid:  # on_reboot: a Linux guest with panic=1 that dies comes back, and dies again
+            return "the guest rebooted while it was on trial"
         return ""
 
     # --- the end --------------------------------------------------------------------------------------------------

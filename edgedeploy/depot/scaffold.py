@@ -61,7 +61,7 @@ boards = ["{board}"]        # kinds of board it is meant for: `edgedeploy boards
 memory = 96                       # MB
 vcpus = 1
 bridge = "{bridge}"
-cmdline = "console=hvc0 quiet"    # ip=... is added when there is a [network]
+cmdline = "console=hvc0 quiet panic=1"    # a Linux guest; ip=... is added when there is a [network]
 
 # The guest's own address. With it the board proves over HTTP that a release is served, and goes back if not.
 {network}

@@ -2,6 +2,7 @@
 # seal.sh ROOT IMAGE MEGABYTES < lines of "UID:GID MODE PATH": owners and modes, then the filesystem.
 # Runs under fakeroot, where everything is root's until told otherwise.
 set -eu
+umask 022
 root=$1 image=$2 megabytes=$3
 while read -r owner mode path; do
     if [ -e "$root$path" ]; then

@@ -1,6 +1,7 @@
 #!/bin/sh
 # unpack.sh ROOT < list of .deb files: the packages' files, none of their scripts. Runs under fakeroot.
 set -eu
+umask 022
 root=$1
 # merged /usr first, so that a package that still ships /bin/x lands in /usr/bin/x
 mkdir -p "$root/usr/bin" "$root/usr/sbin" "$root/usr/lib"

@@ -9,6 +9,7 @@ import struct
 import subprocess
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from edgedeploy.agent import config
@@ -33,6 +34,7 @@ class ModelXen:
         self.serves: dict[str, bytes | None] = {}
         """release id on the kernel command line -> body of `/`, or None: never answers"""
         self.dies: set[str] = set()
+        self.reboots: set[str] = set()
         self.on_air: str = ""
         self._server = _Guest(self)
         self.port = self._server.port
@@ -45,6 +47,10 @@ class ModelXen:
         self.fail(what)
 
     def domains(self) -> list[Running]:
+        if self.on_air in self.reboots:  # a reboot is a new domain with the same name and UUID
+            (old,) = [guest for guest in self.guests.values() if guest.name == "decks"]
+            self.guests = {self.next_id: replace(old, domid=self.next_id)}
+            self.next_id += 1
         return list(self.guests.values())
 
     def validate(self, config: Path) -> None:

@@ -68,6 +68,17 @@ def test_a_guest_that_dies_at_boot_brings_the_old_one_back(model: ModelBoard) ->
     assert model.xen.on_air == "r1"
 
 
+def test_a_guest_that_reboots_on_trial_is_not_waited_for(model: ModelBoard) -> None:
+    model.release("r1")
+    model.deploy()
+    model.release("r2", timeout=60)
+    model.xen.serves["r2"] = None
+    model.xen.reboots.add("r2")
+    outcome = model.deploy()
+    assert (outcome["verdict"], model.xen.on_air) == ("rolled-back", "r1")
+    assert "rebooted while it was on trial" in str(outcome["reason"])
+
+
 def test_a_guest_that_serves_something_else_is_not_called_live(model: ModelBoard) -> None:
     model.release("r1")
     model.deploy()
