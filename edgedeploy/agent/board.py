@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from edgedeploy.agent import announce, attempt, config, schedule, state
@@ -18,6 +18,18 @@ from edgedeploy.agent.run import CommandFailed
 from edgedeploy.agent.xen import Runtime, Xl
 from edgedeploy.core import errors, files, release
 from edgedeploy.core.names import AppName, CommitId, ReleaseId
+
+
+@contextlib.contextmanager
+def exclusive(lock: Path, who: str, waiting: Callable[[str], None]) -> Iterator[None]:
+    """Hold a lock; when somebody else has it, say who by `waiting`, once, and wait."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(files.locked(lock, who, wait=False))
+        except files.Busy as busy:
+            waiting(busy.holder)
+            stack.enter_context(files.locked(lock, who))
+        yield
 
 
 class Board:
@@ -50,13 +62,14 @@ class Board:
         changed += self.repo(name).ensure(name, self.config.apps[name].remote)
         return changed + self.install_schedule(name)
 
+    def _schedule(self, name: AppName, commit: CommitId | None) -> str:
+        text = (self.repo(name).read(commit, release.CRONTAB, 16384) if commit else None) or b""
+        return schedule.parse(text.decode("utf-8", "replace"))
+
     def install_schedule(self, name: AppName) -> list[str]:
         """Bring /etc/cron.d in line with scripts/crontab of the checked-out commit."""
-        repo = self.repo(name)
-        head = repo.head()
-        text = (repo.read(head, release.CRONTAB, 16384) if head else None) or b""
         path = self.layout.cron(name)
-        wanted = schedule.parse(text.decode("utf-8", "replace"))
+        wanted = self._schedule(name, self.repo(name).head())
         if files.write_if_changed(path, schedule.cron_file(name, wanted)):
             return [f"installed the schedule `{wanted or '@never'}` in {path}"]
         return []
@@ -69,13 +82,8 @@ class Board:
         path = Path(os.environ.get(attempt.ENV) or attempt.new_path(layout.attempts))
         record = Attempt(path, os.environ.get(attempt.ENV_WHO) or who)
         try:
-            try:
-                with files.locked(layout.swap_lock, who, wait=False):
-                    yield Deployment(name, layout, self.repo(name), self.runtime, record), record
-            except files.Busy as busy:
-                record.event("wait", f"waiting: {busy.holder} is deploying")
-                with files.locked(layout.swap_lock, who):
-                    yield Deployment(name, layout, self.repo(name), self.runtime, record), record
+            with exclusive(layout.swap_lock, who, lambda holder: record.event("wait", f"waiting: {holder} is deploying")):
+                yield Deployment(name, layout, self.repo(name), self.runtime, record), record
         except errors.EdgeError as error:
             record.failed(error)
             raise
@@ -121,7 +129,7 @@ class Board:
         Returns the manifest of the commit's release and whether it is on air already.
         """
         layout, repo = self.layout.app(name), self.repo(name)
-        with files.locked(layout.pull_lock, "stage"):
+        with exclusive(layout.pull_lock, "push", lambda holder: record.event("wait", f"waiting: {holder} is pulling")):
             if bundle:
                 record.event("receive", "taking the commits in")
                 repo.fetch_bundle(bundle)
@@ -133,6 +141,7 @@ class Board:
                 raise errors.BadRepository(
                     f"{release.LATEST} is missing: nothing is released yet", hint="edgedeploy release KERNEL"
                 )
+            self._schedule(name, commit)  # a bad one is refused now, not after the merge
             repo.stage(commit)
             domains = self.runtime.domains()
             live = any(d.uuid == manifest.uuid and not d.dead for d in domains)

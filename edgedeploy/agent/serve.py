@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 from edgedeploy.agent import attempt, facts, status, version
 from edgedeploy.agent.attempt import Attempt
-from edgedeploy.agent.board import Board
+from edgedeploy.agent.board import Board, exclusive
 from edgedeploy.core import errors, frames, messages
 from edgedeploy.core.names import AppName, CommitId, ReleaseId, Sha256, printable
 
@@ -169,13 +169,18 @@ class Server:
         if ask.retry:
             env[attempt.ENV_RETRY] = "1"
         with _Follow(path, self._send):
-            if repo.head() != ask.commit:
-                _run_detached(repo.pull_staged_argv(), env, layout.folder / "pull.out")
+            with exclusive(layout.pull_lock, "push", self._waiting):
+                if repo.head() != ask.commit:
+                    repo.stage(CommitId(ask.commit))  # another push may have staged something else meanwhile
+                    _run_detached(repo.pull_staged_argv(), env, layout.folder / "pull.out")
             if not path.exists():
                 # No hook ran: the commit was there already, or it was the first (git runs none for those)
                 argv = [sys.executable, "-I", sys.argv[0], "apply", app]
                 _run_detached(argv, env, layout.folder / "apply.out", check=False)
         self._report(path)
+
+    def _waiting(self, holder: str) -> None:
+        self._send(messages.Event("wait", f"waiting: {printable(holder, 100)} is pulling"))
 
     def _rollback(self, ask: messages.Rollback) -> None:
         app = AppName(ask.app)
