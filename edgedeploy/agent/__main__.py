@@ -81,11 +81,9 @@ def _run(args: argparse.Namespace) -> int:
     app = AppName.parse(args.app)
     if args.command == "pull":
         time.sleep(random.uniform(0, max(0.0, args.jitter)))  # noqa: S311 - spreading load, not a secret
-        outcome = board.pull(app, _who("cron"))
-        return _end(outcome) if outcome else 0
+        return _end(board.pull(app, _who("cron")))
     if args.command == "apply":
-        retry = args.retry or attempt.ENV_RETRY in os.environ
-        return _end(board.apply(app, _who("pull"), retry=retry))
+        return _end(board.apply(app, _who("pull"), retry=args.retry))
     if args.command == "rollback":
         return _end(board.rollback(app, ReleaseId.parse(args.release) if args.release else None, _who("hand")))
     if args.command == "log":

@@ -10,9 +10,6 @@ from typing import Any
 
 from edgedeploy.core import errors
 
-ENV = "EDGEDEPLOY_ATTEMPT"  # by which `serve` tells the hook's apply where to record, so that it can follow
-ENV_WHO = "EDGEDEPLOY_WHO"
-ENV_RETRY = "EDGEDEPLOY_RETRY"
 KEEP = 50
 _NOTHING_HAPPENED = ("already-live", "idle", "quarantined")
 
@@ -20,8 +17,10 @@ _NOTHING_HAPPENED = ("already-live", "idle", "quarantined")
 class Attempt:
     """An open record. Each line is {"t": seconds since the epoch, ...}; the last has "outcome" or "failed"."""
 
-    def __init__(self, path: Path, who: str) -> None:
+    def __init__(self, path: Path, who: str, *, followed: bool = False) -> None:
+        """`followed`: somebody waits for the end of this record, so it is kept even when nothing happened."""
         self.path = path
+        self._followed = followed
         self._worth_keeping = True
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("a", buffering=1)
@@ -38,7 +37,7 @@ class Attempt:
         """The end: what became of it (fields of messages.Outcome)."""
         self._write({"outcome": outcome})
         # a tick of cron that found nothing to do must not push real deployments out of the history
-        self._worth_keeping = bool(os.environ.get(ENV)) or outcome.get("verdict") not in _NOTHING_HAPPENED
+        self._worth_keeping = self._followed or outcome.get("verdict") not in _NOTHING_HAPPENED
         self._file.flush()
         os.fsync(self._file.fileno())
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +17,12 @@ from edgedeploy.agent.run import CommandFailed
 from edgedeploy.agent.xen import Runtime, Xl
 from edgedeploy.core import errors, files, release
 from edgedeploy.core.names import AppName, CommitId, ReleaseId
+
+Before = Callable[[Attempt], None]
+
+
+def _nothing(_: Attempt) -> None:
+    """Nothing to do before a deployment."""
 
 
 @contextlib.contextmanager
@@ -60,7 +65,9 @@ class Board:
             files.atomic_write(self.layout.config, config.render(self.config).encode())
             changed.append(f"added the app {name} to {self.layout.config}")
         changed += self.repo(name).ensure(name, self.config.apps[name].remote)
-        return changed + self.install_schedule(name)
+        with contextlib.suppress(errors.BadRepository):  # what is checked out may be what a push is about to mend
+            changed += self.install_schedule(name)
+        return changed
 
     def _schedule(self, name: AppName, commit: CommitId | None) -> str:
         text = (self.repo(name).read(commit, release.CRONTAB, 16384) if commit else None) or b""
@@ -77,12 +84,16 @@ class Board:
     # --- deployments ----------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _deployment(self, name: AppName, who: str) -> Iterator[tuple[Deployment, Attempt]]:
+    def _deployment(
+        self, name: AppName, who: str, follow: Path | None, before: Before
+    ) -> Iterator[tuple[Deployment, Attempt]]:
         layout = self.app(name)
-        path = Path(os.environ.get(attempt.ENV) or attempt.new_path(layout.attempts))
-        record = Attempt(path, os.environ.get(attempt.ENV_WHO) or who)
+        record = Attempt(follow or attempt.new_path(layout.attempts), who, followed=follow is not None)
         try:
-            with exclusive(layout.swap_lock, who, lambda holder: record.event("wait", f"waiting: {holder} is deploying")):
+            before(record)
+            with exclusive(
+                layout.swap_lock, who, lambda holder: record.event("wait", f"waiting: {holder} is deploying")
+            ):
                 yield Deployment(name, layout, self.repo(name), self.runtime, record), record
         except errors.EdgeError as error:
             record.failed(error)
@@ -91,35 +102,76 @@ class Board:
             record.close()
             announce.refresh(self)
 
-    def apply(self, name: AppName, who: str, *, retry: bool = False) -> dict[str, object]:
-        """Bring the app to what its checked-out commit wants. Returns the fields of messages.Outcome."""
-        with self._deployment(name, who) as (deployment, record):
-            for change in self.install_schedule(name):
-                record.event("schedule", change)
+    def apply(
+        self, name: AppName, who: str, *, retry: bool = False, follow: Path | None = None, before: Before = _nothing
+    ) -> dict[str, object]:
+        """Bring the app to what its checked-out commit wants. Returns the fields of messages.Outcome.
+
+        `follow` is where the record goes when somebody reads along; `before` runs first, under no lock of ours.
+        A schedule that is none is told (BadRepository) only after the guest that should run was seen to.
+        """
+        problem: errors.BadRepository | None = None
+        with self._deployment(name, who, follow, before) as (deployment, record):
+            try:
+                for change in self.install_schedule(name):
+                    record.event("schedule", change)
+            except errors.BadRepository as error:
+                record.event("schedule", error.message)
+                problem = error
             outcome = deployment.reconcile(retry=retry)
             record.outcome(outcome)
+            if outcome["verdict"] == "live":
+                self._collect(self.app(name))
+        if problem:
+            raise problem
         return outcome
 
-    def rollback(self, name: AppName, target: ReleaseId | None, who: str) -> dict[str, object]:
+    def rollback(
+        self, name: AppName, target: ReleaseId | None, who: str, *, follow: Path | None = None
+    ) -> dict[str, object]:
         """Go back to `target`, or to the previous release."""
-        with self._deployment(name, who) as (deployment, record):
+        with self._deployment(name, who, follow, _nothing) as (deployment, record):
             outcome = deployment.rollback(target, who)
             record.outcome(outcome)
         return outcome
 
-    def pull(self, name: AppName, who: str) -> dict[str, object] | None:
-        """`git pull --ff-only` from the remote; its hook deploys. Without news, reconcile all the same.
+    def pull(self, name: AppName, who: str) -> dict[str, object]:
+        """`git pull --ff-only` from the remote, then deploy what came; without news, or a remote, reconcile all the same.
 
-        Returns the outcome where this process deployed, None where the hook did. An app without a remote is reconciled
-        only: a guest that died is started again.
+        A remote that does not answer is told (CommandFailed) only after the guest that should run was seen to.
         """
-        with files.locked(self.app(name).pull_lock, who):
+        problems: list[CommandFailed] = []
+
+        def fetch(record: Attempt) -> None:
+            if not self.config.apps[name].remote:
+                return
+            with self._pulling(name, who, record):
+                try:
+                    self.repo(name).pull_remote()
+                except CommandFailed as error:
+                    record.event("receive", error.message)
+                    problems.append(error)
+
+        outcome = self.apply(name, who, before=fetch)
+        if problems:
+            raise problems[0]
+        return outcome
+
+    def activate(self, name: AppName, commit: CommitId, who: str, follow: Path, *, retry: bool) -> dict[str, object]:
+        """Fast-forward to a staged commit and deploy it."""
+
+        def merge(record: Attempt) -> None:
             repo = self.repo(name)
-            if self.config.apps[name].remote and repo.head() is not None and repo.pull_remote():
-                return None
-            if self.config.apps[name].remote and repo.head() is None:
-                repo.pull_remote()  # git runs no post-merge hook when it pulls into an empty repository
-        return self.apply(name, who)
+            with self._pulling(name, who, record):
+                if repo.head() != commit:
+                    repo.stage(commit)  # another push may have staged something else meanwhile
+                    repo.pull_staged()
+
+        return self.apply(name, who, retry=retry, follow=follow, before=merge)
+
+    def _pulling(self, name: AppName, who: str, record: Attempt) -> contextlib.AbstractContextManager[None]:
+        lock = self.app(name).pull_lock
+        return exclusive(lock, who, lambda holder: record.event("wait", f"waiting: {holder} is pulling"))
 
     def stage(
         self, name: AppName, commit: CommitId, bundle: Path | None, record: Attempt
@@ -129,7 +181,7 @@ class Board:
         Returns the manifest of the commit's release and whether it is on air already.
         """
         layout, repo = self.layout.app(name), self.repo(name)
-        with exclusive(layout.pull_lock, "push", lambda holder: record.event("wait", f"waiting: {holder} is pulling")):
+        with self._pulling(name, "push", record):
             if bundle:
                 record.event("receive", "taking the commits in")
                 repo.fetch_bundle(bundle)
@@ -175,17 +227,20 @@ class Board:
         """Remove artefacts, configurations and manifests of releases that can no longer be wanted."""
         layout = self.app(name)
         with files.locked(layout.swap_lock, "gc"):
-            now = state.load(layout.state)
-            keep: set[Path] = set()
-            for slot in (now.good, now.previous, now.candidate, now.failed):
-                if slot is None:
-                    continue
-                path = layout.manifest(ReleaseId.parse(slot.release))
-                manifest = release.loads(path.read_bytes())
-                unpacked = [layout.artefacts / a.sha256 for a in manifest.artefacts]
-                keep |= {path, layout.domain(slot.uuid), *unpacked, *(p.with_name(f"{p.name}.json") for p in unpacked)}
-            folders = (layout.artefacts, layout.folder / "domains", layout.folder / "releases")
-            doomed = [path for folder in folders for path in folder.glob("*") if path not in keep]
-            for path in doomed:
-                path.unlink()
+            return self._collect(layout)
+
+    def _collect(self, layout: AppLayout) -> list[str]:
+        now = state.load(layout.state)
+        keep: set[Path] = set()
+        for slot in (now.good, now.previous, now.candidate, now.failed):
+            if slot is None:
+                continue
+            path = layout.manifest(ReleaseId.parse(slot.release))
+            manifest = release.loads(path.read_bytes())
+            unpacked = [layout.artefacts / artefact.sha256 for artefact in manifest.artefacts]
+            keep |= {path, layout.domain(slot.uuid), *unpacked, *(p.with_name(f"{p.name}.json") for p in unpacked)}
+        folders = (layout.artefacts, layout.folder / "domains", layout.folder / "releases")
+        doomed = [path for folder in folders for path in folder.glob("*") if path not in keep]
+        for path in doomed:
+            path.unlink()
         return [str(path) for path in doomed]

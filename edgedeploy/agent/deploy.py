@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from edgedeploy.agent import health, plan, state
 from edgedeploy.agent.attempt import Attempt
@@ -22,6 +23,8 @@ from edgedeploy.core import errors, release
 from edgedeploy.core.names import AppName, ReleaseId
 from edgedeploy.core.release import Manifest
 
+_SETTLED = (plan.STEADY, plan.STUCK)
+
 
 @dataclass(slots=True)
 class _Seen:
@@ -29,6 +32,7 @@ class _Seen:
 
     outage_ms: int = 0
     down_since: float = 0.0
+    before: str = ""
     tried: Slot | None = None
     domid: int = 0
     served: dict[str, str] = field(default_factory=dict)
@@ -72,6 +76,7 @@ class Deployment:
             )
         if not self._prepare.ready(self._manifest(slot)):
             raise errors.NoRoom(f"{slot.release} is no longer unpacked on this board", hint="push it again")
+        self._look()
         return self._run(now, plan.RollbackAsked(slot, who))
 
     # --- the loop -------------------------------------------------------------------------------------------------
@@ -79,12 +84,16 @@ class Deployment:
     def _run(self, now: State, event: plan.Event) -> dict[str, object]:
         try:
             while True:
-                now_next, effect = plan.decide(now, event)
-                if isinstance(effect, plan.Swap):
-                    self._ready_or_prepare(effect.slot)
-                if now_next != now:
-                    state.save(self._layout.state, now_next)
-                now = now_next
+                before = now
+                now, effect = plan.decide(before, event)
+                problem = self._prepared(effect)
+                if problem and isinstance(event, plan.Seen) and before.phase in _SETTLED and now.phase == plan.TRIAL:
+                    self._refuse(before, event, problem)
+                if now != before:
+                    state.save(self._layout.state, now)
+                if problem:
+                    event = plan.Broke(problem.message)
+                    continue
                 self._seen.tried = now.candidate or now.failed or self._seen.tried
                 if isinstance(effect, plan.Finish):
                     return self._outcome(now, effect)
@@ -92,6 +101,21 @@ class Deployment:
         finally:
             if self._seen.tail:
                 self._seen.tail.close()
+
+    def _prepared(self, effect: plan.Effect) -> errors.EdgeError | None:
+        """Why a release cannot be started, before anything is touched; None when it can, or nothing is to be started."""
+        if isinstance(effect, plan.Swap):
+            try:
+                self._ready_or_prepare(effect.slot)
+            except errors.EdgeError as error:
+                return error
+        return None
+
+    def _refuse(self, before: State, seen: plan.Seen, problem: errors.EdgeError) -> NoReturn:
+        """What is new was refused; what is good must be on air all the same, also after a reboot."""
+        if before.good and seen.running != before.good.uuid:
+            self._run(before, plan.Seen(None, seen.running))
+        raise problem
 
     def _perform(self, effect: plan.Effect) -> plan.Event:
         match effect:
@@ -115,6 +139,7 @@ class Deployment:
             self._manifests[manifest.uuid] = manifest
         wanted = Slot(manifest.release, manifest.uuid) if manifest else None
         alive = [d.uuid for d in self._ours() if not d.dead]
+        self._seen.before = self._seen.before or (alive[0] if alive else "")
         return plan.Seen(wanted, alive[0] if alive else "")
 
     def _ours(self) -> list[Running]:
@@ -205,7 +230,9 @@ class Deployment:
             return "the guest is gone"
         if domain.dead:
             return "the guest crashed" if "c" in domain.state else "the guest shut itself down"
-        if domain.domid != self._seen.domid:  # on_reboot: a Linux guest with panic=1 that dies comes back, and dies again
+        if (
+            domain.domid != self._seen.domid
+        ):  # on_reboot: a Linux guest with panic=1 that dies comes back, and dies again
             return "the guest rebooted while it was on trial"
         return ""
 
@@ -223,6 +250,7 @@ class Deployment:
             "uuid": alive.uuid if alive else "",
             "reason": finish.reason,
             "outage_ms": self._seen.outage_ms,
+            "was_on_air": bool(self._seen.before),
             "served": self._seen.served,
             "console": [] if finish.verdict in ("live", "already-live") else self._seen.console,
         }

@@ -17,8 +17,11 @@ from edgedeploy.core.names import CommitId, printable
 
 STAGED = "refs/edgedeploy/staged"
 _SLOW = 900.0
+_OURS = "EDGEDEPLOY_AGENT"
 _HOOK = f"""#!/bin/sh
-# Installed by edgedeploy: whatever was merged (git pull by cron, by a push, by a person) is deployed from here.
+# Installed by edgedeploy: what a person merges here (git pull) is deployed. The agent's own pulls are followed by the
+# agent's own deployment: it is already started, and on a small board starting it again costs seconds.
+[ -z "${_OURS}" ] || exit 0
 exec {PROGRAM} apply {{app}}
 """
 
@@ -32,7 +35,7 @@ class GitRepo:
 
     def git(self, *args: str, timeout: float = 60.0, data: bytes | None = None) -> str:
         """Run git in the repository. Raises CommandFailed. Never asks for a password."""
-        env = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+        env = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", _OURS: "1"}
         return run(["git", "-C", str(self.folder), *args], timeout=timeout, env=env, data=data)
 
     def ensure(self, app: names.AppName, remote: str) -> list[str]:
@@ -108,15 +111,20 @@ class GitRepo:
                 ) from None
         self.git("update-ref", STAGED, commit)
 
-    def pull_staged_argv(self) -> list[str]:
-        """`git pull --ff-only` of the staged commit: a real pull, so that the post-merge hook deploys."""
-        return ["git", "-C", str(self.folder), "pull", "--quiet", "--ff-only", "--no-rebase", ".", STAGED]
+    def pull_staged(self) -> None:
+        """`git pull --ff-only` of the staged commit. Raises errors.BadRepository with git's words."""
+        try:
+            self.git("pull", "--quiet", "--ff-only", "--no-rebase", ".", STAGED, timeout=_SLOW)
+        except CommandFailed as error:
+            raise errors.BadRepository(
+                "`git pull --ff-only` on the board failed; nothing was deployed",
+                hint=error.hint or f"look into the board's repository: git -C {self.folder} status",
+                details=error.details,
+            ) from None
 
-    def pull_remote(self) -> bool:
-        """`git pull --ff-only` from the remote. True when commits came in (then the hook has deployed)."""
-        before = self.head()
+    def pull_remote(self) -> None:
+        """`git pull --ff-only` from the remote. Raises CommandFailed."""
         self.git("pull", "--quiet", "--ff-only", "--no-rebase", timeout=_SLOW)
-        return self.head() != before
 
     def read(self, commit: str, path: PurePosixPath, limit: int) -> bytes | None:
         """A small file's content in a commit, None when it is not there. Raises errors.BadRepository when larger."""

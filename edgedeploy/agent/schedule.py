@@ -18,6 +18,7 @@ _FIELD = r"(?:\*|[0-9]{1,2}(?:-[0-9]{1,2})?)(?:/[0-9]{1,2})?"
 _LIST = rf"{_FIELD}(?:,{_FIELD})*"
 _WORDS = re.compile(r"(?i)\b(sun|mon|tue|wed|thu|fri|sat|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\b")
 _ENTRY = re.compile(rf"({_LIST})\s+({_LIST})\s+({_LIST})\s+({_LIST})\s+({_LIST})(?:\s+.*)?")
+_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 _NICK = {"@hourly": "0 * * * *", "@daily": "0 0 * * *", "@weekly": "0 0 * * 0"}
 
 
@@ -41,8 +42,22 @@ def parse(text: str) -> str:
                 f"scripts/crontab: {printable(entry, 80)!r} is not a cron schedule",
                 hint="five fields such as `*/11 * * * *`, or @hourly, @daily, @weekly, @never",
             )
-        return " ".join(entry.split()[:5])
+        fields = " ".join(entry.split()[:5])
+        _in_range(_WORDS.sub("1", fields))
+        return fields
     return DEFAULT
+
+
+def _in_range(fields: str) -> None:
+    """cron ignores a whole file for one number out of range: then nothing would be pulled, and nobody told."""
+    for field, (low, high) in zip(fields.split(), _RANGES, strict=True):
+        values = [int(number) for number in re.findall(r"[0-9]+", re.sub(r"/[0-9]+", "", field))]
+        steps = [int(number) for number in re.findall(r"/([0-9]+)", field)]
+        if any(not low <= value <= high for value in values) or 0 in steps:
+            raise errors.BadRepository(
+                f"scripts/crontab: {fields!r} is not a cron schedule ({field} is not within {low}-{high})",
+                hint="minute 0-59, hour 0-23, day 1-31, month 1-12, weekday 0-7",
+            )
 
 
 def cron_file(app: AppName, schedule: str) -> bytes:

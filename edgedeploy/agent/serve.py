@@ -1,25 +1,27 @@
 """The agent's end of the conversation: frames in on stdin, the board's doings, frames out on stdout.
 
-A push key may run nothing but this. A lost laptop ends the conversation, never a deployment: `git pull` and its hook run
-in a session of their own and finish by themselves; the laptop that comes back asks for the status.
+A push key may run nothing but this. A lost laptop ends the conversation, never a deployment: that runs in a process and
+session of its own and finishes by itself; the laptop that comes back asks for the status.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
-import subprocess
+import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 from edgedeploy.agent import attempt, facts, status, version
 from edgedeploy.agent.attempt import Attempt
-from edgedeploy.agent.board import Board, exclusive
+from edgedeploy.agent.board import Board
 from edgedeploy.core import errors, frames, messages
 from edgedeploy.core.names import AppName, CommitId, ReleaseId, Sha256, printable
 
@@ -162,34 +164,21 @@ class Server:
         self._send(messages.Staged(manifest.release, manifest.uuid, live))
 
     def _activate(self, ask: messages.Activate) -> None:
-        app = AppName(ask.app)
-        repo, layout = self._board.repo(app), self._board.app(app)
-        path = attempt.new_path(layout.attempts)
-        env = {**os.environ, attempt.ENV: str(path), attempt.ENV_WHO: printable(ask.who, 100)}
-        if ask.retry:
-            env[attempt.ENV_RETRY] = "1"
-        with _Follow(path, self._send):
-            with exclusive(layout.pull_lock, "push", self._waiting):
-                if repo.head() != ask.commit:
-                    repo.stage(CommitId(ask.commit))  # another push may have staged something else meanwhile
-                    _run_detached(repo.pull_staged_argv(), env, layout.folder / "pull.out")
-            if not path.exists():
-                # No hook ran: the commit was there already, or it was the first (git runs none for those)
-                argv = [sys.executable, "-I", sys.argv[0], "apply", app]
-                _run_detached(argv, env, layout.folder / "apply.out", check=False)
-        self._report(path)
-
-    def _waiting(self, holder: str) -> None:
-        self._send(messages.Event("wait", f"waiting: {printable(holder, 100)} is pulling"))
+        app, commit, who = AppName(ask.app), CommitId(ask.commit), printable(ask.who, 100)
+        self._deploy(app, lambda path: self._board.activate(app, commit, who, path, retry=ask.retry))
 
     def _rollback(self, ask: messages.Rollback) -> None:
-        app = AppName(ask.app)
-        path = attempt.new_path(self._board.app(app).attempts)
-        env = {**os.environ, attempt.ENV: str(path), attempt.ENV_WHO: printable(ask.who, 100)}
-        target = [ReleaseId(ask.release)] if ask.release else []
+        app, who = AppName(ask.app), printable(ask.who, 100)
+        target = ReleaseId(ask.release) if ask.release else None
+        self._deploy(app, lambda path: self._board.rollback(app, target, who, follow=path))
+
+    def _deploy(self, app: AppName, work: Callable[[Path], object]) -> None:
+        """Have a process of its own do it, and tell the laptop what its record says."""
+        layout = self._board.app(app)
+        path = attempt.new_path(layout.attempts)
+        child = _detached(lambda: work(path), layout.folder / "deploy.out", close=self._out.fileno())
         with _Follow(path, self._send):
-            argv = [sys.executable, "-I", sys.argv[0], "rollback", app, *target]
-            _run_detached(argv, env, self._board.app(app).folder / "apply.out", check=False)
+            os.waitpid(child, 0)
         self._report(path)
 
     def _report(self, path: Path) -> None:
@@ -200,7 +189,12 @@ class Server:
             if "outcome" in line:
                 self._send(messages.Outcome(**line["outcome"]))
                 return
-        raise errors.Bug("the deployment on the board ended without a record", hint="edgedeploy status")
+        words = (path.parent.parent / "deploy.out").read_text(errors="replace").splitlines()[-8:]
+        raise errors.Bug(
+            "the deployment on the board ended without a verdict",
+            hint="edgedeploy status",
+            details=tuple(printable(line, 300) for line in words),
+        )
 
 
 class _Follow:
@@ -232,21 +226,31 @@ class _Follow:
                 return  # the laptop is gone; the deployment goes on
 
 
-def _run_detached(argv: list[str], env: dict[str, str], out: Path, *, check: bool = True) -> None:
-    """Run to the end, in a session of its own and with its words in a file: our death must not be its death."""
-    with out.open("w+b") as words:
-        process = subprocess.Popen(
-            argv, env=env, stdin=subprocess.DEVNULL, stdout=words, stderr=words, start_new_session=True
-        )
-        status_code = process.wait()
-        words.seek(0)
-        lines = words.read(65536).decode("utf-8", "replace").splitlines()
-    if check and status_code:
-        raise errors.BadRepository(
-            "`git pull --ff-only` on the board failed; nothing was deployed",
-            hint="look into the board's repository: git status",
-            details=tuple(printable(line, 300) for line in lines[-12:]),
-        )
+def _detached(work: Callable[[], object], words: Path, *, close: int) -> int:
+    """Do `work` in a child with a session of its own, its words in a file: our death must not be its death.
+
+    A fork, not a new program: everything is loaded already, and a small core needs seconds to load it again. Called
+    while this process has one thread. `close` is our end of the conversation, which must end with us.
+    """
+    words.parent.mkdir(parents=True, exist_ok=True)
+    child = os.fork()
+    if child:
+        return child
+    try:
+        os.setsid()
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        os.close(close)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        out = os.open(words, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.dup2(out, 1)
+        os.dup2(out, 2)
+        with contextlib.suppress(errors.EdgeError):  # it stands in the record
+            work()
+        os._exit(0)
+    except BaseException:  # noqa: BLE001 - a child must never return into the parent's code
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)
 
 
 def _forget_old(folder: Path, days: float = 7.0) -> None:

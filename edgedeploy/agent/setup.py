@@ -136,6 +136,6 @@ class Setup:
     def _write(self, path: Path, data: bytes, mode: int, what: str) -> None:
         if path.is_file() and path.read_bytes() == data and path.stat().st_mode & 0o7777 == mode:
             return
-        self.changes.append(f"wrote {path} ({what})")
+        self.changes.append(f"{'would write' if self._dry_run else 'wrote'} {path} ({what})")
         if not self._dry_run:
             files.atomic_write(path, data, mode)

@@ -1,15 +1,18 @@
 """What the board says of itself and its apps: one dictionary for `status`, `hello` and the command line.
 
 Keys of an app: head (commit or ""), release and uuid (what the hypervisor runs, "" : nothing), healthy (bool: alive),
-phase, good, previous, quarantine ({release or uuid: reason}), wanted (release of the checked-out commit), schedule, url, last.
+phase, good, previous, quarantine ({release or uuid: reason}), wanted (release of the checked-out commit), remote, url,
+last (the newest record).
 """
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from edgedeploy.agent import attempt, facts, state, version
 from edgedeploy.agent.board import Board
+from edgedeploy.agent.layout import AppLayout
 from edgedeploy.agent.run import CommandFailed
 from edgedeploy.agent.xen import Running
 from edgedeploy.core import errors, release
@@ -44,7 +47,9 @@ def _app(of: Board, name: AppName, domains: list[Running]) -> dict[str, Any]:
     layout, repo = of.app(name), of.repo(name)
     now = state.load(layout.state)
     head = repo.head() if (layout.repo / ".git").is_dir() else None
-    slots = {slot.uuid: slot.release for slot in (now.previous, now.candidate, now.failed, now.good) if slot}
+    slots = _known(layout) | {
+        slot.uuid: slot.release for slot in (now.previous, now.candidate, now.failed, now.good) if slot
+    }
     running = next((d for d in domains if d.uuid in slots), None)
     try:
         wanted = repo.manifest(head, name) if head else None
@@ -66,6 +71,16 @@ def _app(of: Board, name: AppName, domains: list[Running]) -> dict[str, Any]:
         "url": _url(of, name, now.good.release if now.good else ""),
         "last": last[0] if last else None,
     }
+
+
+def _known(layout: AppLayout) -> dict[str, str]:
+    """uuid -> release of every manifest on the board: names for what is quarantined."""
+    found = {}
+    for path in (layout.folder / "releases").glob("*.json"):
+        with contextlib.suppress(errors.EdgeError, OSError):
+            manifest = release.loads(path.read_bytes())
+            found[manifest.uuid] = str(manifest.release)
+    return found
 
 
 def _url(of: Board, name: AppName, good: str) -> str:

@@ -30,7 +30,14 @@ def _known_kinds(_ctx: click.Context, _param: click.Parameter, incomplete: str) 
 @options.as_json
 @options.pass_session
 def check(
-    session: Session, *, target: str, board: str, ramdisk: Path | None, memory_mb: int | None, vcpus: int | None, as_json: bool
+    session: Session,
+    *,
+    target: str,
+    board: str,
+    ramdisk: Path | None,
+    memory_mb: int | None,
+    vcpus: int | None,
+    as_json: bool,
 ) -> int:
     """Prove that TARGET fits a kind of board: a kernel file, packed or not, an app or a deployment repository.
 

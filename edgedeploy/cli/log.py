@@ -30,7 +30,12 @@ def log(
     from edgedeploy.ui import deployment  # noqa: PLC0415
 
     name = target.app_name(session, app)
-    _, records = ask.log(target.wanted(session, board, host, name), name, count, target.kit(session, interfaces))
+    _, records = ask.log(
+        target.wanted(session, board, host, name, session.settings.project),
+        name,
+        count,
+        target.kit(session, interfaces),
+    )
     if as_json:
         options.emit_json(records)
     else:

@@ -37,7 +37,9 @@ def rollback(
 
     name = target.app_name(session, app)
     to = names.ReleaseId.parse(release) if release else None
-    found, outcome = ask.rollback(target.wanted(session, board, host, name), name, to, target.kit(session, interfaces))
+    found, outcome = ask.rollback(
+        target.wanted(session, board, host, name, session.settings.project), name, to, target.kit(session, interfaces)
+    )
     if as_json:
         options.emit_json(asdict(outcome))
     else:

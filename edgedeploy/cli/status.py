@@ -21,7 +21,9 @@ def status(
     from edgedeploy.flows import ask  # noqa: PLC0415 - a command pays for its own imports only
     from edgedeploy.ui import deployment  # noqa: PLC0415
 
-    answer = ask.status(target.wanted(session, board, host, None), target.kit(session, interfaces))
+    answer = ask.status(
+        target.wanted(session, board, host, None, session.settings.project), target.kit(session, interfaces)
+    )
     assert answer.status is not None
     if as_json:
         options.emit_json({"board": answer.status.board, "apps": answer.status.apps})

@@ -128,6 +128,9 @@ class Outcome(Message):
     uuid: str
     reason: str
     outage_ms: int
+    """from the old guest's end to the new one's first right answer"""
+    was_on_air: bool
+    """whether anything of this app ran before; when not, `outage_ms` is how long the first start took"""
     served: dict[str, Any]
     """URL path -> SHA-256 of what the guest served when it was probed from dom0"""
     console: list[str]

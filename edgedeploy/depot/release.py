@@ -135,7 +135,7 @@ def _current(depot: Depot) -> Manifest | None:
 
 def _is_ours(depot: Depot, wanted: ReleaseId) -> bool:
     # a release of the original scripts has no manifest.json, which the board wants: it is never "unchanged"
-    return depot.git.blob("HEAD", str(release.folder(wanted) / "manifest.json")) is not None
+    return depot.has_manifest(wanted)
 
 
 def _suffix(wanted: ReleaseId) -> str:

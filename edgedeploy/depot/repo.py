@@ -151,6 +151,10 @@ class Depot:
             raise errors.BadRepository(f"{path} is the manifest of {manifest.release}", hint="make a new release")
         return manifest
 
+    def has_manifest(self, wanted: ReleaseId) -> bool:
+        """Whether a release is ours; one of the original scripts has no manifest.json, and a board cannot take it."""
+        return self.git.blob("HEAD", str(release.folder(wanted) / "manifest.json")) is not None
+
     def _legacy(self, wanted: ReleaseId) -> Manifest:
         listing = [PurePosixPath(name) for name in self.files(str(release.folder(wanted)))]
         if not listing:
@@ -190,7 +194,9 @@ class Depot:
         if head in known:
             return None
         lacking = (f"^{each}" for each in known)
-        self.git.run("bundle", "create", "--quiet", str(dst.absolute()), f"refs/heads/{branch}", *lacking)
+        # git's sparse walk takes a known blob at a new path for unknown: an unchanged kernel would be sent again
+        sparse = ("-c", "pack.useSparse=false")
+        self.git.run(*sparse, "bundle", "create", "--quiet", str(dst.absolute()), f"refs/heads/{branch}", *lacking)
         return dst
 
     def _check_history(self, head: CommitId, branch: str, known: Iterable[CommitId]) -> None:

@@ -84,7 +84,7 @@ def enrol(
         "board_id": names.board_id_of(facts.machine_id) if facts.machine_id else secrets.token_hex(8),
         "name": name,
         "profile": profile.name,
-        "push_key": pushkey.ensure(kit.config),
+        "push_key": pushkey.ensure(kit.config, save=not request.dry_run),
         "label": kit.who,
         "apps": dict(request.apps),
     }

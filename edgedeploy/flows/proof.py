@@ -118,6 +118,7 @@ def after_lost_contact(manifest: Manifest, found: Found, kit: Kit, patience: flo
         except errors.EdgeError:
             continue
         last = app.get("last") or {}
-        if "outcome" in last and app.get("phase") in ("steady", "stuck"):
+        ours = last.get("outcome", {}).get("release") == manifest.release  # and not the record of an earlier deployment
+        if ours and app.get("phase") in ("steady", "stuck"):
             return messages.Outcome(**last["outcome"])
     return None

@@ -44,6 +44,8 @@ class Result:
     uuid: str = ""
     url: str = ""
     outage_ms: int = 0
+    was_on_air: bool = False
+    """whether anything of this app ran before; when not, outage_ms is how long the first start took"""
     sent_bytes: int = 0
     served: dict[str, str] = field(default_factory=dict)
     confirmed: str = "unknown"
@@ -96,8 +98,12 @@ def _check_before_network(
     kinds = {board.profile for board in candidates(wanted, kit.known.all())} or set(manifest.boards)
     suited = [profile for profile in profiles if profile.name in kinds] or [p for p in profiles if p.supported]
     with kit.report.step(f"checking that {manifest.release} fits") as step:
-        fitness.require(depot, manifest, suited)
-        step.detail(", ".join(profile.name for profile in suited[:3]))
+        step.detail(", ".join(fitness.some(depot, manifest, suited)[:3]))
+    if not depot.has_manifest(manifest.release):
+        raise errors.BadRepository(
+            f"{manifest.release} was made by the original scripts: it has no manifest.json, which the board needs",
+            hint="make a release of the same kernel: edgedeploy release KERNEL",
+        )
     if depot.is_dirty():
         kit.report.warn("there are changes that are not committed; what is pushed is the last commit")
 
@@ -129,7 +135,7 @@ def _check_against_board(
         )
     app = welcome.apps.get(manifest.app, {})
     freed = manifest.domain.memory_mb if app.get("release") else 0
-    fitness.require(depot, manifest, [profile], live, freed)
+    fitness.require(depot, manifest, profile, live, freed)
 
 
 def _would(depot: Depot, manifest: Manifest, found: Found, welcome: messages.Welcome) -> Result:
@@ -140,7 +146,9 @@ def _would(depot: Depot, manifest: Manifest, found: Found, welcome: messages.Wel
     else:
         plan.append(f"swap {app.get('release') or 'nothing'} for {manifest.release}")
     if app.get("head", "") != depot.head():
-        plan.append(f"send the commits from {str(app.get('head') or 'the beginning')[:12]} to {depot.head()[:12]}")
+        plan.append(
+            f"send the commits from {str(app.get('head') or '')[:12] or 'the beginning'} to {depot.head()[:12]}"
+        )
     return Result(
         manifest.app,
         manifest.release,
@@ -183,6 +191,7 @@ def _deploy(
         outcome.uuid,
         url,
         outcome.outage_ms,
+        outcome.was_on_air,
         sent,
         dict(outcome.served),
         confirmed,

@@ -6,11 +6,10 @@ import os
 from difflib import get_close_matches
 from pathlib import Path
 
-import platformdirs
-
 import edgedeploy
 from edgedeploy.core import errors, names
 from edgedeploy.core.board import Profile
+from edgedeploy.ports import folders as locations
 from edgedeploy.profiles.structure import parse
 
 ENVIRONMENT = "EDGEDEPLOY_BOARDS"
@@ -27,7 +26,7 @@ def folders(explicit: Path | None = None) -> tuple[Path, ...]:
     if chosen and not chosen.is_dir():
         raise errors.BadConfig(f"no folder of board profiles at {chosen}", hint=f"correct {ENVIRONMENT}")
     rest = (
-        platformdirs.user_config_path("edgedeploy") / "boards",
+        locations.config_dir() / "boards",
         _PACKAGE / "data" / "boards",
         _PACKAGE.parent / "boards",
     )

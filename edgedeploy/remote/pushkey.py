@@ -17,17 +17,23 @@ def private_key(folder: Path) -> Path:
     return folder / FILE
 
 
-def ensure(folder: Path) -> str:
-    """Make the key pair if there is none; returns the public half, "ssh-ed25519 AAAA…"."""
+def ensure(folder: Path, *, save: bool = True) -> str:
+    """Make the key pair if there is none; returns the public half, "ssh-ed25519 AAAA…". Without `save` nothing is kept."""
     path = private_key(folder)
     public = path.with_suffix(".pub")
+    if not save and not public.is_file():
+        return _made()[1]
     with files.locked(folder / f"{FILE}.lock", "edgedeploy"):
         if not path.is_file():
-            key = Ed25519PrivateKey.generate()
-            pem = key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
-            )
-            line = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
-            files.atomic_write(public, line + b"\n", 0o644)
+            pem, line = _made()
+            files.atomic_write(public, f"{line}\n".encode(), 0o644)
             files.atomic_write(path, pem, 0o600)
     return " ".join(public.read_text().split()[:2])
+
+
+def _made() -> tuple[bytes, str]:
+    key = Ed25519PrivateKey.generate()
+    form = serialization.PrivateFormat.OpenSSH
+    pem = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+    line = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    return pem, line.decode()

@@ -22,7 +22,7 @@ def pushed(result: Pushed) -> str:
     if result.verdict == "already-live":
         said = f"{result.app} {result.release} is already live on {result.board}; nothing was touched"
     else:
-        said = f"{result.app} {result.release} is live on {result.board}; outage {result.outage_ms} ms"
+        said = f"{result.app} {result.release} is live on {result.board}; {_outage(result)}"
     proof = f"proven by domain {result.uuid}"
     if result.served:
         proof += f" and the content of {len(result.served)} page{'s' if len(result.served) > 1 else ''}"
@@ -31,10 +31,16 @@ def pushed(result: Pushed) -> str:
     return "\n".join([said, proof, *([result.url] if result.url else [])])
 
 
+def _outage(result: Pushed) -> str:
+    if result.was_on_air:
+        return f"outage {result.outage_ms} ms"
+    return f"outage none: nothing was on air before, and the first start took {result.outage_ms} ms"
+
+
 def enrolled(result: Enrolled) -> str:
     """What enrolment changed."""
-    would = "would be changed" if result.dry_run else "changed"
-    changes = [f"  {change}" for change in result.changes] or ["  nothing: everything is in place"]
+    would = "dry run" if result.dry_run else "changed"
+    changes = [f"  {change}" for change in result.changes] or ["  nothing to do: everything is in place"]
     head = f"{result.name} ({result.profile}, board id {result.board_id}), {would}:"
     ready = [] if result.dry_run else [f"{result.name} is ready: edgedeploy push APP"]
     return "\n".join([head, *changes, *ready])

@@ -48,7 +48,7 @@ _MUTE_NAMES = (
 )
 _SILENT = (
     "no answer",
-    "is the board on? a guest Wi-Fi often keeps its clients apart; try the cable, or --via serial",
+    "is the board on? a guest Wi-Fi often keeps its clients apart; try a network cable",
 )
 
 

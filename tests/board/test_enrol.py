@@ -29,7 +29,7 @@ def test_enrolling_again_changes_nothing_and_says_so(stage: Stage) -> None:
 def test_a_dry_run_says_what_would_change(stage: Stage) -> None:
     stage.board("rm /etc/cron.d/edgedeploy")
     result = json.loads(stage.ok(*enrol_argv(stage), "--dry-run").out)
-    assert result["changes"] == ["wrote /etc/cron.d/edgedeploy (the start at boot)"]
+    assert result["changes"] == ["would write /etc/cron.d/edgedeploy (the start at boot)"]
     assert "No such file" in stage.board("ls /etc/cron.d/edgedeploy 2>&1 || true")
     stage.ok(*enrol_argv(stage))
 

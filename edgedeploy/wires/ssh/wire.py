@@ -202,4 +202,4 @@ def _handshake_words(fault: Exception, heard: int, late: bool) -> tuple[str, str
         )
     if "banner" in str(fault) or "protocol version" in str(fault) or "Incompatible version" in str(fault):
         return "answers, but not as an SSH server", "is this the right port?"
-    return "began to speak SSH and stopped", "the network may be bad: try again, or --via serial"
+    return "began to speak SSH and stopped", "the network may be bad: try again, or use a cable"

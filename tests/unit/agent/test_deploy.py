@@ -238,12 +238,69 @@ def test_status_and_announcement_say_what_runs(model: ModelBoard) -> None:
     assert "<txt-record>app.decks=r1</txt-record>" in model.layout.avahi_service.read_text()
 
 
+def test_a_refused_release_does_not_keep_the_good_one_off_the_air(model: ModelBoard) -> None:
+    model.release("r1")
+    model.deploy()
+    model.release("r2", memory=900)
+    with pytest.raises(errors.NoRoom):
+        model.deploy()
+    model.xen.guests.clear()
+    model.xen.on_air = ""
+    assert "does not fit" in model.board.boot()["decks"]
+    assert model.xen.on_air == "r1"
+
+
+def test_a_bad_schedule_is_told_and_the_deck_is_deployed_all_the_same(model: ModelBoard) -> None:
+    model.release("r1", crontab="99 * * * * x\n")
+    with pytest.raises(errors.BadRepository, match="not a cron schedule"):
+        model.deploy()
+    assert model.xen.on_air == "r1"
+
+
+def test_an_unreachable_remote_does_not_keep_a_dead_guest_off_the_air(model: ModelBoard) -> None:
+    model.release("r1")
+    model.deploy()
+    model.xen.guests.clear()
+    model.remote.rename(model.remote.with_name("gone"))
+    with pytest.raises(CommandFailed):
+        model.board.pull(model.app, "cron")
+    assert model.xen.on_air == "r1"
+
+
+def test_the_agents_own_pull_deploys_once_and_the_hook_stays_quiet(model: ModelBoard) -> None:
+    model.release("r1")
+    assert model.board.pull(model.app, "cron")["verdict"] == "live"
+    model.release("r2")
+    assert model.board.pull(model.app, "cron")["running"] == "r2"
+    assert len(attempt.last(model.layout.app(model.app).attempts, 10)) == 2
+
+
+def test_the_way_back_missing_is_stuck_and_said_not_a_refusal(model: ModelBoard) -> None:
+    model.release("r1")
+    model.deploy()
+    model.xen.serves["r2"] = None
+    commit = model.release("r2")
+
+    def lose_the_good_one(call: str) -> None:
+        if call == "create":
+            for path in model.layout.app(model.app).artefacts.iterdir():
+                if not path.name.endswith(".json") and b"r1" in path.read_bytes():
+                    path.unlink()
+
+    model.xen.fail = lose_the_good_one
+    outcome = model.deploy()
+    assert (outcome["verdict"], commit) == ("rollback-failed", model.board.repo(model.app).head())
+    assert "not whole" in str(outcome["reason"])
+
+
 def test_gc_keeps_what_a_rollback_needs(model: ModelBoard) -> None:
     for name in ("r1", "r2", "r3"):
         model.release(name)
         model.deploy()
-    removed = model.board.gc(model.app)
-    assert any("r1" in path for path in removed)
+    layout = model.layout.app(model.app)
+    assert sorted(path.stem for path in (layout.folder / "releases").iterdir()) == ["r2", "r3"]
+    assert len(list(layout.artefacts.glob("*.json"))) == 2
+    assert model.board.gc(model.app) == []
     assert model.board.rollback(model.app, None, "anna")["running"] == "r2"
 
 

@@ -35,7 +35,19 @@ def test_the_schedule_is_five_fields_and_never_a_command(text: str, fields: str)
     assert "git pull" not in schedule.cron_file(names.AppName("decks"), fields).decode()
 
 
-@pytest.mark.parametrize("text", ["* * * *", "$(reboot) * * * * x", "@reboot x", "61;x * * * *", "*\t*\t*\t*\t;"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "* * * *",
+        "$(reboot) * * * * x",
+        "@reboot x",
+        "61;x * * * *",
+        "*\t*\t*\t*\t;",
+        "60 * * * * x",
+        "* * 0 * * x",
+        "*/0 * * * *",
+    ],
+)
 def test_what_is_no_schedule_is_refused(text: str) -> None:
     with pytest.raises(errors.BadRepository, match="not a cron schedule"):
         schedule.parse(text)

@@ -48,7 +48,7 @@ def test_every_message_survives_the_wire() -> None:
         messages.Hello(), messages.Put("a" * 64, 7), messages.Have(0), messages.Chunk(), messages.Stored(),
         messages.Stage("decks", "a" * 40, ""), messages.Staged("r1", "u", True), ASK,
         messages.Rollback("decks", "r1", "anna"), messages.Event("swap", "starting"), messages.LogLines([{"a": 1}]),
-        messages.Failed(22, "m", "h", ["d"]), messages.Outcome("live", "r", "r", "u", "", 5, {"/": "x"}, []),
+        messages.Failed(22, "m", "h", ["d"]), messages.Outcome("live", "r", "r", "u", "", 5, True, {"/": "x"}, []),
     ):  # fmt: skip
         (frame,) = frames.Decoder().feed(frames.encode(messages.to_frame(message, b"body")))
         assert (messages.from_frame(frame), frame.body) == (message, b"body")
