@@ -182,7 +182,7 @@ class Board:
         """
         layout, repo = self.layout.app(name), self.repo(name)
         with self._pulling(name, "push", record):
-            if bundle:
+            if bundle and bundle.is_file():  # else another push of the same has brought it in meanwhile
                 record.event("receive", "taking the commits in")
                 repo.fetch_bundle(bundle)
                 bundle.unlink(missing_ok=True)

@@ -7,7 +7,6 @@ session of its own and finishes by itself; the laptop that comes back asks for t
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import signal
@@ -22,7 +21,7 @@ from typing import BinaryIO
 from edgedeploy.agent import attempt, facts, status, version
 from edgedeploy.agent.attempt import Attempt
 from edgedeploy.agent.board import Board
-from edgedeploy.core import errors, frames, messages
+from edgedeploy.core import errors, files, frames, messages
 from edgedeploy.core.names import AppName, CommitId, ReleaseId, Sha256, printable
 
 _MARGIN = 16 << 20  # bytes of disk that a transfer must leave
@@ -110,16 +109,21 @@ class Server:
     def _put(self, put: messages.Put) -> None:
         folder = self._board.layout.incoming
         folder.mkdir(parents=True, exist_ok=True)
-        whole, part = folder / put.sha256, folder / f"{put.sha256}.part"
-        if whole.is_file():
-            self._send(messages.Have(put.size))
-            self._send(messages.Stored())
-            return
-        _forget_old(folder)
+        whole = folder / put.sha256
+        with files.locked(folder / f"{put.sha256}.lock", "push"):  # two pushes of the same may come at once
+            if whole.is_file():
+                self._send(messages.Have(put.size))
+            else:
+                _forget_old(folder)
+                self._receive(put, folder / f"{put.sha256}.part", whole)
+        self._send(messages.Stored())
+
+    def _receive(self, put: messages.Put, part: Path, whole: Path) -> None:
         have = min(part.stat().st_size, put.size) if part.is_file() else 0
-        if facts.free_disk(folder) < put.size - have + _MARGIN:
+        free = facts.free_disk(part.parent)
+        if free < put.size - have + _MARGIN:
             raise errors.NoRoom(
-                f"{put.size / 1e6:.1f} MB are to come, the board's disk has {facts.free_disk(folder) / 1e6:.1f} MB free",
+                f"{put.size / 1e6:.1f} MB are to come, the board's disk has {free / 1e6:.1f} MB free",
                 hint="edgedeploy-agent gc APP on the board, or remove files there",
             )
         self._send(messages.Have(have))
@@ -129,12 +133,10 @@ class Server:
                 have += self._take_chunk(file, put.size - have)
             file.flush()
             os.fsync(file.fileno())
-        with part.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != put.sha256:
-                part.unlink()
-                raise errors.WireFault("what arrived on the board is not what was sent", hint="push again")
+        if files.sha256_file(part) != put.sha256:
+            part.unlink()
+            raise errors.WireFault("what arrived on the board is not what was sent", hint="push again")
         part.replace(whole)
-        self._send(messages.Stored())
 
     def _take_chunk(self, file: BinaryIO, room: int) -> int:
         frame = self._next()
@@ -152,8 +154,6 @@ class Server:
         app, layout = AppName(ask.app), self._board.layout
         self._board.ensure_app(app)
         bundle = layout.incoming / Sha256(ask.bundle) if ask.bundle else None
-        if bundle and not bundle.is_file():
-            raise errors.ProtocolMismatch("the bundle to stage was not transferred")
         path = attempt.new_path(layout.app(app).folder / "stagings")
         with _Follow(path, self._send):
             record = Attempt(path, "push")

@@ -145,7 +145,7 @@ def test_a_laptop_that_dies_in_the_swap_does_not_take_the_deployment_along(stage
     push = stage.start("push", str(stage.talk), "-v")
     assert push.stderr
     for line in push.stderr:
-        if "swapping the guest" in line:
+        if "swapping the guest: starting" in line:  # the board has the order, the old guest is about to go
             break
     push.send_signal(signal.SIGKILL)
     push.communicate()

@@ -138,7 +138,24 @@ def test_a_damaged_transfer_is_refused_and_forgotten(model: ModelBoard, tmp_path
     (model.layout.incoming / f"{digest}.part").write_bytes(b"y" * 500)
     with talk(model) as client, pytest.raises(errors.WireFault, match="not what was sent"):
         client.put(file, Counter())  # type: ignore[arg-type]  # as above
-    assert list(model.layout.incoming.iterdir()) == []
+    assert [path.suffix for path in model.layout.incoming.iterdir()] == [".lock"]
+
+
+def test_two_transfers_of_the_same_file_at_once_do_not_mix(model: ModelBoard, tmp_path: Path) -> None:
+    file = tmp_path / "bundle"
+    file.write_bytes(os.urandom(3_000_000))
+
+    def send() -> None:
+        with talk(model) as client:
+            client.put(file, Counter())  # type: ignore[arg-type]  # as above
+
+    senders = [threading.Thread(target=send) for _ in range(3)]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+    (whole,) = [path for path in model.layout.incoming.iterdir() if path.suffix != ".lock"]
+    assert whole.read_bytes() == file.read_bytes()
 
 
 def test_staging_and_errors_of_the_board_reach_the_laptop_with_their_class(model: ModelBoard) -> None:

@@ -165,7 +165,7 @@ def test_the_packaged_data_is_looked_into(tmp_path):
     """As in a wheel: the profiles lie inside the package and there is no checkout beside it."""
     package = tmp_path / "site" / "edgedeploy"
     source = SHIPPED.parent / "edgedeploy"
-    for folder in ("core", "profiles"):
+    for folder in ("core", "ports", "profiles"):
         (package / folder).mkdir(parents=True)
         for path in (source / folder).glob("*.py"):
             (package / folder / path.name).write_bytes(path.read_bytes())
