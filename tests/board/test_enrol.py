@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -75,3 +76,22 @@ def test_a_board_nobody_knows_is_exit_10_with_what_to_do(stage: Stage) -> None:
     done = stage.run("push", str(stage.talk), "--on", "nowhere")
     assert done.status == 10
     assert "edgedeploy discover" in done.err
+
+
+def test_a_board_that_is_seen_but_not_enrolled_is_offered_enrolment(stage: Stage, tmp_path: Path) -> None:
+    """A second laptop, with ordinary SSH access to the board and nothing else."""
+    other, machine = Stage(tmp_path), stage.machine
+    ssh = tmp_path / "home/.ssh"
+    ssh.mkdir(parents=True, mode=0o700)
+    (ssh / "known_hosts").write_text(machine.known_hosts.read_text())
+    (ssh / "id_ed25519").write_bytes(machine.key.read_bytes())
+    (ssh / "id_ed25519").chmod(0o600)
+    other.env["HOME"] = str(tmp_path / "home")
+    refused = other.run("push", str(stage.talk))
+    assert refused.status == 2, refused
+    assert "is not enrolled on this laptop" in refused.err
+    assert "--yes" in refused.err
+    done = other.ok("push", str(stage.talk), "--yes")
+    assert "live on virtual" in done.out
+    keys = stage.board("cat /root/.ssh/authorized_keys")
+    assert keys.count('restrict,command="/usr/local/bin/edgedeploy-agent serve"') == 2, "one push key a laptop"
