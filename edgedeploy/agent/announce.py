@@ -6,8 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from edgedeploy.agent import state, version
-from edgedeploy.agent.run import CommandFailed
-from edgedeploy.core import files
+from edgedeploy.core import errors, files
 from edgedeploy.core.announce import Announcement, avahi_service_xml, txt_records
 from edgedeploy.core.names import AppName, ReleaseId
 
@@ -23,7 +22,7 @@ def refresh(board: Board) -> bool:
     folder = board.layout.avahi_service.parent
     if not folder.is_dir():
         return False
-    with contextlib.suppress(OSError, CommandFailed):
+    with contextlib.suppress(OSError, ValueError, errors.EdgeError):
         xml = avahi_service_xml(txt_records(announcement(board)))
         return files.write_if_changed(board.layout.avahi_service, xml.encode())
     return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -20,14 +21,15 @@ class Attempt:
     def __init__(self, path: Path, who: str, *, followed: bool = False) -> None:
         """`followed`: somebody waits for the end of this record, so it is kept even when nothing happened."""
         self.path = path
-        self._followed = followed
+        self.followed = followed
         self._worth_keeping = True
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("a", buffering=1)
         self._write({"who": who, "pid": os.getpid()})
 
     def _write(self, entry: dict[str, Any]) -> None:
-        self._file.write(json.dumps({"t": round(time.time(), 3), **entry}) + "\n")
+        with contextlib.suppress(OSError):  # a full disk must not stop what is being recorded
+            self._file.write(json.dumps({"t": round(time.time(), 3), **entry}) + "\n")
 
     def event(self, step: str, text: str) -> None:
         """Say what is being done; `step` as in messages.Event."""
@@ -37,9 +39,10 @@ class Attempt:
         """The end: what became of it (fields of messages.Outcome)."""
         self._write({"outcome": outcome})
         # a tick of cron that found nothing to do must not push real deployments out of the history
-        self._worth_keeping = self._followed or outcome.get("verdict") not in _NOTHING_HAPPENED
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        self._worth_keeping = self.followed or outcome.get("verdict") not in _NOTHING_HAPPENED
+        with contextlib.suppress(OSError):
+            self._file.flush()
+            os.fsync(self._file.fileno())
 
     def failed(self, error: errors.EdgeError) -> None:
         """The end: refused before the guest was touched."""
@@ -56,7 +59,8 @@ class Attempt:
 
     def close(self) -> None:
         """Close and drop the oldest records beyond KEEP."""
-        self._file.close()
+        with contextlib.suppress(OSError):
+            self._file.close()
         if not self._worth_keeping:
             self.path.unlink(missing_ok=True)
         for old in sorted(self.path.parent.glob("*.jsonl"))[:-KEEP]:
@@ -64,12 +68,16 @@ class Attempt:
 
 
 def new_path(folder: Path) -> Path:
-    """A fresh record's path; names sort by time."""
-    return folder / f"{time.time_ns():020d}-{os.getpid()}.jsonl"
+    """A fresh record's path; names sort in the order they were made, also on a board whose clock was set back."""
+    newest = max((int(path.name[:20]) for path in folder.glob("*.jsonl") if path.name[:20].isdigit()), default=0)
+    return folder / f"{max(time.time_ns(), newest + 1):020d}-{os.getpid()}.jsonl"
 
 
 def read(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
-    """The whole lines from `offset` on, and where to go on reading. A half-written line waits for its rest."""
+    """The whole lines from `offset` on, and where to go on reading. A half-written line waits for its rest.
+
+    Lines that a power cut has left damaged are passed over.
+    """
     try:
         with path.open("rb") as file:
             file.seek(offset)
@@ -77,7 +85,12 @@ def read(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
     except FileNotFoundError:
         return [], offset
     whole = raw[: raw.rfind(b"\n") + 1]
-    return [json.loads(line) for line in whole.splitlines()], offset + len(whole)
+    lines = []
+    for line in whole.splitlines():
+        with contextlib.suppress(ValueError):
+            entry = json.loads(line)
+            lines += [entry] if isinstance(entry, dict) and "t" in entry else []
+    return lines, offset + len(whole)
 
 
 def last(folder: Path, count: int) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from edgedeploy.agent.xen import Runtime, Xl
 from edgedeploy.core import errors, files, release
 from edgedeploy.core.names import AppName, CommitId, ReleaseId
 
+_RELEASES = 3  # kept unpacked, for `rollback APP RELEASE`; what is good and what was before it always are
 Before = Callable[[Attempt], None]
 
 
@@ -94,9 +95,13 @@ class Board:
             with exclusive(
                 layout.swap_lock, who, lambda holder: record.event("wait", f"waiting: {holder} is deploying")
             ):
-                yield Deployment(name, layout, self.repo(name), self.runtime, record), record
+                others = frozenset(self._uuids_of_others(name))
+                yield Deployment(name, layout, self.repo(name), self.runtime, record, others), record
         except errors.EdgeError as error:
             record.failed(error)
+            raise
+        except OSError as error:
+            record.failed(errors.NoRoom(f"the board's file system said: {error}", hint="df -h on the board"))
             raise
         finally:
             record.close()
@@ -121,10 +126,18 @@ class Board:
             outcome = deployment.reconcile(retry=retry)
             record.outcome(outcome)
             if outcome["verdict"] == "live":
-                self._collect(self.app(name))
+                with contextlib.suppress(OSError, errors.EdgeError):  # tidying must not spoil what is live
+                    self._collect(self.app(name), older_than_s=3600)
         if problem:
             raise problem
         return outcome
+
+    def _uuids_of_others(self, name: AppName) -> Iterator[str]:
+        for other in self.config.apps:
+            if other != name:
+                with contextlib.suppress(errors.EdgeError):
+                    now = state.load(self.layout.app(other).state)
+                    yield from (slot.uuid for slot in (now.good, now.previous, now.candidate) if slot)
 
     def rollback(
         self, name: AppName, target: ReleaseId | None, who: str, *, follow: Path | None = None
@@ -140,17 +153,18 @@ class Board:
 
         A remote that does not answer is told (CommandFailed) only after the guest that should run was seen to.
         """
-        problems: list[CommandFailed] = []
+        problems: list[errors.EdgeError] = []
 
         def fetch(record: Attempt) -> None:
             if not self.config.apps[name].remote:
                 return
-            with self._pulling(name, who, record):
-                try:
-                    self.repo(name).pull_remote()
-                except CommandFailed as error:
-                    record.event("receive", error.message)
-                    problems.append(error)
+            try:
+                self.repo(name).fetch_remote()  # under no lock: a remote that hangs must not keep a push waiting
+                with self._pulling(name, who, record):
+                    self.repo(name).pull_fetched()
+            except (CommandFailed, errors.BadRepository) as error:
+                record.event("receive", error.message)
+                problems.append(error)
 
         outcome = self.apply(name, who, before=fetch)
         if problems:
@@ -226,21 +240,22 @@ class Board:
     def gc(self, name: AppName) -> list[str]:
         """Remove artefacts, configurations and manifests of releases that can no longer be wanted."""
         layout = self.app(name)
-        with files.locked(layout.swap_lock, "gc"):
-            return self._collect(layout)
+        with files.locked(layout.pull_lock, "gc"), files.locked(layout.swap_lock, "gc"):
+            return self._collect(layout, older_than_s=0)
 
-    def _collect(self, layout: AppLayout) -> list[str]:
+    def _collect(self, layout: AppLayout, *, older_than_s: float) -> list[str]:
+        """Younger files stay: another push may be staging them."""
         now = state.load(layout.state)
         keep: set[Path] = set()
-        for slot in (now.good, now.previous, now.candidate, now.failed):
-            if slot is None:
-                continue
-            path = layout.manifest(ReleaseId.parse(slot.release))
+        slots = [slot for slot in (now.good, now.previous, now.candidate, now.failed) if slot]
+        recent = sorted((layout.folder / "releases").glob("*.json"), key=lambda p: p.stat().st_mtime)[-_RELEASES:]
+        for path in {layout.manifest(ReleaseId.parse(slot.release)) for slot in slots} | set(recent):
             manifest = release.loads(path.read_bytes())
             unpacked = [layout.artefacts / artefact.sha256 for artefact in manifest.artefacts]
-            keep |= {path, layout.domain(slot.uuid), *unpacked, *(p.with_name(f"{p.name}.json") for p in unpacked)}
+            keep |= {path, layout.domain(manifest.uuid), *unpacked, *(p.with_name(f"{p.name}.json") for p in unpacked)}
         folders = (layout.artefacts, layout.folder / "domains", layout.folder / "releases")
-        doomed = [path for folder in folders for path in folder.glob("*") if path not in keep]
+        old = time.time() - older_than_s
+        doomed = [p for folder in folders for p in folder.glob("*") if p not in keep and p.stat().st_mtime <= old]
         for path in doomed:
-            path.unlink()
+            path.unlink(missing_ok=True)
         return [str(path) for path in doomed]

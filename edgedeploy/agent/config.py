@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgedeploy.core import errors
-from edgedeploy.core.names import AppName, BoardId, BoardName, ProfileName, printable
+from edgedeploy.core.names import AppName, BoardId, BoardName, ProfileName
 from edgedeploy.core.strict import Reader
 
 
@@ -53,11 +53,8 @@ def parse(text: str, where: str) -> AgentConfig:
 def _app(reader: Reader) -> AppConfig:
     app = AppConfig(remote=reader.text("remote", "", limit=1024), branch=reader.text("branch", "main", limit=200))
     reader.done()
-    if (
-        app.remote.startswith("-")
-        or app.branch.startswith("-")
-        or printable(app.remote + app.branch) != app.remote + app.branch
-    ):
+    plain = app.remote.isprintable() and app.branch.isprintable()  # no newline, no tab, no escape
+    if not plain or app.remote.startswith("-") or app.branch.startswith("-"):
         raise errors.BadConfig(f"{reader.where}: remote and branch must be plain text that does not start with a dash")
     return app
 

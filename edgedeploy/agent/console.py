@@ -17,7 +17,10 @@ class ConsoleTail:
     def __init__(self, tty: Path | None) -> None:
         self._bytes = bytearray()
         self._stop = threading.Event()
-        self._fd = os.open(tty, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK) if tty else -1
+        try:
+            self._fd = os.open(tty, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK) if tty else -1
+        except OSError:  # the guest, and its terminal with it, is gone already
+            self._fd = -1
         self._thread = threading.Thread(target=self._follow, daemon=True)
         if self._fd >= 0:
             self._thread.start()

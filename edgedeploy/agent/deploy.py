@@ -7,7 +7,7 @@ anywhere leaves a state from which the next run goes on.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
 from edgedeploy.agent import health, plan, state
@@ -43,7 +43,18 @@ class _Seen:
 class Deployment:
     """One run of the loop for one app. `commit` is where the wanted release is read from (None: nothing pulled yet)."""
 
-    def __init__(self, app: AppName, layout: AppLayout, repo: GitRepo, runtime: Runtime, attempt: Attempt) -> None:
+    def __init__(
+        self,
+        app: AppName,
+        layout: AppLayout,
+        repo: GitRepo,
+        runtime: Runtime,
+        attempt: Attempt,
+        others: frozenset[str] = frozenset(),
+    ) -> None:
+        """`others` are the UUIDs of other apps' domains: never touched, whatever they are called."""
+        self._others = others
+        self._unreadable: errors.EdgeError | None = None
         self._app = app
         self._layout = layout
         self._repo = repo
@@ -62,9 +73,12 @@ class Deployment:
         """
         event = self._look()
         now = state.load(self._layout.state)
-        if retry and isinstance(event, plan.Seen) and event.wanted and event.wanted.uuid in now.quarantine:
+        if retry and event.wanted and event.wanted.uuid in now.quarantine:
             return self._run(now, plan.RetryAsked(event.wanted.uuid))
-        return self._run(now, event)
+        outcome = self._run(now, event)
+        if self._unreadable:  # told only now: what is good had to be on air first
+            raise self._unreadable
+        return outcome
 
     def rollback(self, target: ReleaseId | None, who: str) -> dict[str, object]:
         """Go back to `target`, or to the previous release. Raises errors.UsageFault when there is none."""
@@ -86,7 +100,7 @@ class Deployment:
             while True:
                 before = now
                 now, effect = plan.decide(before, event)
-                problem = self._prepared(effect)
+                problem = self._prepared(effect, on_trial=now.phase == plan.TRIAL)
                 if problem and isinstance(event, plan.Seen) and before.phase in _SETTLED and now.phase == plan.TRIAL:
                     self._refuse(before, event, problem)
                 if now != before:
@@ -96,19 +110,37 @@ class Deployment:
                     continue
                 self._seen.tried = now.candidate or now.failed or self._seen.tried
                 if isinstance(effect, plan.Finish):
+                    good = now.good
+                    if effect.verdict == "already-live" and good and not self._still_serves(good):
+                        now = replace(now, phase=plan.RETURNING)
+                        state.save(self._layout.state, now)
+                        event = self._swap(good)  # alive, but not serving: started anew
+                        continue
                     return self._outcome(now, effect)
                 event = self._perform(effect)
         finally:
             if self._seen.tail:
                 self._seen.tail.close()
 
-    def _prepared(self, effect: plan.Effect) -> errors.EdgeError | None:
+    def _still_serves(self, slot: Slot) -> bool:
+        """Whether what is on air answers as it should. Asked for a person who waits; a tick without news stays cheap."""
+        wanted = self._manifest(slot).health
+        if wanted is None or not self._attempt.followed:
+            return True
+        self._attempt.event("probe", "asking whether it still serves what was released")
+        verdict = health.probe(replace(wanted, timeout_s=min(wanted.timeout_s, 10)), lambda: "")
+        self._seen.served = verdict.served
+        return not verdict.reason
+
+    def _prepared(self, effect: plan.Effect, *, on_trial: bool) -> errors.EdgeError | None:
         """Why a release cannot be started, before anything is touched; None when it can, or nothing is to be started."""
         if isinstance(effect, plan.Swap):
             try:
-                self._ready_or_prepare(effect.slot)
+                self._ready_or_prepare(effect.slot, on_trial=on_trial)
             except errors.EdgeError as error:
                 return error
+            except OSError as error:
+                return errors.NoRoom(f"the board's file system said: {error}", hint="df -h on the board")
         return None
 
     def _refuse(self, before: State, seen: plan.Seen, problem: errors.EdgeError) -> NoReturn:
@@ -121,10 +153,11 @@ class Deployment:
         match effect:
             case plan.Look():
                 return self._look()
-            case plan.Swap(slot):
-                return self._swap(slot)
-            case plan.Probe(slot):
-                return self._probe(slot)
+            case plan.Swap(slot) | plan.Probe(slot):
+                try:
+                    return self._swap(slot) if isinstance(effect, plan.Swap) else self._probe(slot)
+                except OSError as error:  # a full disk in mid-swap is a reason to go back, not to stop half-way
+                    return plan.Broke(f"the board's file system said: {error}")
             case plan.Clear(slot):
                 self._destroy_ours([self._manifest(slot)])
                 return plan.Cleared()
@@ -132,9 +165,17 @@ class Deployment:
 
     # --- what should run, what runs -------------------------------------------------------------------------------
 
-    def _look(self) -> plan.Event:
+    def _at_head(self) -> tuple[str | None, Manifest | None]:
+        """The checked-out commit and its release; one that cannot be read is remembered and counts as none."""
         commit = self._repo.head()
-        manifest = self._repo.manifest(commit, self._app) if commit else None
+        try:
+            return commit, self._repo.manifest(commit, self._app) if commit else None
+        except errors.EdgeError as error:
+            self._unreadable = error
+            return commit, None
+
+    def _look(self) -> plan.Seen:
+        _, manifest = self._at_head()
         if manifest:
             self._manifests[manifest.uuid] = manifest
         wanted = Slot(manifest.release, manifest.uuid) if manifest else None
@@ -149,7 +190,8 @@ class Deployment:
         manifests = [*self._manifests.values(), *(m for slot in slots if (m := self._recorded(slot)))]
         names = {m.domain.name for m in manifests}
         uuids = {m.uuid for m in manifests} | {slot.uuid for slot in slots}
-        return [d for d in self._runtime.domains() if d.uuid in uuids or d.name in names]
+        domains = [d for d in self._runtime.domains() if d.uuid not in self._others]
+        return [d for d in domains if d.uuid in uuids or d.name in names]
 
     def _recorded(self, slot: Slot) -> Manifest | None:
         try:
@@ -169,10 +211,18 @@ class Deployment:
 
     # --- effects --------------------------------------------------------------------------------------------------
 
-    def _ready_or_prepare(self, slot: Slot) -> None:
+    def _ready_or_prepare(self, slot: Slot, *, on_trial: bool) -> None:
         manifest = self._manifest(slot)
-        commit = self._repo.head()
-        if commit and manifest == self._repo.manifest(commit, self._app):
+        for domain in self._runtime.domains():
+            if domain.name == manifest.domain.name and domain.uuid in self._others:
+                raise errors.BadRepository(
+                    f"the VM name {domain.name} is used by another app on this board",
+                    hint="give it another one: [domain] vm in edgedeploy.toml",
+                )
+        if not on_trial and self._prepare.ready(manifest):
+            return  # the way back: proven once, and no arithmetic may forbid it
+        commit, wanted = self._at_head()
+        if commit and manifest == wanted:
             self._prepare.release(manifest, commit, self._attempt, self._ours())
         elif not self._prepare.ready(manifest):
             raise errors.BadRepository(f"{slot.release} is not whole on this board any more", hint="push the app again")

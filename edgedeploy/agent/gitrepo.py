@@ -16,6 +16,7 @@ from edgedeploy.core import errors, files, names, release
 from edgedeploy.core.names import CommitId, printable
 
 STAGED = "refs/edgedeploy/staged"
+FETCHED = "refs/edgedeploy/fetched"
 _SLOW = 900.0
 _OURS = "EDGEDEPLOY_AGENT"
 _HOOK = f"""#!/bin/sh
@@ -35,7 +36,8 @@ class GitRepo:
 
     def git(self, *args: str, timeout: float = 60.0, data: bytes | None = None) -> str:
         """Run git in the repository. Raises CommandFailed. Never asks for a password."""
-        env = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", _OURS: "1"}
+        ssh = os.environ.get("GIT_SSH_COMMAND", "ssh -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=10")
+        env = {**os.environ, "GIT_SSH_COMMAND": ssh, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", _OURS: "1"}
         return run(["git", "-C", str(self.folder), *args], timeout=timeout, env=env, data=data)
 
     def ensure(self, app: names.AppName, remote: str) -> list[str]:
@@ -114,7 +116,7 @@ class GitRepo:
     def pull_staged(self) -> None:
         """`git pull --ff-only` of the staged commit. Raises errors.BadRepository with git's words."""
         try:
-            self.git("pull", "--quiet", "--ff-only", "--no-rebase", ".", STAGED, timeout=_SLOW)
+            self._pull(STAGED)
         except CommandFailed as error:
             raise errors.BadRepository(
                 "`git pull --ff-only` on the board failed; nothing was deployed",
@@ -122,9 +124,17 @@ class GitRepo:
                 details=error.details,
             ) from None
 
-    def pull_remote(self) -> None:
-        """`git pull --ff-only` from the remote. Raises CommandFailed."""
-        self.git("pull", "--quiet", "--ff-only", "--no-rebase", timeout=_SLOW)
+    def _pull(self, ref: str) -> None:
+        self.git("pull", "--quiet", "--ff-only", "--no-rebase", ".", ref, timeout=_SLOW)
+
+    def fetch_remote(self) -> None:
+        """The network half of a pull: a remote that says nothing is given up. Raises CommandFailed."""
+        slow = ("-c", "http.lowSpeedLimit=500", "-c", "http.lowSpeedTime=30")
+        self.git(*slow, "fetch", "--quiet", "origin", f"+refs/heads/{self.branch}:{FETCHED}", timeout=300.0)
+
+    def pull_fetched(self) -> None:
+        """The other half: `git pull --ff-only` of what was fetched. Raises CommandFailed."""
+        self._pull(FETCHED)
 
     def read(self, commit: str, path: PurePosixPath, limit: int) -> bytes | None:
         """A small file's content in a commit, None when it is not there. Raises errors.BadRepository when larger."""

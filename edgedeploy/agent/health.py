@@ -45,16 +45,19 @@ def fetch(health: Health, path: str, timeout: float) -> tuple[int, str]:
 
 
 def probe(health: Health, dead: Callable[[], str], sleep: Callable[[float], None] = time.sleep) -> Verdict:
-    """Ask until satisfied, the guest is `dead` (a reason, "" while alive) or health.timeout_s is over."""
+    """Ask until satisfied, the guest is `dead` (a reason, "" while alive) or health.timeout_s is over.
+
+    Content that is wrong is given a few seconds; a page that hangs once is asked for again.
+    """
     deadline = Deadline.after(health.timeout_s)
-    verdict, look_again = Verdict(), 0.0
+    verdict, look_again, wrong_since = Verdict(), 0.0, 0.0
     while True:
-        problem = _ask(health, verdict)
-        if not problem:
-            verdict.reason = ""
-            return verdict
+        problem, wrong = _ask(health, verdict)
         verdict.reason = problem
-        if verdict.first_answer and time.monotonic() - verdict.first_answer > _WRONG_CONTENT_PATIENCE:
+        if not problem:
+            return verdict
+        wrong_since = (wrong_since or time.monotonic()) if wrong else 0.0
+        if wrong_since and time.monotonic() - wrong_since > _WRONG_CONTENT_PATIENCE:
             return verdict
         if time.monotonic() >= look_again:
             look_again = time.monotonic() + 1.0
@@ -67,17 +70,19 @@ def probe(health: Health, dead: Callable[[], str], sleep: Callable[[float], None
         sleep(0.1)
 
 
-def _ask(health: Health, verdict: Verdict) -> str:
+def _ask(health: Health, verdict: Verdict) -> tuple[str, bool]:
+    """What is wrong ("": nothing), and whether it is the content. Pages that were right before are not asked for again."""
+    where = f"http://{health.address}:{health.port}"
     try:
         status, digest = fetch(health, health.path, timeout=2.0)
         if status != health.status:
-            return f"http://{health.address}:{health.port}{health.path} answered {status}, wanted {health.status}"
+            return f"{where}{health.path} answered {status}, wanted {health.status}", False
         verdict.first_answer = verdict.first_answer or time.monotonic()
-        verdict.served = {str(health.path): digest}
-        for path in health.serves:
-            if path not in verdict.served:
+        verdict.served[str(health.path)] = digest
+        for path, wanted in health.serves.items():
+            if verdict.served.get(str(path)) != wanted:
                 verdict.served[str(path)] = fetch(health, path, timeout=5.0)[1]
     except OSError as error:
-        return f"http://{health.address}:{health.port}{health.path}: {error or type(error).__name__}"
+        return f"{where}{health.path}: {error or type(error).__name__}", False
     wrong = [path for path, wanted in health.serves.items() if verdict.served[path] != wanted]
-    return f"what is served at {wrong[0]} is not what was released" if wrong else ""
+    return (f"what is served at {wrong[0]} is not what was released", True) if wrong else ("", False)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 STEADY, TRIAL, RETURNING, STUCK = "steady", "trial", "returning", "stuck"
+_TOO = "; then the previous release failed too: "
 PHASES = (STEADY, TRIAL, RETURNING, STUCK)
 
 
@@ -187,8 +188,11 @@ def _rollback(state: State, asked: RollbackAsked) -> tuple[State, Effect]:
     target = asked.target or state.previous
     if target is None or state.good is None:
         return state, Finish("idle", "there is no earlier release to go back to")
-    if target == state.good:
-        return state, Look()
+    if target == state.good:  # back to what is good already, and away from what is on trial
+        kept = dict(state.quarantine)
+        if state.candidate:
+            kept[state.candidate.uuid] = f"rolled back by {asked.who}"
+        return replace(state, phase=RETURNING, candidate=None, failed=None, quarantine=kept), Swap(target)
     quarantine = {uuid: why for uuid, why in state.quarantine.items() if uuid != target.uuid}
     quarantine[state.good.uuid] = f"rolled back by {asked.who}"
     trial = replace(state, phase=TRIAL, candidate=target, failed=None, reason="", quarantine=quarantine)
@@ -210,7 +214,8 @@ def _answered(state: State) -> tuple[State, Effect]:
 
 def _broke(state: State, reason: str) -> tuple[State, Effect]:
     if state.phase != TRIAL or state.candidate is None:
-        why = f"{state.reason}; then the previous release failed too: {reason}" if state.failed else reason
+        first = state.reason.partition(_TOO)[0]  # each tick tries again: the reasons must not pile up
+        why = f"{first}{_TOO}{reason}" if state.failed else reason
         return replace(state, phase=STUCK, reason=why), Finish("rollback-failed", why)
     quarantine = {**state.quarantine, state.candidate.uuid: reason}
     if state.good is None or state.good == state.candidate:

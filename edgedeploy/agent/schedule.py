@@ -14,10 +14,14 @@ from edgedeploy.core.names import AppName, printable
 
 DEFAULT = "*/11 * * * *"
 JITTER_S = 20  # so that a room full of boards does not ask the same remote in the same second
-_FIELD = r"(?:\*|[0-9]{1,2}(?:-[0-9]{1,2})?)(?:/[0-9]{1,2})?"
+_FIELD = r"(?:\*|[0-9a-z]{1,3}(?:-[0-9a-z]{1,3})?)(?:/[0-9]{1,2})?"
 _LIST = rf"{_FIELD}(?:,{_FIELD})*"
-_WORDS = re.compile(r"(?i)\b(sun|mon|tue|wed|thu|fri|sat|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\b")
-_ENTRY = re.compile(rf"({_LIST})\s+({_LIST})\s+({_LIST})\s+({_LIST})\s+({_LIST})(?:\s+.*)?")
+_ENTRY = re.compile(rf"(?i)({_LIST})\s+({_LIST})\s+({_LIST})\s+({_LIST})\s+({_LIST})(?:\s+.*)?")
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
+_NAMES: tuple[dict[str, int], ...] = (
+    {}, {}, {}, {name: n for n, name in enumerate(_MONTHS, 1)}, {name: n for n, name in enumerate(_DAYS)},
+)  # fmt: skip
 _RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 _NICK = {"@hourly": "0 * * * *", "@daily": "0 0 * * *", "@weekly": "0 0 * * 0"}
 
@@ -36,28 +40,32 @@ def parse(text: str) -> str:
             return ""
         if word in _NICK:
             return _NICK[word]
-        match = _ENTRY.fullmatch(_WORDS.sub("1", entry))
+        match = _ENTRY.fullmatch(entry)
         if not match:
             raise errors.BadRepository(
                 f"scripts/crontab: {printable(entry, 80)!r} is not a cron schedule",
                 hint="five fields such as `*/11 * * * *`, or @hourly, @daily, @weekly, @never",
             )
         fields = " ".join(entry.split()[:5])
-        _in_range(_WORDS.sub("1", fields))
+        _in_range(fields)
         return fields
     return DEFAULT
 
 
 def _in_range(fields: str) -> None:
-    """cron ignores a whole file for one number out of range: then nothing would be pulled, and nobody told."""
-    for field, (low, high) in zip(fields.split(), _RANGES, strict=True):
-        values = [int(number) for number in re.findall(r"[0-9]+", re.sub(r"/[0-9]+", "", field))]
-        steps = [int(number) for number in re.findall(r"/([0-9]+)", field)]
-        if any(not low <= value <= high for value in values) or 0 in steps:
+    """cron ignores a whole file for one bad entry: then nothing would be pulled, not even the commit that mends it."""
+    for field, (low, high), words in zip(fields.split(), _RANGES, _NAMES, strict=True):
+        if not all(_part_fits(part, low, high, words) for part in field.lower().split(",")):
             raise errors.BadRepository(
                 f"scripts/crontab: {fields!r} is not a cron schedule ({field} is not within {low}-{high})",
-                hint="minute 0-59, hour 0-23, day 1-31, month 1-12, weekday 0-7",
+                hint="minute 0-59, hour 0-23, day 1-31, month 1-12 or jan-dec, weekday 0-7 or sun-sat",
             )
+
+
+def _part_fits(part: str, low: int, high: int, words: dict[str, int]) -> bool:
+    span, _, step = part.partition("/")
+    ends = [] if span == "*" else [words.get(end, int(end) if end.isdigit() else -1) for end in span.split("-")]
+    return all(low <= end <= high for end in ends) and ends == sorted(ends) and (not step or 0 < int(step) <= high)
 
 
 def cron_file(app: AppName, schedule: str) -> bytes:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -24,6 +26,8 @@ from edgedeploy.agent.board import Board
 from edgedeploy.core import errors, files, frames, messages
 from edgedeploy.core.names import AppName, CommitId, ReleaseId, Sha256, printable
 
+_IDLE_S = 600.0  # a laptop that asks nothing for so long is gone
+_TRANSFER_S = 60.0  # and in mid-transfer much sooner
 _MARGIN = 16 << 20  # bytes of disk that a transfer must leave
 
 
@@ -64,9 +68,12 @@ class Server:
 
     # --- frames ---------------------------------------------------------------------------------------------------
 
-    def _next(self) -> frames.Frame | None:
+    def _next(self, patience: float = _IDLE_S) -> frames.Frame | None:
+        """The next frame, None when the laptop is gone: its end closed, or silent for too long (Wi-Fi says no goodbye)."""
         while not self._pending:
-            data = self._in.read1(65536)  # type: ignore[attr-defined]  # a BufferedReader: stdin's raw end
+            if not select.select([self._in], [], [], patience)[0]:
+                return None
+            data = os.read(self._in.fileno(), 65536)
             if not data:
                 return None
             self._pending = self._decoder.feed(data)
@@ -109,13 +116,19 @@ class Server:
     def _put(self, put: messages.Put) -> None:
         folder = self._board.layout.incoming
         folder.mkdir(parents=True, exist_ok=True)
-        whole = folder / put.sha256
-        with files.locked(folder / f"{put.sha256}.lock", "push"):  # two pushes of the same may come at once
-            if whole.is_file():
-                self._send(messages.Have(put.size))
-            else:
-                _forget_old(folder)
-                self._receive(put, folder / f"{put.sha256}.part", whole)
+        whole, part = folder / put.sha256, folder / f"{put.sha256}.part"
+        if whole.is_file():
+            self._send(messages.Have(put.size))
+        else:
+            _forget_old(folder)
+            try:
+                with files.locked(folder / f"{put.sha256}.lock", "push", wait=False):
+                    self._receive(put, part, whole)
+            except files.Busy:  # another push of the same, or a session whose laptop is long gone: never wait for it
+                with tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False) as mine:
+                    if part.is_file():
+                        mine.write(part.read_bytes())
+                self._receive(put, Path(mine.name), whole)
         self._send(messages.Stored())
 
     def _receive(self, put: messages.Put, part: Path, whole: Path) -> None:
@@ -139,7 +152,7 @@ class Server:
         part.replace(whole)
 
     def _take_chunk(self, file: BinaryIO, room: int) -> int:
-        frame = self._next()
+        frame = self._next(_TRANSFER_S)
         if frame is None:
             raise SystemExit(0)  # the laptop is gone; the part stays, the next try goes on from it
         if not isinstance(messages.from_frame(frame), messages.Chunk) or len(frame.body) > room:

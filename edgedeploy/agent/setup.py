@@ -77,7 +77,9 @@ class Setup:
         made = compiled.program(shipped, hashlib.sha256(shipped).hexdigest())
         self._write(self._layout.program, made, 0o755, "the agent")
         wanted = self._config()
-        self._write(self._layout.config, config.render(wanted).encode(), 0o644, "the board's configuration")
+        text = config.render(wanted)
+        config.parse(text, "the new agent.toml")  # what cannot be read again must not be written
+        self._write(self._layout.config, text.encode(), 0o644, "the board's configuration")
         self._write(self._layout.boot_cron, schedule.BOOT_FILE, 0o644, "the start at boot")
         self._authorize()
         if not self._dry_run:

@@ -10,6 +10,7 @@ from edgedeploy.core import errors, files
 from edgedeploy.core.names import ReleaseId
 from edgedeploy.core.strict import Reader
 
+_REASON, _QUARANTINED = 2000, 100  # characters, entries: what is written must always be readable again
 _SLOTS = ("good", "previous", "candidate", "failed")
 
 
@@ -18,8 +19,8 @@ def dumps(state: State) -> bytes:
     data: dict[str, object] = {
         "version": 1,
         "phase": state.phase,
-        "reason": state.reason,
-        "quarantine": dict(state.quarantine),
+        "reason": state.reason[:_REASON],
+        "quarantine": {uuid: why[:_REASON] for uuid, why in list(state.quarantine.items())[-_QUARANTINED:]},
     }
     for name in _SLOTS:
         slot = getattr(state, name)

@@ -38,7 +38,13 @@ def apps(of: Board) -> dict[str, Any]:
     for name in of.config.apps:
         try:
             found[str(name)] = _app(of, name, domains)
-        except (errors.EdgeError, OSError) as error:
+        except (
+            errors.EdgeError,
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+        ) as error:  # one app must not hide the others
             found[str(name)] = {"error": str(error)}
     return found
 

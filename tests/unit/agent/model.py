@@ -36,6 +36,7 @@ class ModelXen:
         self.dies: set[str] = set()
         self.reboots: set[str] = set()
         self.on_air: str = ""
+        self.on_create: Callable[[], None] = lambda: None
         self._server = _Guest(self)
         self.port = self._server.port
 
@@ -72,6 +73,7 @@ class ModelXen:
         )
         self.next_id += 1
         self.on_air = "" if dead else word[1]
+        self.on_create()
 
     def destroy(self, domid: int) -> None:
         self._call("destroy")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgedeploy.agent import attempt, state, status
+from edgedeploy.agent import attempt, health, state, status
 from edgedeploy.agent.run import CommandFailed
 from edgedeploy.core import errors, names
 from tests.unit.agent.model import ModelBoard
@@ -293,15 +293,118 @@ def test_the_way_back_missing_is_stuck_and_said_not_a_refusal(model: ModelBoard)
     assert "not whole" in str(outcome["reason"])
 
 
-def test_gc_keeps_what_a_rollback_needs(model: ModelBoard) -> None:
-    for name in ("r1", "r2", "r3"):
+def test_gc_keeps_what_a_rollback_needs_and_the_last_three(model: ModelBoard) -> None:
+    for name in ("r1", "r2", "r3", "r4", "r5"):
         model.release(name)
         model.deploy()
+    removed = model.board.gc(model.app)
     layout = model.layout.app(model.app)
-    assert sorted(path.stem for path in (layout.folder / "releases").iterdir()) == ["r2", "r3"]
-    assert len(list(layout.artefacts.glob("*.json"))) == 2
-    assert model.board.gc(model.app) == []
-    assert model.board.rollback(model.app, None, "anna")["running"] == "r2"
+    assert any("r1" in path for path in removed)
+    assert sorted(path.stem for path in (layout.folder / "releases").iterdir()) == ["r3", "r4", "r5"]
+    assert len([path for path in layout.artefacts.iterdir() if path.suffix != ".json"]) == 3
+    assert model.board.rollback(model.app, names.ReleaseId("r3"), "anna")["running"] == "r3"
+
+
+def test_what_another_push_is_staging_is_not_tidied_away(model: ModelBoard) -> None:
+    model.release("r1")
+    model.deploy()
+    staging = model.layout.app(model.app).artefacts / ".unpack.other"
+    staging.write_bytes(b"half")
+    model.release("r2")
+    model.deploy()
+    assert staging.exists()
+
+
+def test_alive_but_not_serving_is_not_called_already_live(model: ModelBoard, tmp_path: Path) -> None:
+    model.release("r1")
+    model.deploy()
+    good = model.xen.serves["r1"]
+    model.xen.serves["r1"] = None
+    model.xen.on_create = lambda: model.xen.serves.update({"r1": good})
+    outcome = model.board.apply(model.app, "anna", follow=tmp_path / "record.jsonl")
+    assert (outcome["verdict"], outcome["running"]) == ("live", "r1")
+    assert model.xen.calls[-2:] == ["destroy", "create"]
+    model.xen.serves["r1"] = None
+    model.xen.on_create = lambda: None
+    assert model.board.apply(model.app, "anna", follow=tmp_path / "2.jsonl")["verdict"] == "rollback-failed"
+
+
+def test_an_unreadable_head_does_not_keep_the_good_one_off_the_air(model: ModelBoard) -> None:
+    model.release("r1")
+    model.deploy()
+    model.release("r2")
+    model.deploy()
+    model.release("r3")
+    (model.work / "xen/r3/manifest.json").write_text("not json")
+    model.commit()
+    model.fetch()
+    model.xen.guests.clear()
+    assert "not JSON" in model.board.boot()["decks"]
+    assert model.xen.on_air == "r2"
+    assert model.board.rollback(model.app, None, "anna")["running"] == "r1"
+
+
+def test_being_stuck_for_days_leaves_a_state_that_can_be_read_and_mended(model: ModelBoard) -> None:
+    model.release("r1")
+    model.deploy()
+    model.release("r2")
+    model.xen.serves["r1"] = model.xen.serves["r2"] = None
+    for _ in range(30):
+        model.deploy()
+    assert len(model.layout.app(model.app).state.read_bytes()) < 5000
+    model.release("r3")
+    assert model.deploy()["verdict"] == "live"
+
+
+def test_a_full_disk_in_mid_swap_brings_the_old_one_back(model: ModelBoard, monkeypatch: pytest.MonkeyPatch) -> None:
+    model.release("r1")
+    model.deploy()
+    model.release("r2")
+    left = [True]
+
+    def probe(*args: object) -> None:
+        if left.pop() if left else False:
+            raise OSError(28, "No space left on device")
+        return real(*args)
+
+    real = health.probe
+    monkeypatch.setattr(health, "probe", probe)
+    outcome = model.deploy()
+    assert (outcome["verdict"], model.xen.on_air) == ("rolled-back", "r1")
+    assert "No space left" in str(outcome["reason"])
+
+
+def test_two_apps_with_one_vm_name_do_not_destroy_each_other(model: ModelBoard) -> None:
+    model.release("r1")
+    model.deploy()
+    other = names.AppName("other")
+    model.board.ensure_app(other)
+    text = (model.work / "xen/r1/manifest.json").read_text()
+    (model.work / "xen/r1/manifest.json").write_text(text.replace('"app": "decks"', '"app": "other"'))
+    model.commit()
+    repo = model.board.repo(other)
+    repo.git("-c", "core.hooksPath=/nonexistent", "pull", "-q", str(model.remote), "main")
+    with pytest.raises(errors.BadRepository, match="used by another app"):
+        model.board.apply(other, "test")
+    assert model.xen.on_air == "r1"
+
+
+def test_a_clock_that_was_set_back_loses_no_record(model: ModelBoard) -> None:
+    folder = model.layout.app(model.app).attempts
+    folder.mkdir(parents=True)
+    for n in range(attempt.KEEP):
+        (folder / f"{9 * 10**18 + n:020d}-1.jsonl").write_text('{"t": 1, "outcome": {}}\n')
+    model.release("r1")
+    model.deploy()
+    assert attempt.last(folder, 1)[0]["outcome"]["release"] == "r1"
+
+
+def test_rolling_back_to_what_is_good_while_a_newer_one_waits_does_not_deploy_the_newer(model: ModelBoard) -> None:
+    model.release("r1")
+    model.deploy()
+    model.release("r2")
+    model.fetch()  # merged, and then the board was killed before it deployed
+    assert model.board.rollback(model.app, names.ReleaseId("r1"), "anna")["running"] == "r1"
 
 
 def test_stage_checks_everything_and_touches_nothing(model: ModelBoard) -> None:

@@ -46,6 +46,10 @@ def test_the_schedule_is_five_fields_and_never_a_command(text: str, fields: str)
         "60 * * * * x",
         "* * 0 * * x",
         "*/0 * * * *",
+        "mon * * * *",
+        "* * sun * *",
+        "5-1 * * * *",
+        "*/90 * * * *",
     ],
 )
 def test_what_is_no_schedule_is_refused(text: str) -> None:
