@@ -53,7 +53,8 @@ demo-down: ## stop the virtual board; leave nothing running
 	@[ ! -x $(EDGEDEPLOY) ] || $(EDGEDEPLOY) lab down --all
 
 test: apt-test setup ## everything: unit, contract (real sshd, Avahi), board (real Xen under QEMU)
-	$(BIN)/python -m tests.run
+	@# namespaces and taps need root; as root the virtual board's image is cached in root's own folder
+	$(if $(SUDO),$(SUDO) env PYTHONDONTWRITEBYTECODE=1 HOME=/root,) $(BIN)/python -m tests.run
 
 check: setup ## lint, types, floors, links
 	$(BIN)/ruff check .

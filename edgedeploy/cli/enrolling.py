@@ -48,7 +48,8 @@ def enrol_host(
             wire,
             wire.host_key,
             "root",
-            endpoint.hosts,
+            # behind a jump host only the name that was typed leads there again: ssh's configuration knows how
+            hosts if endpoint.proxy_command else endpoint.hosts,
             endpoint.port,
             request,
             kit,

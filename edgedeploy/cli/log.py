@@ -31,7 +31,7 @@ def log(
 
     name = target.app_name(session, app)
     _, records = ask.log(
-        target.wanted(session, board, host, name, session.settings.project),
+        target.wanted(session, board, host, name, target.repository(session, app)),
         name,
         count,
         target.kit(session, interfaces),

@@ -38,7 +38,10 @@ def rollback(
     name = target.app_name(session, app)
     to = names.ReleaseId.parse(release) if release else None
     found, outcome = ask.rollback(
-        target.wanted(session, board, host, name, session.settings.project), name, to, target.kit(session, interfaces)
+        target.wanted(session, board, host, name, target.repository(session, app)),
+        name,
+        to,
+        target.kit(session, interfaces),
     )
     if as_json:
         options.emit_json(asdict(outcome))

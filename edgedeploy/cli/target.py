@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from edgedeploy.cli.options import HostPort, Session, parse_host
-from edgedeploy.core import names
+from edgedeploy.core import errors, names
 from edgedeploy.flows import kit as kits
 from edgedeploy.flows.find import Wanted
 from edgedeploy.ports import folders
@@ -61,6 +61,14 @@ def secret(prompt: str) -> str | None:
         return None
     answer: str = click.prompt(prompt.rstrip(": "), hide_input=True, err=True)
     return answer
+
+
+def repository(session: Session, app: str | None) -> Path | None:
+    """The repository that APP means, None where only its name is known."""
+    try:
+        return session.settings.resolve_app(app)
+    except errors.UsageFault:
+        return None
 
 
 def app_name(session: Session, app: str | None) -> names.AppName:

@@ -51,7 +51,7 @@ def rollback(
     wire, client = kit.talk(found)
     with wire, client, kit.report.step(f"going back on {found.name}") as step:
         outcome = client.rollback(app, release, kit.who, lambda event: step.detail(event.text), _ROLLBACK_S)
-    if outcome.verdict not in ("live", "already-live"):
+    if outcome.verdict not in ("live", "already-live") or (release and outcome.running != release):
         lines = tuple(f"guest: {names.printable(str(line), 300)}" for line in outcome.console[-12:])
         kind = errors.RolledBack if outcome.verdict == "rolled-back" else errors.RollbackFailed
         raise kind(

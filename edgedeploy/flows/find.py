@@ -62,7 +62,7 @@ def find(wanted: Wanted, known: Sequence[KnownBoard], browse: Browse, choose: Ch
     """
     expected = candidates(wanted, known)
     if wanted.host:
-        return _by_address(wanted, expected, choose)
+        return _by_address(wanted, known, expected, choose)
     with report.step("looking for the board") as step:
         sightings = _browse(browse, expected, wanted, report)
         found = _seen(sightings, expected, wanted) or _last_known(expected)
@@ -125,9 +125,9 @@ def _last_known(expected: Sequence[KnownBoard]) -> list[Found]:
     ]
 
 
-def _by_address(wanted: Wanted, expected: Sequence[KnownBoard], choose: Choose) -> Found:
+def _by_address(wanted: Wanted, known: Sequence[KnownBoard], expected: Sequence[KnownBoard], choose: Choose) -> Found:
     host = str(wanted.host)
-    there = [board for board in expected if host in board.hosts and wanted.port in (None, board.port)]
+    there = [board for board in known if host in board.hosts and wanted.port in (None, board.port)]
     meant = there or list(expected)
     if not meant:
         return Found(host, (host,), wanted.port or 22, "by --host")

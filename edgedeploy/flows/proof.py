@@ -51,7 +51,7 @@ def demand(manifest: Manifest, outcome: messages.Outcome) -> None:
 
 
 def _demand_content(manifest: Manifest, outcome: messages.Outcome) -> None:
-    if not manifest.health or outcome.verdict == "already-live":
+    if not manifest.health:
         return
     for path, digest in manifest.health.serves.items():
         if outcome.served.get(path) != digest:
@@ -69,8 +69,9 @@ def url(manifest: Manifest, forwards: Mapping[str, str]) -> str:
 def seen_from_here(url: str, forwards: Mapping[str, str]) -> str:
     """A URL of the board's inner network as this laptop reaches it."""
     parts = urlsplit(url)
+    query = f"?{parts.query}" if parts.query else ""
     endpoint = parts.netloc if re.search(r":\d+$", parts.netloc) else f"{parts.netloc}:80"
-    return f"http://{forwards.get(endpoint, endpoint).removesuffix(':80')}{parts.path}"
+    return f"http://{forwards.get(endpoint, endpoint).removesuffix(':80')}{parts.path}{query}"
 
 
 def look(manifest: Manifest, where: str, report: Report) -> str:
@@ -81,33 +82,40 @@ def look(manifest: Manifest, where: str, report: Report) -> str:
     deadline = Deadline.after(_LOOK_S)
     while True:
         try:
-            digest = _fetch(where)
+            status, digest = _fetch(where)
             break
         except (OSError, http.client.HTTPException) as error:
             if deadline.expired:
                 report.warn(f"this laptop cannot reach {where} itself ({error}); the board has proven it from its side")
                 return "unknown"
             time.sleep(0.2)
-    if wanted and digest != wanted:
+    if status != manifest.health.status or (wanted and digest != wanted):
         report.warn(
             f"{where} shows this laptop something else than what was released: is another machine at that address?"
         )
         return "contradicted"
-    return "confirmed"
+    return "confirmed" if wanted else "unknown"
 
 
-def _fetch(where: str) -> str:
+def _fetch(where: str) -> tuple[int, str]:
     parts = urlsplit(where)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=3.0)
     try:
-        connection.request("GET", parts.path or "/")
-        return hashlib.sha256(connection.getresponse().read(64 << 20)).hexdigest()
+        connection.request("GET", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
+        answer = connection.getresponse()
+        return answer.status, hashlib.sha256(answer.read(64 << 20)).hexdigest()
     finally:
         connection.close()
 
 
-def after_lost_contact(manifest: Manifest, found: Found, kit: Kit, patience: float) -> messages.Outcome | None:
-    """The deployment goes on without us: come back and ask what became of it. None when nobody can tell."""
+def after_lost_contact(
+    manifest: Manifest, found: Found, kit: Kit, patience: float, before: str
+) -> messages.Outcome | None:
+    """The deployment goes on without us: come back and ask what became of it. None when nobody can tell.
+
+    `before` is the newest record's id from before the order was given: what that one says is not our answer.
+    Raises what the board refused with.
+    """
     deadline = Deadline.after(min(patience, 120.0))
     while not deadline.expired:
         time.sleep(2.0)
@@ -118,7 +126,11 @@ def after_lost_contact(manifest: Manifest, found: Found, kit: Kit, patience: flo
         except errors.EdgeError:
             continue
         last = app.get("last") or {}
-        ours = last.get("outcome", {}).get("release") == manifest.release  # and not the record of an earlier deployment
-        if ours and app.get("phase") in ("steady", "stuck"):
-            return messages.Outcome(**last["outcome"])
+        if last.get("id", "") == before or app.get("phase") not in ("steady", "stuck"):
+            continue
+        if "failed" in last:
+            raise messages.Failed(**last["failed"]).to_error()
+        outcome = last.get("outcome", {})
+        if outcome.get("release") == manifest.release and outcome.get("uuid") == app.get("uuid"):
+            return messages.Outcome(**outcome)
     return None

@@ -17,6 +17,8 @@ from edgedeploy.flows import fitness, proof
 from edgedeploy.flows.find import Found, Wanted, candidates
 from edgedeploy.flows.kit import Kit, refreshed
 from edgedeploy.ports.report import Step
+from edgedeploy.ports.wire import Wire
+from edgedeploy.remote import agentkit
 from edgedeploy.remote.client import AgentClient
 
 _STAGE_S = 600.0
@@ -70,17 +72,24 @@ def push(request: Request, kit: Kit, profiles: Sequence[Profile], offer: Callabl
     _check_before_network(depot, manifest, request, kit, profiles)
     wanted = replace(request.wanted, app=manifest.app)
     found = kit.find(wanted)
+    if found.known is None and request.dry_run:
+        plan = (f"enrol {found.label}", f"push {manifest.app} {release}")
+        return Result(manifest.app, release, found.name, "dry-run", plan=plan)
     if found.known is None:
         offer(found)  # enrols, or raises
         found = kit.find(wanted)
     kit.enrolled(found)
     with ExitStack() as stack:
         with kit.report.step(f"connecting to {found.name}"):
-            wire, client = kit.talk(found)
+            wire, client = _talk(found, kit)
             stack.enter_context(wire)
             stack.enter_context(client)
             welcome = _greet(client, found)
-        refreshed(found, kit, manifest.app)
+        if welcome.agent != agentkit.digest():
+            kit.report.warn(
+                f"the agent on {found.name} is not this edgedeploy's; `edgedeploy enrol` brings it up to date"
+            )
+        refreshed(found, kit)
         live = BoardFacts.from_plain(welcome.facts)
         _check_against_board(depot, manifest, profiles, welcome, live)
         if request.dry_run:
@@ -106,6 +115,19 @@ def _check_before_network(
         )
     if depot.is_dirty():
         kit.report.warn("there are changes that are not committed; what is pushed is the last commit")
+
+
+def _talk(found: Found, kit: Kit) -> tuple[Wire, AgentClient]:
+    try:
+        return kit.talk(found)
+    except errors.HostKeyChanged as error:
+        if found.how != "by --host" or (found.known and found.hosts[0] in found.known.hosts):
+            raise
+        raise errors.UsageFault(
+            f"{found.hosts[0]} is not {found.name}, and no other board at that address is enrolled on this laptop",
+            hint=f"enrol it: edgedeploy enrol {found.hosts[0]}",
+            details=error.details,
+        ) from None
 
 
 def _greet(client: AgentClient, found: Found) -> messages.Welcome:
@@ -179,10 +201,12 @@ def _deploy(
     if staged.uuid != manifest.uuid:
         raise errors.Bug(f"the board staged {staged.release}, not {manifest.release}")
     with kit.report.step("confirming that it is on air" if staged.live else "swapping the guest") as step:
-        outcome = _activate(client, depot, manifest, request, found, kit, step, patience)
+        before = str((welcome.apps.get(manifest.app, {}).get("last") or {}).get("id", ""))
+        outcome = _activate(client, depot, manifest, request, found, kit, step, patience, before)
     proof.demand(manifest, outcome)
     url = proof.url(manifest, found.forwards)
     confirmed = proof.look(manifest, url, kit.report)
+    refreshed(found, kit, manifest.app)
     return Result(
         manifest.app,
         manifest.release,
@@ -221,6 +245,7 @@ def _activate(
     kit: Kit,
     step: Step,
     patience: float,
+    before: str,
 ) -> messages.Outcome:
     try:
         return client.activate(
@@ -228,7 +253,7 @@ def _activate(
         )
     except errors.OutcomeUnknown as lost:
         kit.report.warn("contact with the board was lost; asking again what it serves")
-        outcome = proof.after_lost_contact(manifest, found, kit, patience)
+        outcome = proof.after_lost_contact(manifest, found, kit, patience, before)
         if outcome is None:
             raise lost
         return outcome

@@ -58,7 +58,10 @@ class KnownBoards:
         """Add a board, or replace what was known of it."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with files.locked(self._path.with_suffix(".lock"), "edgedeploy"):
-            boards = [old for old in self.all() if old.board_id != board.board_id] + [board]
+            others = [old for old in self.all() if old.board_id != board.board_id]
+            gone = [old for old in others if _replaced(old, board)]
+            board = replace(board, apps=tuple(dict.fromkeys([*board.apps, *(a for old in gone for a in old.apps)])))
+            boards = [old for old in others if old not in gone] + [board]
             rows = [
                 {**{name: getattr(b, name) for name in KnownBoard.__slots__}, "forwards": dict(b.forwards)}
                 for b in boards
@@ -78,6 +81,11 @@ class KnownBoards:
         now = replace(board, hosts=tuple(hosts), port=port, forwards=dict(forwards), apps=apps)
         if now != board:
             self.remember(now)
+
+
+def _replaced(old: KnownBoard, new: KnownBoard) -> bool:
+    """A board that was installed afresh has a new id; the same name at the same place is the same board to a person."""
+    return old.name == new.name and old.port == new.port and bool(set(old.hosts) & set(new.hosts))
 
 
 def _board(reader: Reader) -> KnownBoard:

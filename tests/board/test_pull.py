@@ -61,6 +61,7 @@ def test_cron_pulls_without_a_laptop(stage: Stage, remote: Remote) -> None:
 
 def test_after_a_power_cut_the_last_good_release_is_on_air_within_one_boot(stage: Stage) -> None:
     words = get(stage.url())
+    assert "edgedeploy" in words
     stage.ok("lab", "down", "virtual")
     assert get(stage.url()) == ""
     stage.ok("lab", "up", "--bare", timeout=400)
