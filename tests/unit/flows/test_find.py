@@ -42,8 +42,6 @@ def look(
 STAGE, SPARE = board(1, "stage", "decks"), board(2, "spare", "decks")
 
 
-
-
 def test_the_one_enrolled_board_that_is_seen() -> None:
     found = look(Wanted(DECKS), [STAGE], [seen(STAGE, "192.168.7.7")])
     assert (found.hosts, found.how, found.known) == (("192.168.7.7",), "seen by mDNS", STAGE)
