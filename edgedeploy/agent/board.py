@@ -159,6 +159,9 @@ class Board:
             if not self.config.apps[name].remote:
                 return
             try:
+                if self.repo(name).damaged():
+                    for change in self.repo(name).ensure(name, self.config.apps[name].remote):
+                        record.event("receive", change)
                 self.repo(name).fetch_remote()  # under no lock: a remote that hangs must not keep a push waiting
                 with self._pulling(name, who, record):
                     self.repo(name).pull_fetched()

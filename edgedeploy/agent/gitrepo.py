@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 from pathlib import Path, PurePosixPath
 
@@ -43,9 +44,16 @@ class GitRepo:
     def ensure(self, app: names.AppName, remote: str) -> list[str]:
         """Make the repository, its hook and its remote; returns what was changed, in words."""
         changed = []
+        if self.damaged():
+            aside = self.folder.with_name(f"{self.folder.name}.damaged")
+            shutil.rmtree(aside, ignore_errors=True)
+            self.folder.rename(aside)
+            changed.append(f"the repository was damaged (a power cut?); it was moved to {aside}")
         if not (self.folder / ".git").is_dir():
             self.folder.mkdir(parents=True, exist_ok=True)
             self.git("init", "--quiet", "--initial-branch", self.branch)
+            # git does not sync loose objects by default: after a power cut they are there, and empty
+            self.git("config", "core.fsync", "all")
             changed.append(f"created the repository {self.folder}")
         hook = self.folder / ".git/hooks/post-merge"
         if files.write_if_changed(hook, _HOOK.format(app=app).encode(), 0o755):
@@ -60,6 +68,16 @@ class GitRepo:
         self.git("config", f"branch.{self.branch}.remote", "origin")
         self.git("config", f"branch.{self.branch}.merge", f"refs/heads/{self.branch}")
         return [f"set the remote of {self.folder} to {printable(remote)}"]
+
+    def damaged(self) -> bool:
+        """Whether what is checked out cannot be read any more. Everything in a repository can be sent again."""
+        head = self.head()
+        if head is None or not (self.folder / ".git").is_dir():
+            return False
+        objects = self.folder / ".git/objects"
+        if any(path.stat().st_size == 0 for path in objects.glob("[0-9a-f][0-9a-f]/*")):
+            return True
+        return self._resolve(head) is None
 
     def head(self) -> CommitId | None:
         """The commit that is checked out, None before the first."""

@@ -52,7 +52,8 @@ def apps(of: Board) -> dict[str, Any]:
 def _app(of: Board, name: AppName, domains: list[Running]) -> dict[str, Any]:
     layout, repo = of.app(name), of.repo(name)
     now = state.load(layout.state)
-    head = repo.head() if (layout.repo / ".git").is_dir() else None
+    there = (layout.repo / ".git").is_dir() and not repo.damaged()
+    head = repo.head() if there else None  # what a laptop need not send again
     slots = _known(layout) | {
         slot.uuid: slot.release for slot in (now.previous, now.candidate, now.failed, now.good) if slot
     }

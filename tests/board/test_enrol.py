@@ -87,11 +87,11 @@ def test_a_board_that_is_seen_but_not_enrolled_is_offered_enrolment(stage: Stage
     (ssh / "id_ed25519").write_bytes(machine.key.read_bytes())
     (ssh / "id_ed25519").chmod(0o600)
     other.env["HOME"] = str(tmp_path / "home")
-    refused = other.run("push", str(stage.talk))
+    refused = other.run("push", str(stage.talk), "--on", "virtual")
     assert refused.status == 2, refused
     assert "is not enrolled on this laptop" in refused.err
     assert "--yes" in refused.err
-    done = other.ok("push", str(stage.talk), "--yes")
+    done = other.ok("push", str(stage.talk), "--on", "virtual", "--yes")
     assert "live on virtual" in done.out
     keys = stage.board("cat /root/.ssh/authorized_keys")
     assert keys.count('restrict,command="/usr/local/bin/edgedeploy-agent serve"') == 2, "one push key a laptop"

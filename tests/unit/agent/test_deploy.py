@@ -374,6 +374,33 @@ def test_a_full_disk_in_mid_swap_brings_the_old_one_back(model: ModelBoard, monk
     assert "No space left" in str(outcome["reason"])
 
 
+@pytest.mark.parametrize("loss", ["empty", "gone"])
+def test_a_repository_that_a_power_cut_has_damaged_is_made_anew(model: ModelBoard, loss: str) -> None:
+    model.release("r1")
+    model.deploy()
+    repo = model.board.repo(model.app)
+    head = repo.head()
+    assert head
+    model.release("r2")
+    objects = model.layout.app(model.app).repo / ".git/objects"
+    loose = objects / head[:2] / head[2:]
+    if not loose.exists():
+        pytest.fail("the commit must be a loose object for this test")
+    loose.chmod(0o644)
+    loose.unlink()
+    if loss == "empty":
+        loose.touch()
+    assert status.apps(model.board)["decks"]["head"] == "", "a laptop must send everything"
+    assert model.xen.on_air == "r1"
+    assert model.board.pull(model.app, "cron")["running"] == "r2"
+    assert not repo.damaged()
+    assert model.layout.app(model.app).repo.with_name("repo.damaged").is_dir()
+
+
+def test_what_git_writes_on_the_board_is_synced(model: ModelBoard) -> None:
+    assert model.board.repo(model.app).git("config", "core.fsync").strip() == "all"
+
+
 def test_two_apps_with_one_vm_name_do_not_destroy_each_other(model: ModelBoard) -> None:
     model.release("r1")
     model.deploy()
