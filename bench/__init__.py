@@ -1,0 +1,1 @@
+"""What the documentation claims in figures, as commands."""

@@ -1,0 +1,2 @@
+#!/bin/sh -ex
+xl destroy "$1" || true
