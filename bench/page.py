@@ -24,8 +24,8 @@ A slide of the sample talk is changed and brought on air, again and again, in th
 
 * **edgedeploy**: `edgedeploy push`.
 * **the 2014 scripts**: `git pull` on the board; its hook prepares the configuration, destroys the guest, unpacks the
-  files and creates the new one. The scripts are in `bench/scripts2014`, written anew with the steps of MirageOS'
-  own in the order those ended up with.
+  files and creates the new one. The scripts are in `bench/scripts2014`, written anew with the steps of the originals
+  in their order (`mirage-decks-deployment`, commit 7aba4cb of 2017: destroy, then unpack, then create).
 * **bare xl**: `xl destroy` and `xl create`, with the new files unpacked on the board beforehand: what no way with
   these two commands can beat.
 
@@ -52,7 +52,7 @@ _FAIR = """\
 * A run in which the rounds of bare xl, which does the same each time, lie more than {noise} to 1 apart is not written
   down here.
 * The scripts are given two things that the originals did not have: a ramdisk beside the kernel, because this guest is
-  Linux, and a fixed MAC address, without which QEMU's network would lose the guest at every change.
+  Linux, and a fixed MAC address, as the other guests have.
 
 ## To repeat it
 
