@@ -43,10 +43,11 @@ $(VENV)/ready: pyproject.toml
 setup: $(VENV)/ready ## edgedeploy and its tools in .venv
 
 demo: apt-lab setup ## a virtual board with Xen, and a talk live on it
-	$(DEMO) lab up
+	@# a new talk has a history of its own: the board that served another clone's demo would rightly refuse it
+	@fresh=$$([ -e demo/decks ] || echo --fresh); echo "$(DEMO) lab up demo $$fresh"; $(DEMO) lab up demo $$fresh
 	@[ -e demo/decks ] || { echo '$(DEMO) lab talk demo/decks'; $(DEMO) lab talk demo/decks; }
 	$(DEMO) release --repo demo/decks
-	$(DEMO) push demo/decks --on virtual
+	$(DEMO) push demo/decks --on demo
 	@echo; echo "edit demo/decks/slides/index.html, then run the last two commands again; make demo-down ends it"
 
 demo-down: ## stop the virtual board; leave nothing running

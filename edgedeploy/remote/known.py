@@ -85,7 +85,7 @@ class KnownBoards:
 
 def _replaced(old: KnownBoard, new: KnownBoard) -> bool:
     """A board that was installed afresh has a new id; the same name at the same place is the same board to a person."""
-    return old.name == new.name and old.port == new.port and bool(set(old.hosts) & set(new.hosts))
+    return old.name == new.name and bool(set(old.hosts) & set(new.hosts))
 
 
 def _board(reader: Reader) -> KnownBoard:
