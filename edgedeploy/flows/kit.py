@@ -6,7 +6,7 @@ import getpass
 import os
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from edgedeploy.core import errors, names
@@ -100,6 +100,3 @@ def refreshed(found: Found, kit: Kit, app: names.AppName | None = None) -> None:
     """Remember where the board answered."""
     if found.known:
         kit.known.seen(found.known, found.hosts, found.port, found.forwards, app)
-
-
-__all__ = ["Kit", "Wanted", "over_mdns", "over_ssh", "pins_file", "refreshed", "replace", "who_am_i"]
