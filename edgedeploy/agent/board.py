@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from edgedeploy.agent import announce, attempt, config, schedule, state
+from edgedeploy.agent import announce, attempt, config, schedule, state, worktree
 from edgedeploy.agent.attempt import Attempt
 from edgedeploy.agent.deploy import Deployment
 from edgedeploy.agent.gitrepo import GitRepo
@@ -159,12 +159,14 @@ class Board:
             if not self.config.apps[name].remote:
                 return
             try:
-                if self.repo(name).damaged():
-                    for change in self.repo(name).ensure(name, self.config.apps[name].remote):
-                        record.event("receive", change)
-                self.repo(name).fetch_remote()  # under no lock: a remote that hangs must not keep a push waiting
+                repo = self.repo(name)
+                said = repo.ensure(name, self.config.apps[name].remote) if repo.damaged() else []
+                said += worktree.clear(repo)
+                repo.fetch_remote()  # under no lock: a remote that hangs must not keep a push waiting
                 with self._pulling(name, who, record):
-                    self.repo(name).pull_fetched()
+                    said += repo.pull_fetched()
+                for words in said:
+                    record.event("receive", words)
             except (CommandFailed, errors.BadRepository) as error:
                 record.event("receive", error.message)
                 problems.append(error)
@@ -182,7 +184,8 @@ class Board:
             with self._pulling(name, who, record):
                 if repo.head() != commit:
                     repo.stage(commit)  # another push may have staged something else meanwhile
-                    repo.pull_staged()
+                    for words in repo.pull_staged():
+                        record.event("receive", words)
 
         return self.apply(name, who, retry=retry, follow=follow, before=merge)
 
@@ -199,6 +202,8 @@ class Board:
         """
         layout, repo = self.layout.app(name), self.repo(name)
         with self._pulling(name, "push", record):
+            for words in worktree.clear(repo):
+                record.event("receive", words)
             if bundle and bundle.is_file():  # else another push of the same has brought it in meanwhile
                 record.event("receive", "taking the commits in")
                 repo.fetch_bundle(bundle)

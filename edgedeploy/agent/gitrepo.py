@@ -11,6 +11,7 @@ import shutil
 import subprocess
 from pathlib import Path, PurePosixPath
 
+from edgedeploy.agent import worktree
 from edgedeploy.agent.layout import PROGRAM
 from edgedeploy.agent.run import CommandFailed, run
 from edgedeploy.core import errors, files, names, release
@@ -24,6 +25,7 @@ _HOOK = f"""#!/bin/sh
 # Installed by edgedeploy: what a person merges here (git pull) is deployed. The agent's own pulls are followed by the
 # agent's own deployment: it is already started, and on a small board starting it again costs seconds.
 [ -z "${_OURS}" ] || exit 0
+sync -f .  # a power cut must not leave half a work tree: the next pull would refuse to overwrite it
 exec {PROGRAM} apply {{app}}
 """
 
@@ -131,10 +133,10 @@ class GitRepo:
                 ) from None
         self.git("update-ref", STAGED, commit)
 
-    def pull_staged(self) -> None:
-        """`git pull --ff-only` of the staged commit. Raises errors.BadRepository with git's words."""
+    def pull_staged(self) -> list[str]:
+        """As `pull_fetched`, of the staged commit. Raises errors.BadRepository with git's words."""
         try:
-            self._pull(STAGED)
+            return self._pull(STAGED)
         except CommandFailed as error:
             raise errors.BadRepository(
                 "`git pull --ff-only` on the board failed; nothing was deployed",
@@ -142,17 +144,29 @@ class GitRepo:
                 details=error.details,
             ) from None
 
-    def _pull(self, ref: str) -> None:
-        self.git("pull", "--quiet", "--ff-only", "--no-rebase", ".", ref, timeout=_SLOW)
+    def _pull(self, ref: str) -> list[str]:
+        words = worktree.clear(self)
+        try:
+            self.git("pull", "--quiet", "--ff-only", "--no-rebase", ".", ref, timeout=_SLOW)
+        except CommandFailed as refused:
+            try:
+                words += worktree.force(self, ref)
+            except CommandFailed:
+                raise refused from None
+        worktree.settle(self)
+        return words
 
     def fetch_remote(self) -> None:
         """The network half of a pull: a remote that says nothing is given up. Raises CommandFailed."""
         slow = ("-c", "http.lowSpeedLimit=500", "-c", "http.lowSpeedTime=30")
         self.git(*slow, "fetch", "--quiet", "origin", f"+refs/heads/{self.branch}:{FETCHED}", timeout=300.0)
 
-    def pull_fetched(self) -> None:
-        """The other half: `git pull --ff-only` of what was fetched. Raises CommandFailed."""
-        self._pull(FETCHED)
+    def pull_fetched(self) -> list[str]:
+        """The other half: `git pull --ff-only` of what was fetched; returns what had to be put right, in words.
+
+        Raises CommandFailed when it is no fast-forward.
+        """
+        return self._pull(FETCHED)
 
     def read(self, commit: str, path: PurePosixPath, limit: int) -> bytes | None:
         """A small file's content in a commit, None when it is not there. Raises errors.BadRepository when larger."""

@@ -30,7 +30,6 @@ _KNOWN = (
     ("Could not find bridge", "the bridge in [domain] does not exist on the board: ip link show type bridge"),
     ("already exists", "a domain of that name runs already: xl list"),
     ("No space left on device", "the board's disk is full: df -h"),
-    ("would be overwritten by merge", "somebody edited files in the board's repository: git -C REPO status"),
     ("Not possible to fast-forward", "the board's history and the one that came have diverged"),
     ("Could not resolve host", "the board has no working name service"),
     ("Connection refused", "the remote does not answer"),

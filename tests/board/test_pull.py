@@ -69,6 +69,29 @@ def test_after_a_power_cut_the_last_good_release_is_on_air_within_one_boot(stage
     assert get(stage.url()) == words
 
 
+def test_a_power_cut_right_after_a_deployment_does_not_stop_the_next(stage: Stage) -> None:
+    """The board's file system holds what a checkout wrote back for half a minute: with the power, the files go."""
+    stage.edit("on air when the power went")
+    stage.ok("push", str(stage.talk))
+    stage.ok("lab", "down", "virtual")
+    stage.ok("lab", "up", "--bare", timeout=400)
+    wait_for(stage.url(), "on air when the power went", 240)
+    stage.edit("after the power cut")
+    stage.ok("push", str(stage.talk))
+    assert "after the power cut" in get(stage.url())
+
+
+def test_files_that_differ_on_the_board_are_put_aside_and_the_push_goes_on(stage: Stage) -> None:
+    stage.board(f"cd {REPO} && echo mine > xen/latest && echo notes > notes.txt && touch .git/index.lock")
+    stage.edit("over somebody's edits")
+    done = stage.ok("push", str(stage.talk))
+    assert "over somebody's edits" in get(stage.url())
+    assert "refs/edgedeploy/aside" in done.err
+    kept = stage.board(f"cd {REPO} && git show refs/edgedeploy/aside:xen/latest refs/edgedeploy/aside:notes.txt")
+    assert kept == "mine\nnotes\n"
+    assert stage.board(f"cd {REPO} && git status --porcelain") == ""
+
+
 def test_without_mdns_the_last_known_address_is_used_and_said(stage: Stage) -> None:
     pid = (stage.machine.folder / "announce.pid").read_text()
     import os

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,13 +10,6 @@ from edgedeploy.agent import attempt, health, state, status
 from edgedeploy.agent.run import CommandFailed
 from edgedeploy.core import errors, names
 from tests.unit.agent.model import ModelBoard
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> Iterator[ModelBoard]:
-    board = ModelBoard(tmp_path)
-    yield board
-    board.xen.close()
 
 
 def test_a_first_release_goes_on_air_and_is_proven_by_uuid_and_content(model: ModelBoard) -> None:

@@ -7,7 +7,6 @@ import hashlib
 import os
 import select
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -80,13 +79,6 @@ class Counter:
 
     def detail(self, text: str) -> None:
         pass
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> Iterator[ModelBoard]:
-    board = ModelBoard(tmp_path)
-    yield board
-    board.xen.close()
 
 
 def talk(model: ModelBoard) -> AgentClient:
