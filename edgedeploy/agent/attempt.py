@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,11 @@ class Attempt:
     def event(self, step: str, text: str) -> None:
         """Say what is being done; `step` as in messages.Event."""
         self._write({"step": step, "text": text})
+
+    def events(self, step: str, texts: Iterable[str]) -> None:
+        """Note several of one step."""
+        for text in texts:
+            self.event(step, text)
 
     def outcome(self, outcome: dict[str, Any]) -> None:
         """The end: what became of it (fields of messages.Outcome)."""

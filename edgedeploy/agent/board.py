@@ -165,8 +165,7 @@ class Board:
                 repo.fetch_remote()  # under no lock: a remote that hangs must not keep a push waiting
                 with self._pulling(name, who, record):
                     said += repo.pull_fetched()
-                for words in said:
-                    record.event("receive", words)
+                record.events("repair", said)
             except (CommandFailed, errors.BadRepository) as error:
                 record.event("receive", error.message)
                 problems.append(error)
@@ -184,8 +183,7 @@ class Board:
             with self._pulling(name, who, record):
                 if repo.head() != commit:
                     repo.stage(commit)  # another push may have staged something else meanwhile
-                    for words in repo.pull_staged():
-                        record.event("receive", words)
+                    record.events("repair", repo.pull_staged())
 
         return self.apply(name, who, retry=retry, follow=follow, before=merge)
 
@@ -202,8 +200,7 @@ class Board:
         """
         layout, repo = self.layout.app(name), self.repo(name)
         with self._pulling(name, "push", record):
-            for words in worktree.clear(repo):
-                record.event("receive", words)
+            record.events("repair", worktree.clear(repo))
             if bundle and bundle.is_file():  # else another push of the same has brought it in meanwhile
                 record.event("receive", "taking the commits in")
                 repo.fetch_bundle(bundle)

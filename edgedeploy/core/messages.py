@@ -183,7 +183,8 @@ class LogLines(Message):
 
 @dataclass(frozen=True, slots=True)
 class Event(Message):
-    """Progress, in words for a person. `step` names the stage: receive, check, unpack, swap, probe, return."""
+    """Progress, in words for a person. `step` names the stage: receive, check, unpack, swap, probe, return;
+    `repair` is what had to be put right, and stays on the screen."""
 
     kind = "event"
     step: str

@@ -197,7 +197,7 @@ def _deploy(
     bundle, sent = _send(depot, manifest, client, welcome, kit)
     patience = _MARGIN_S + 2 * (manifest.health.timeout_s if manifest.health else 10)
     with kit.report.step("preparing the release on the board") as step:
-        staged = client.stage(manifest.app, depot.head(), bundle, lambda event: step.detail(event.text), _STAGE_S)
+        staged = client.stage(manifest.app, depot.head(), bundle, _teller(kit, step), _STAGE_S)
     if staged.uuid != manifest.uuid:
         raise errors.Bug(f"the board staged {staged.release}, not {manifest.release}")
     with kit.report.step("confirming that it is on air" if staged.live else "swapping the guest") as step:
@@ -249,7 +249,7 @@ def _activate(
 ) -> messages.Outcome:
     try:
         return client.activate(
-            manifest.app, depot.head(), kit.who, lambda event: step.detail(event.text), patience, retry=request.retry
+            manifest.app, depot.head(), kit.who, _teller(kit, step), patience, retry=request.retry
         )
     except errors.OutcomeUnknown as lost:
         kit.report.warn("contact with the board was lost; asking again what it serves")
@@ -257,3 +257,15 @@ def _activate(
         if outcome is None:
             raise lost
         return outcome
+
+
+def _teller(kit: Kit, step: Step) -> Callable[[messages.Event], None]:
+    """Shows what the board does; what it had to put right stays on the screen."""
+
+    def tell(event: messages.Event) -> None:
+        if event.step == "repair":
+            kit.report.warn(f"on the board: {event.text}")
+        else:
+            step.detail(event.text)
+
+    return tell
