@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -35,7 +36,7 @@ class Artefact:
     @property
     def name(self) -> str:
         """The file's name, safe to print."""
-        return names.printable(self.path.name, 200)
+        return _shown(self.path.name, 200)
 
     @property
     def kind(self) -> str:
@@ -77,10 +78,12 @@ def open_regular(path: Path) -> BinaryIO:
         # O_NONBLOCK: opening a FIFO would otherwise wait for a writer
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
-        if path.is_symlink() and isinstance(error, FileNotFoundError):
+        if isinstance(error, FileNotFoundError) and path.is_symlink():
             hint = f"it points to {names.printable(os.readlink(path), 200)}, which is not there"
             raise errors.UsageFault(f"{shown} is a broken link", hint=hint) from None
         reason = error.strerror if isinstance(error, OSError) else "not a file name"
+        if isinstance(error, OSError) and error.errno == errno.ENXIO:
+            raise errors.UsageFault(f"{shown} is a socket, not a file", hint="name a kernel file") from None
         raise errors.UsageFault(f"cannot read {shown}: {reason}", hint="name a kernel file") from None
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
@@ -130,5 +133,6 @@ def _sha256(file: BinaryIO) -> str:
     return digest.hexdigest()
 
 
-def _shown(path: Path) -> str:
-    return names.printable(str(path), 400)
+def _shown(path: Path | str, limit: int = 400) -> str:
+    """A name fit for one line: printable lets newlines and tabs stand, and a file's name may hold them."""
+    return names.printable(str(path).replace("\n", "\\n").replace("\t", "\\t"), limit)
