@@ -115,12 +115,7 @@ class Prepare:
         if live.free_memory_mb is not None:
             live = replace(live, free_memory_mb=live.free_memory_mb + sum(domain.memory_mb for domain in freed))
         info = known_kernels.info(self._path(manifest.kernel))
-        needs = fit.DomainNeeds(
-            memory_mb=manifest.domain.memory_mb,
-            vcpus=manifest.domain.vcpus,
-            ramdisk_size=manifest.ramdisk.size if manifest.ramdisk else 0,
-            bridges=tuple(vif.bridge for vif in manifest.domain.vifs),
-        )
+        needs = fit.DomainNeeds.of(manifest.domain, manifest.ramdisk.size if manifest.ramdisk else 0)
         misfits = fit.check(info, needs, board.assumed(live), live)
         if misfits:
             cls = errors.NoRoom if all(m.code == "host-memory" for m in misfits) else errors.DoesNotFit

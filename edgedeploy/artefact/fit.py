@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from edgedeploy.artefact.probe import Artefact
 from edgedeploy.core import errors, fit
@@ -17,7 +18,10 @@ _NO_RAMDISK = {
     Kind.IMAGE64: "Are kernel and ramdisk swapped?",
     Kind.ELF: "Are kernel and ramdisk swapped?",
 }
-_ABOUT_THE_GUEST = {"guest-memory", "host-memory", "vcpus", "ramdisk", "bridge"}
+ABOUT_THE_GUEST = {
+    "guest-memory", "host-memory", "vcpus", "ramdisk", "bridge", "gic-version",
+    "passthrough", "disk", "device", "guest-type", "option-value",
+}  # fmt: skip
 """Codes that are not about what the kernel file is."""
 _ABOUT_THE_MACHINE = {"wrong-arch", "arm64-on-armv7", "arm32-unsupported"}
 
@@ -27,14 +31,18 @@ def check(
     profile: Profile,
     live: BoardFacts | None = None,
     *,
-    memory_mb: int,
+    memory_mb: int = 0,
     vcpus: int = 1,
     ramdisk: Artefact | None = None,
+    domain: fit.DomainNeeds | None = None,
 ) -> tuple[Misfit, ...]:
-    """Every reason why this kernel, with this ramdisk and memory, cannot run on the board. Empty: it fits."""
-    found = list(fit.check(artefact.kernel, _needs(memory_mb, vcpus, ramdisk), profile, live))
+    """Every reason why this kernel, with this ramdisk and memory, cannot run on the board. Empty: it fits.
+
+    `domain` says all that the guest is given, and then memory_mb and vcpus are not looked at.
+    """
+    found = list(fit.check(artefact.kernel, _needs(domain or fit.DomainNeeds(memory_mb, vcpus), ramdisk), profile, live))
     if artefact.fault:
-        found = [artefact.fault, *(misfit for misfit in found if misfit.code in _ABOUT_THE_GUEST)]
+        found = [artefact.fault, *(misfit for misfit in found if misfit.code in ABOUT_THE_GUEST)]
     if ramdisk and profile.supported:
         found += _ramdisk(ramdisk)
     return tuple(found)
@@ -45,12 +53,13 @@ def warnings(
     profile: Profile,
     live: BoardFacts | None = None,
     *,
-    memory_mb: int,
+    memory_mb: int = 0,
     vcpus: int = 1,
     ramdisk: Artefact | None = None,
+    domain: fit.DomainNeeds | None = None,
 ) -> tuple[Misfit, ...]:
     """What a person should know although it fits."""
-    return fit.warnings(artefact.kernel, _needs(memory_mb, vcpus, ramdisk), profile, live)
+    return fit.warnings(artefact.kernel, _needs(domain or fit.DomainNeeds(memory_mb, vcpus), ramdisk), profile, live)
 
 
 def refuse(artefact: Artefact, profile: Profile, misfits: Sequence[Misfit]) -> errors.DoesNotFit:
@@ -62,7 +71,7 @@ def refuse(artefact: Artefact, profile: Profile, misfits: Sequence[Misfit]) -> e
         message = f"{said}; a {profile.title} runs no Xen guests"
     elif first.code in _ABOUT_THE_MACHINE:
         message = f"{said}; {profile.name} runs {profile.runs}"
-    elif first.code in _ABOUT_THE_GUEST:
+    elif first.code in ABOUT_THE_GUEST:
         message = f"{said}; with what it is given it does not fit {profile.name}"
     else:
         message = f"{said}; it cannot run on {profile.name}"
@@ -71,9 +80,9 @@ def refuse(artefact: Artefact, profile: Profile, misfits: Sequence[Misfit]) -> e
     return errors.DoesNotFit(message, hint=hint, details=tuple(misfit.line() for misfit in misfits))
 
 
-def _needs(memory_mb: int, vcpus: int, ramdisk: Artefact | None) -> fit.DomainNeeds:
+def _needs(domain: fit.DomainNeeds, ramdisk: Artefact | None) -> fit.DomainNeeds:
     # a packed ramdisk counts unpacked: the agent, or the guest's kernel, unpacks it
-    return fit.DomainNeeds(memory_mb, vcpus, ramdisk.size if ramdisk else 0)
+    return replace(domain, ramdisk_size=ramdisk.size if ramdisk else 0)
 
 
 def _ramdisk(ramdisk: Artefact) -> list[Misfit]:

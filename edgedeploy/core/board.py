@@ -6,7 +6,8 @@ Memory is in MB as `xl` counts it (1 MB = 2**20 bytes); addresses are guest phys
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+import re
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Literal
 
 from edgedeploy.core import errors
@@ -19,6 +20,9 @@ CAPS = {"armv7l": "xen-3.0-armv7l", "aarch64": "xen-3.0-aarch64"}
 SPOKEN = {"armv7l": "32-bit ARM (ARMv7)", "aarch64": "64-bit ARM (ARMv8)"}
 GUEST_RAM_BASE = 0x40000000
 """Xen >= 4.5 (public/arch-arm.h: GUEST_RAM0_BASE)."""
+_XEN_44_BASE = 0x80000000
+AARCH32_AT_EL1 = {"0xd03": "Cortex-A53", "0xd07": "Cortex-A57", "0xd08": "Cortex-A72", "0xd09": "Cortex-A73"}
+"""ARMv8 cores that run 32-bit kernels (A53, A57: Xen boot logs; A72: TRM 100095, ID_AA64PFR0_EL1.EL1 = 2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +162,23 @@ def assumed(facts: BoardFacts) -> Profile:
         cpu=Cpu((), level, facts.nr_cpus or 1, True),
         memory=Memory(total, (total,), 0),
         console=Console("hvc0", "", 115200),
-        gic=facts.gic or 2,
+        gic=facts.gic or 0,
         guests=guests,
-        max_vcpus=8,
+        max_vcpus=128 if facts.machine == "aarch64" else 8,  # MAX_VIRT_CPUS of either Xen; core/fit.py knows the GIC's
         bridge="xenbr0",
         sources=(),
     )
+
+
+def refined(profile: Profile, live: BoardFacts) -> Profile:
+    """The profile, with the live board's word for its interrupt controller, its core and where guest RAM begins."""
+    gic, cpu, memory = live.gic or profile.gic, profile.cpu, profile.memory
+    if live.cpu_part:
+        cpu = replace(cpu, cores=(AARCH32_AT_EL1.get(live.cpu_part, live.cpu_part),))
+    if version := re.match(r"(\d+)\.(\d+)", live.xen_version or ""):
+        old = (int(version[1]), int(version[2])) < (4, 5)
+        memory = replace(memory, guest_base=_XEN_44_BASE if old else GUEST_RAM_BASE)
+    return replace(profile, gic=gic, cpu=cpu, memory=memory)
 
 
 def to_plain(profile: Profile) -> dict[str, object]:

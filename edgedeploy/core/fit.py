@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from edgedeploy.core import memory
-from edgedeploy.core.board import CAPS, SPOKEN, Arch, BoardFacts, Misfit, Profile
+from edgedeploy.core.board import AARCH32_AT_EL1, CAPS, SPOKEN, Arch, BoardFacts, Misfit, Profile, refined
 from edgedeploy.core.kernel import KernelInfo, Kind
+from edgedeploy.core.release import Domain
 
-AARCH32_AT_EL1 = {"0xd03": "Cortex-A53", "0xd07": "Cortex-A57", "0xd08": "Cortex-A72", "0xd09": "Cortex-A73"}
-"""ARMv8 cores that run 32-bit kernels (A53, A57: Xen boot logs; A72: TRM 100095, ID_AA64PFR0_EL1.EL1 = 2)."""
 _NO_16K = ("Cortex-A53", "Cortex-A57", "Cortex-A72")
 _EXAMPLES = {
     "armv7l": (
@@ -39,12 +38,23 @@ _BY_KIND = {
 
 @dataclass(frozen=True, slots=True)
 class DomainNeeds:
-    """What the guest is given. `ramdisk_size`: bytes, unpacked. `bridges`: the networks it is plugged into."""
+    """What the guest is given. `ramdisk_size`: bytes, unpacked. `bridges`: the networks it is plugged into.
+
+    `gic_version`: release.GIC_VERSIONS. `cmdline` None: nothing is known of it.
+    """
 
     memory_mb: int
     vcpus: int = 1
     ramdisk_size: int = 0
     bridges: tuple[str, ...] = ()
+    gic_version: str = "default"
+    cmdline: str | None = None
+
+    @classmethod
+    def of(cls, domain: Domain, ramdisk_size: int = 0) -> DomainNeeds:
+        """What a release's domain is given."""
+        bridges = tuple(vif.bridge for vif in domain.vifs)
+        return cls(domain.memory_mb, domain.vcpus, ramdisk_size, bridges, domain.gic_version, domain.cmdline)
 
 
 def check(
@@ -58,6 +68,7 @@ def check(
         hint = "`edgedeploy boards` lists the boards that can"
         return (Misfit("board-cannot", "board", "", f"it runs no Xen guests: {profile.reason}", hint),)
     facts = live or BoardFacts()
+    profile = refined(profile, facts)
     misfits = [*_file(kernel, profile, facts)]
     if kernel.kind in (Kind.ZIMAGE32, Kind.IMAGE64):
         misfits += _guest_memory(kernel, domain)
@@ -193,17 +204,37 @@ def _host(domain: DomainNeeds, profile: Profile, live: BoardFacts) -> Iterator[M
         lower = f"Set memory = {most} or less, or s" if most else "S"
         hint = f"{lower}top another guest, or give dom0 less (dom0_mem on Xen's command line)"
         yield Misfit("host-memory", "board memory", f"{need} MB", said, hint)
-    if not 1 <= domain.vcpus <= profile.max_vcpus:
-        hint = f"Set vcpus = {min(profile.cpu.count, profile.max_vcpus)}"
-        yield Misfit("vcpus", "virtual CPUs", f"1 to {profile.max_vcpus}", str(domain.vcpus), hint)
+    limit = _most_vcpus(domain, profile, live)
+    if not 1 <= domain.vcpus <= limit:
+        hint = f"Set vcpus = {min(profile.cpu.count, limit)}"
+        yield Misfit("vcpus", "virtual CPUs", f"1 to {limit}", str(domain.vcpus), hint)
+    yield from _gic(domain, profile)
     if domain.ramdisk_size > memory.RAMDISK_LIMIT:
         found = f"{domain.ramdisk_size >> 20} MB"
         yield Misfit("ramdisk", "ramdisk", "at most 1024 MB", found, "Put the content on a disk, or make it smaller")
-    for bridge in domain.bridges:
+    for bridge in dict.fromkeys(domain.bridges):
         if live.bridges is not None and bridge not in live.bridges:
             there = ", ".join(live.bridges) or "none"
             hint = f"Name a bridge that is there, or make it: ip link add {bridge} type bridge"
             yield Misfit("bridge", "network bridge", bridge, f"the board has {there}", hint)
+
+
+def _most_vcpus(domain: DomainNeeds, profile: Profile, live: BoardFacts) -> int:
+    """8 with a GICv2 and on a 32-bit Xen (vgic.c: vgic_max_vcpus; asm/config.h: MAX_VIRT_CPUS)."""
+    shown = {"v2": 2, "v3": 3}.get(domain.gic_version, profile.gic)
+    bits64 = live.machine == "aarch64" if live.machine else profile.cpu.level == "armv8"
+    return profile.max_vcpus if shown == 3 and bits64 else min(profile.max_vcpus, 8)
+
+
+def _gic(domain: DomainNeeds, profile: Profile) -> Iterator[Misfit]:
+    hint = 'Leave gic_version out, or set it to "default": the guest then gets what the board has'
+    if domain.gic_version == "v3" and profile.gic == 2:
+        yield Misfit("gic-version", "interrupt controller", "a GICv3", "the board has a GICv2", hint)
+    # GICC and GICV, which a GICv3 needs to look like a GICv2 (gic-v3.c: gicv3_init_v2), are parts of these cores alone
+    # (Linux, arm,gic-v3.yaml, commit 4053b6b43fae)
+    elif domain.gic_version == "v2" and profile.gic == 3 and set(profile.cpu.cores) - set(AARCH32_AT_EL1.values()):
+        found = f"the board has a GICv3 that cannot act as one ({', '.join(profile.cpu.cores)})"
+        yield Misfit("gic-version", "interrupt controller", "a GICv2", found, hint)
 
 
 def _warnings(kernel: KernelInfo, domain: DomainNeeds, profile: Profile, live: BoardFacts) -> Iterator[Misfit]:
@@ -216,6 +247,9 @@ def _warnings(kernel: KernelInfo, domain: DomainNeeds, profile: Profile, live: B
     if kernel.system == "linux" and domain.memory_mb < memory.LINUX_TIGHT_MB:
         found = f"{domain.memory_mb} MB is tight for Linux"
         yield Misfit("memory-tight", "guest memory", "", found, f"{memory.LINUX_TIGHT_MB} MB is a comfortable least")
+    if kernel.system == "linux" and domain.cmdline is not None and "console=hvc" not in domain.cmdline:
+        found = "it names no console=hvc0: what the guest says will be seen nowhere"
+        yield Misfit("no-console", "kernel command line", "", found, "Add console=hvc0")
     cpus = live.nr_cpus or profile.cpu.count
     if domain.vcpus > cpus:
         found = f"{domain.vcpus} virtual CPUs share {cpus} real ones"

@@ -23,6 +23,8 @@ MANIFEST_VERSION = 1
 MANIFEST_LIMIT = 256 * 1024
 ROLES = ("kernel", "ramdisk")
 CODECS = ("none", "gz", "bz2", "xz", "lzma", "zst")
+GIC_VERSIONS = ("default", "v2", "v3")
+"""xl.cfg(5), gic_version: "default" is what the board itself has."""
 # uuid5 wants a namespace: a fixed random one of our own, so that no other tool's domains can collide with ours
 _NAMESPACE = uuid.UUID("7e0c3a5e-5f0e-4c55-9a3e-ed6ede9107a1")
 
@@ -57,6 +59,8 @@ class Domain:
     vcpus: int
     vifs: tuple[Vif, ...]
     cmdline: names.CommandLine
+    gic_version: str = "default"
+    """the interrupt controller it is shown: one of GIC_VERSIONS"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,8 @@ def _domain_json(domain: Domain) -> dict[str, object]:
         "vcpus": domain.vcpus,
         "vifs": [{"bridge": v.bridge, **({"mac": v.mac} if v.mac else {})} for v in domain.vifs],
         "cmdline": domain.cmdline,
+        # only when it is set: agents that do not know the key read every other manifest, and UUIDs stay what they were
+        **({"gic_version": domain.gic_version} if domain.gic_version != "default" else {}),
     }
 
 
@@ -189,6 +195,7 @@ def _domain(reader: Reader) -> Domain:
         vcpus=reader.whole("vcpus", 1, low=1, high=128),
         vifs=tuple(vifs),
         cmdline=reader.name("cmdline", names.CommandLine.parse, names.CommandLine("")),
+        gic_version=reader.choice("gic_version", GIC_VERSIONS, "default"),
     )
     reader.done()
     return domain

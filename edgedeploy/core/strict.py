@@ -109,5 +109,9 @@ class Reader:
         """Raise when the table has keys that nobody asked for."""
         unknown = sorted(set(self._data) - self._seen)
         if unknown:
-            known = ", ".join(sorted(self._seen))
-            raise self.fault(f"{self.where}: unknown key {unknown[0]!r}", hint=f"known keys: {known}")
+            from difflib import get_close_matches  # noqa: PLC0415 - only for what is wrong
+
+            named = f"unknown key{'s' if len(unknown) > 1 else ''} {', '.join(map(repr, unknown[:10]))}"
+            meant = {close for key in unknown[:10] for close in get_close_matches(key, self._seen, 1)}
+            hint = f"did you mean {' and '.join(sorted(meant))}? " if meant else ""
+            raise self.fault(f"{self.where}: {named}", hint=f"{hint}known keys: {', '.join(sorted(self._seen))}")

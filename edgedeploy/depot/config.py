@@ -12,6 +12,7 @@ memory = 96                           # MB
 vcpus = 1
 bridge = "xenbr0"
 mac = "00:16:3e:aa:bb:cc"             # default: derived from the app's name
+gic_version = "default"               # or "v2", "v3": the interrupt controller the guest is shown
 cmdline = "console=hvc0 quiet"        # may hold {ip} {address} {cidr} {gateway}; else ip=… is added
 
 [network]
@@ -41,10 +42,10 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from edgedeploy.core import errors, names
-from edgedeploy.core.release import Domain, Vif
+from edgedeploy.core.release import GIC_VERSIONS, Domain, Vif
 from edgedeploy.core.strict import Reader
 
 FILE = "edgedeploy.toml"
@@ -117,7 +118,7 @@ def loads(raw: bytes, where: str = FILE) -> Config:
         data = tomllib.loads(raw.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise errors.BadConfig(f"{where} is not TOML: {error}", hint="see https://toml.io for the syntax") from None
-    return _Parser(Reader(data, where, errors.BadConfig)).config()
+    return _config(_Collector(data, where, []))
 
 
 def derived_mac(app: names.AppName) -> names.MacAddress:
@@ -135,56 +136,79 @@ def relative_path(value: object) -> PurePosixPath:
     return path
 
 
-class _Parser:
-    """Collects faults section by section, so that one run shows them all."""
+class _Collector(Reader):
+    """A Reader that notes what is wrong with a field and goes on with its default, so that one run shows all faults."""
 
-    def __init__(self, root: Reader) -> None:
-        self._root = root
-        self._faults: list[errors.EdgeError] = []
+    def __init__(self, data: object, where: str, faults: list[errors.EdgeError]) -> None:
+        super().__init__(data, where, errors.BadConfig)
+        self.faults = faults
 
-    def config(self) -> Config:
-        root = self._root
-        app = self._try(lambda: root.name("app", names.AppName.parse), names.AppName("app"))
-        runtime = self._try(lambda: root.choice("runtime", RUNTIMES, "xen"), "xen")
-        none: tuple[names.ProfileName, ...] = ()
-        boards = self._try(lambda: tuple(root.names("boards", names.ProfileName.parse)), none)
-        board = self._try(lambda: root.name("board", names.BoardName.parse, None), None)
-        # checked where it is used (cli/settings.py); named here so that it is no unknown key
-        self._try(lambda: root.rows("interfaces", []), [])
-        network = self._try(lambda: _network(root), None)
-        domain = self._try(lambda: _domain(root.table("domain", {}), app, network), None)
-        health = self._try(lambda: _health(root), HealthConfig())
-        build = self._try(lambda: _build(root.table("build", {})), Build())
-        self._try(root.done, None)
-        if self._faults:
-            raise self._verdict()
-        assert domain is not None
-        return Config(app, runtime, boards, domain, board, network, health, build)
-
-    def _try(self, parse: Callable[[], T], otherwise: T) -> T:
+    def attempt(self, read: Callable[[], T], otherwise: T) -> T:
+        """What `read` gives; a fault that it raises is noted, and `otherwise` stands in."""
         try:
-            return parse()
+            return read()
         except errors.EdgeError as error:
-            self._faults.append(error)
+            self.faults.append(error)
             return otherwise
 
-    def _verdict(self) -> errors.EdgeError:
-        first, *more = self._faults
-        if not more:
-            return first
-        details = tuple(f"{fault.message}{f' ({fault.hint})' if fault.hint else ''}" for fault in self._faults)
-        return errors.BadConfig(f"{self._root.where} has {len(details)} faults", details=details)
+    def inner(self, key: str) -> _Collector:
+        """A nested table; one that is no table counts as empty."""
+        where = f"{self.where}: {key}"
+        data = self.raw(key) if self.has(key) else {}
+        return self.attempt(lambda: _Collector(data, where, self.faults), _Collector({}, where, self.faults))
+
+    def name(self, key: str, parse: Callable[[object], Any], default: Any = None) -> Any:
+        """As Reader.name, with the default for what is wrong."""
+        return self.attempt(lambda: super(_Collector, self).name(key, parse, default), default)
+
+    def whole(self, key: str, default: Any = None, *, low: int = 0, high: int = 2**53) -> int:
+        """As Reader.whole, with the default for what is wrong."""
+        return self.attempt(lambda: super(_Collector, self).whole(key, default, low=low, high=high), int(default or 0))
+
+    def choice(self, key: str, allowed: tuple[str, ...], default: Any = None) -> str:
+        """As Reader.choice, with the default for what is wrong."""
+        return self.attempt(lambda: super(_Collector, self).choice(key, allowed, default), str(default))
+
+    def needed(self, key: str, parse: Callable[[object], T], stand_in: T) -> T:
+        """A value that must be there; `stand_in` lets the rest be read when it is not."""
+        return self.attempt(lambda: super(_Collector, self).name(key, parse), stand_in)
+
+    def done(self) -> None:
+        """As Reader.done, noted."""
+        self.attempt(super().done, None)
 
 
-def _network(root: Reader) -> Network | None:
-    if not root.has("network"):
-        return None
-    reader = root.table("network")
-    interface = reader.name("address", _interface)
-    gateway = reader.name("gateway", _gateway, None)
+def _config(root: _Collector) -> Config:
+    app = root.needed("app", names.AppName.parse, names.AppName("app"))
+    runtime = root.choice("runtime", RUNTIMES, "xen")
+    none: tuple[names.ProfileName, ...] = ()
+    boards = root.attempt(lambda: tuple(root.names("boards", names.ProfileName.parse)), none)
+    board = root.name("board", names.BoardName.parse)
+    # checked where it is used (cli/settings.py); named here so that it is no unknown key
+    root.attempt(lambda: root.rows("interfaces", []), [])
+    network = _network(root.inner("network")) if root.has("network") else None
+    domain = _domain(root.inner("domain"), app, network)
+    health = _health(root.inner("health"))
+    build = _build(root.inner("build"))
+    root.done()
+    if root.faults:
+        raise _verdict(root)
+    return Config(app, runtime, boards, domain, board, network, health, build)
+
+
+def _verdict(root: _Collector) -> errors.EdgeError:
+    if len(root.faults) == 1:
+        return root.faults[0]
+    details = tuple(f"{fault.message}{f' ({fault.hint})' if fault.hint else ''}" for fault in root.faults)
+    return errors.BadConfig(f"{root.where} has {len(details)} faults", hint="correct them", details=details)
+
+
+def _network(reader: _Collector) -> Network:
+    interface = reader.needed("address", _interface, ipaddress.IPv4Interface("0.0.0.0/0"))
+    gateway = reader.name("gateway", _gateway)
     reader.done()
     if gateway and gateway not in interface.network:
-        raise reader.fail("gateway", f"{gateway} is not in the network {interface.network}")
+        reader.faults.append(reader.fail("gateway", f"{gateway} is not in the network {interface.network}"))
     return Network(interface, gateway)
 
 
@@ -207,7 +231,7 @@ def _gateway(value: object) -> ipaddress.IPv4Address:
     raise errors.UsageFault(f"{names.printable(repr(value), 80)} is not an IPv4 address", hint='such as "10.0.2.2"')
 
 
-def _domain(reader: Reader, app: names.AppName, network: Network | None) -> Domain:
+def _domain(reader: _Collector, app: names.AppName, network: Network | None) -> Domain:
     bridge = reader.name("bridge", names.BridgeName.parse, names.BridgeName("xenbr0"))
     mac = reader.name("mac", names.MacAddress.parse, derived_mac(app))
     domain = Domain(
@@ -215,13 +239,14 @@ def _domain(reader: Reader, app: names.AppName, network: Network | None) -> Doma
         memory_mb=reader.whole("memory", 96, low=1, high=1 << 20),
         vcpus=reader.whole("vcpus", 1, low=1, high=128),
         vifs=(Vif(bridge, mac),),
-        cmdline=_cmdline(reader, network),
+        cmdline=reader.attempt(lambda: _cmdline(reader, network), names.CommandLine("")),
+        gic_version=reader.choice("gic_version", GIC_VERSIONS, "default"),
     )
     reader.done()
     return domain
 
 
-def _cmdline(reader: Reader, network: Network | None) -> names.CommandLine:
+def _cmdline(reader: _Collector, network: Network | None) -> names.CommandLine:
     text = reader.name("cmdline", names.CommandLine.parse, names.CommandLine("console=hvc0 quiet"))
     values = network.placeholders if network else {}
     wanted = _PLACEHOLDER.findall(text)
@@ -231,17 +256,20 @@ def _cmdline(reader: Reader, network: Network | None) -> names.CommandLine:
             raise reader.fail("cmdline", f"{{{name}}} {problem}")
     if not wanted and network:
         text = names.CommandLine(f"{text} {{ip}}".strip())
-    return names.CommandLine.parse(_PLACEHOLDER.sub(lambda match: values[match[1]], text))
+    try:
+        return names.CommandLine.parse(_PLACEHOLDER.sub(lambda match: values[match[1]], text))
+    except errors.UsageFault as error:  # only now too long
+        raise reader.fail("cmdline", error.message) from None
 
 
-def _health(root: Reader) -> HealthConfig:
-    reader = root.table("health", {})
-    serves = {}
-    for path, source in reader.items("serves", {}, limit=400):
-        pair = Reader({"path": path, "file": source}, f"{reader.where}: serves", reader.fault)
-        serves[pair.name("path", names.UrlPath.parse)] = pair.name("file", relative_path)
+def _health(reader: _Collector) -> HealthConfig:
+    serves: dict[names.UrlPath, PurePosixPath] = {}
+    none: list[tuple[str, Any]] = []
+    for path, source in reader.attempt(lambda: reader.items("serves", {}, limit=400), none):
+        pair = _Collector({"path": path, "file": source}, f"{reader.where}: serves", reader.faults)
+        serves[pair.needed("path", names.UrlPath.parse, _ROOT)] = pair.needed("file", relative_path, PurePosixPath("x"))
     health = HealthConfig(
-        path=reader.name("path", names.UrlPath.parse, names.UrlPath("/")),
+        path=reader.name("path", names.UrlPath.parse, _ROOT),
         port=reader.whole("port", 80, low=1, high=65535),
         status=reader.whole("status", 200, low=100, high=599),
         timeout_s=reader.whole("timeout", 60, low=1, high=3600),
@@ -251,11 +279,11 @@ def _health(root: Reader) -> HealthConfig:
     return health
 
 
-def _build(reader: Reader) -> Build:
+def _build(reader: _Collector) -> Build:
     build = Build(
-        kernel=reader.name("kernel", relative_path, None),
-        ramdisk=reader.name("ramdisk", relative_path, None),
-        slides=reader.name("slides", relative_path, None),
+        kernel=reader.name("kernel", relative_path),
+        ramdisk=reader.name("ramdisk", relative_path),
+        slides=reader.name("slides", relative_path),
     )
     reader.done()
     return build

@@ -8,22 +8,37 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Self
 
 from edgedeploy.core import errors, names, release
 from edgedeploy.core.names import CommitId, ReleaseId
-from edgedeploy.core.release import Artefact, Manifest
+from edgedeploy.core.release import Artefact, Domain, Manifest
 from edgedeploy.depot import config as configs
 from edgedeploy.depot import legacy, scaffold
 from edgedeploy.depot.commit import Change, Committed, commit
 from edgedeploy.depot.git import Git
 from edgedeploy.depot.health import health_of
+from edgedeploy.depot.lint import Findings
 
 BRANCH = "main"
 _START = "start one: edgedeploy init APP"
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """A release, packed: what its guest is given, its files by role, and what to say of the domain's configuration.
+
+    `manifest` is None for a release of the original scripts.
+    """
+
+    domain: Domain
+    files: Mapping[str, PurePosixPath]
+    findings: Findings
+    manifest: Manifest | None = None
 
 
 class Depot:
@@ -155,26 +170,45 @@ class Depot:
         """Whether a release is ours; one of the original scripts has no manifest.json, and a board cannot take it."""
         return self.git.blob("HEAD", str(release.folder(wanted) / "manifest.json")) is not None
 
-    def _legacy(self, wanted: ReleaseId) -> Manifest:
+    def contents(self, wanted: ReleaseId) -> Contents:
+        """A release as it is committed, for a look at it: unlike `manifest`, nothing is unpacked or proven."""
+        if self.has_manifest(wanted):
+            manifest = self.manifest(wanted)
+            files = {a.role: release.folder(wanted) / a.file for a in manifest.artefacts}
+            return Contents(manifest.domain, files, self.leftover(manifest.kernel.file), manifest)
+        original = self._original(wanted)
+        return Contents(original.domain, {"kernel": original.kernel}, original.findings)
+
+    def leftover(self, kernel: str) -> Findings:
+        """What an xl.conf.in that is not read any more gave the guest (`kernel`: the release's file name)."""
+        return legacy.leftover(self._blob, kernel)
+
+    def blob(self, path: PurePosixPath) -> bytes:
+        """A committed file."""
+        data = self._blob(path)
+        if data is None:
+            raise errors.BadRepository(f"{path} is not committed", hint="make a new release: edgedeploy release KERNEL")
+        return data
+
+    def _blob(self, path: PurePosixPath) -> bytes | None:
+        return self.git.blob("HEAD", str(path)) if self.git.commit("HEAD") else None
+
+    def _original(self, wanted: ReleaseId) -> legacy.Original:
         listing = [PurePosixPath(name) for name in self.files(str(release.folder(wanted)))]
         if not listing:
             raise errors.BadRepository(
                 f"there is no release {wanted} in {self.root}",
                 hint="git log --oneline -- xen/latest shows the releases there were",
             )
-        known = None
-        if self.has_config:
-            config = self.config
-            known = (config.app, config.boards, config.domain, health_of(config, {}))
-        return legacy.read(wanted, listing, lambda path: self.git.blob("HEAD", str(path)), known)
+        return legacy.look(wanted, listing, self._blob, self.config.domain if self.has_config else None)
+
+    def _legacy(self, wanted: ReleaseId) -> Manifest:
+        known = (self.config.app, self.config.boards, health_of(self.config, {})) if self.has_config else None
+        return legacy.read(wanted, self._original(wanted), self._blob, known)
 
     def artefact_bytes(self, wanted: ReleaseId, artefact: Artefact) -> bytes:
         """An artefact as it is committed, packed."""
-        path = release.folder(wanted) / artefact.file
-        data = self.git.blob("HEAD", str(path))
-        if data is None:
-            raise errors.BadRepository(f"{path} is not committed", hint="make a new release: edgedeploy release KERNEL")
-        return data
+        return self.blob(release.folder(wanted) / artefact.file)
 
     def artefact_open(self, wanted: ReleaseId, artefact: Artefact) -> BinaryIO:
         """As `artefact_bytes`, to read and seek in."""

@@ -8,6 +8,8 @@ from edgedeploy.core import board, errors, fit, kernel, memory
 from edgedeploy.core.board import BoardFacts, Console, Cpu, Memory, Misfit, Profile
 from edgedeploy.core.fit import DomainNeeds
 from edgedeploy.core.kernel import KernelInfo, Kind, LinuxTags
+from edgedeploy.core.names import BridgeName, CommandLine, DomainName
+from edgedeploy.core.release import Domain, Vif
 from tests import kernels
 
 CUBIE = Profile(
@@ -212,6 +214,55 @@ def test_vcpus_ramdisks_and_bridges():
     assert codes(ARMMP, live=BoardFacts(bridges=("xenbr0",)), needs=plugged) == ["bridge"]
 
 
+def test_the_interrupt_controller_that_is_asked_for():
+    v2, v3 = DomainNeeds(256, gic_version="v2"), DomainNeeds(256, gic_version="v3")
+    rock = replace(PINE, name="rockpro64", gic=3, cpu=Cpu(("Cortex-A53", "Cortex-A72"), "armv8", 4, True), max_vcpus=128)
+    new = replace(rock, cpu=Cpu(("Cortex-A76",), "armv8", 4, True), guests=("aarch64",))
+    assert codes(ARMMP, needs=v2) == codes(ARMMP, rock, needs=v2) == codes(ARMMP, rock, needs=v3) == []
+    (misfit,) = fit.check(ARMMP, v3, CUBIE)
+    assert (misfit.code, misfit.found) == ("gic-version", "the board has a GICv2")
+    assert "gic_version" in misfit.hint
+    assert codes(CLOUD64, new, needs=v2) == ["gic-version"]
+    assert codes(CLOUD64, new, needs=v3) == []
+    # the live board's word counts
+    assert codes(CLOUD64, PINE, BoardFacts(gic=3), v3) == []
+    assert codes(CLOUD64, rock, BoardFacts(gic=2), v3) == ["gic-version"]
+    assert codes(CLOUD64, rock, BoardFacts(cpu_part="0xd0b"), v2) == ["gic-version"]
+
+
+def test_how_many_vcpus_hangs_on_the_interrupt_controller():
+    rock = replace(PINE, gic=3, max_vcpus=128)
+
+    def most(profile, version="default", **live):
+        def fits(vcpus):
+            return codes(CLOUD64, profile, BoardFacts(**live), DomainNeeds(256, vcpus, gic_version=version)) == []
+
+        return max(filter(fits, (8, 9, 128, 129)))
+
+    assert (most(rock), most(rock, "v3"), most(rock, "v2")) == (128, 128, 8)
+    assert (most(PINE), most(rock, gic=2)) == (8, 8)
+    # a 32-bit Xen has 8 whatever its interrupt controller
+    arm32 = BoardFacts(machine="armv7l", gic=3)
+    assert codes(ARMMP, replace(CUBIE, max_vcpus=128), arm32, DomainNeeds(256, 9)) == ["vcpus"]
+
+
+def test_a_xen_of_long_ago_puts_guests_elsewhere():
+    high, low = kernels.zimage(start=0x80008000), kernels.zimage(start=0x40008000)
+    for version, fits, crashes in (("4.4.1", high, low), ("4.5", low, high), ("4.17.5", low, high), ("?.?", low, high)):
+        assert codes(fits, live=BoardFacts(xen_version=version)) == []
+        assert codes(crashes, live=BoardFacts(xen_version=version)) == ["start-addr"]
+    assert codes(low, replace(CUBIE, memory=Memory(1024, (1024,), 256, 0x80000000)), BoardFacts(xen_version="4.17")) == []
+
+
+def test_a_release_says_what_its_guest_needs():
+    domain = Domain(
+        DomainName("d"), 64, 2, (Vif(BridgeName("br0")), Vif(BridgeName("br0"))), CommandLine("console=hvc0"), "v3"
+    )
+    needs = DomainNeeds.of(domain, 7)
+    assert needs == DomainNeeds(64, 2, 7, ("br0", "br0"), "v3", "console=hvc0")
+    assert codes(ARMMP, live=BoardFacts(bridges=()), needs=replace(needs, gic_version="default")) == ["bridge"]
+
+
 def warned(image, needs=NEEDS, profile=CUBIE, live=None):
     info = image if isinstance(image, KernelInfo) else kernel.probe(image)
     return [warning.code for warning in fit.warnings(info, needs, profile, live)]
@@ -222,6 +273,9 @@ def test_warnings():
     assert warned(ARMMP, live=known) == []
     assert warned(ARMMP) == ["small-version"]
     assert warned(ARMMP, DomainNeeds(48), live=known) == ["memory-tight"]
+    assert warned(ARMMP, DomainNeeds(256, cmdline="quiet"), live=known) == ["no-console"]
+    assert warned(ARMMP, DomainNeeds(256, cmdline="console=hvc0 quiet"), live=known) == []
+    assert warned(kernels.zimage(), DomainNeeds(256, cmdline=""), live=known) == []
     assert warned(ARMMP, DomainNeeds(256, 3), live=known) == ["vcpus-shared"]
     assert warned(kernels.zimage(tail=b"x" * 8), live=known) == ["trailing"]
     assert warned(replace(ARMMP, hypercalls=None), live=known) == ["xen-unseen"]
@@ -237,6 +291,26 @@ def test_an_agent_that_nobody_told_its_kind_checks_by_what_it_sees():
     assert codes(kernels.image64(), assumed, facts) == ["arm64-on-armv7"]
     assert board.assumed(BoardFacts(machine="armv7l")).guests == ("armv7l",)
     assert codes(ARMMP, board.assumed(BoardFacts()), BoardFacts()) == []
+
+
+def test_nothing_is_lost_where_the_profile_is_assumed():
+    """What only a profile says on the laptop, the board says of itself: core, interrupt controller, base, vCPUs."""
+
+    def found(image, needs=NEEDS, **live):
+        facts = BoardFacts(**{"machine": "aarch64", "xen_caps": ("xen-3.0-aarch64", "xen-3.0-armv7l"), "free_memory_mb": 900, **live})
+        return codes(image, board.assumed(facts), facts, needs)
+
+    assert found(ARMMP, cpu_part="0xd0b") == ["arm32-unsupported"]
+    assert found(ARMMP, cpu_part="0xd03") == []
+    sixteen = kernels.image64(flags=0b100)
+    assert found(sixteen, cpu_part="0xd03") == ["page-size"]
+    assert found(sixteen, cpu_part="0xd0b") == []
+    assert found(CLOUD64, DomainNeeds(256, gic_version="v3"), gic=2) == ["gic-version"]
+    assert found(CLOUD64, DomainNeeds(256, gic_version="v2"), gic=3, cpu_part="0xd0b") == ["gic-version"]
+    assert found(CLOUD64, DomainNeeds(256, 9), gic=3) == []
+    assert found(CLOUD64, DomainNeeds(256, 9), gic=2) == found(CLOUD64, DomainNeeds(256, 9)) == ["vcpus"]
+    assert found(kernels.zimage(start=0x40008000), xen_version="4.4.0", cpu_part="0xd03") == ["start-addr"]
+    assert found(CLOUD64, free_memory_mb=99) == ["host-memory"]
 
 
 def test_facts_cross_the_wire():

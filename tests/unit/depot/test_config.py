@@ -1,6 +1,11 @@
 """edgedeploy.toml: defaults, the command line it makes, and faults that name themselves."""
 
+import contextlib
+import json
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgedeploy.core import errors
 from edgedeploy.depot import config, scaffold
@@ -116,6 +121,71 @@ def test_all_faults_at_once():
     with pytest.raises(errors.BadConfig, match="has 3 faults") as caught:
         config.loads(b'app = "Decks"\nboards = [1]\n[build]\nx = 1\n')
     assert len(caught.value.details) == 3
+
+
+def test_all_faults_of_one_table_at_once_and_what_was_meant():
+    text = b'app="a"\nrutnime="xen"\n[domain]\nmemory="96"\nvcpus=0\nvcpu=1\nbrige="x"\ngic_version="v4"\n[network]\naddress=1\n'
+    with pytest.raises(errors.BadConfig, match="has 6 faults") as caught:
+        config.loads(text)
+    said = "\n".join(caught.value.details)
+    for part in (
+        "network: address", "domain: memory: must be", "domain: vcpus: must be", "domain: gic_version: must be one of default, v2, v3",
+        "unknown keys 'brige', 'vcpu' (did you mean bridge and vcpus? known keys:", "unknown key 'rutnime' (did you mean runtime?",
+    ):  # fmt: skip
+        assert part in said
+    assert "needs a [network]" not in said
+
+
+def test_a_command_line_that_grows_too_long_is_named():
+    text = f'app="a"\n[domain]\ncmdline="{"x" * 1020}"\n[network]\naddress="10.0.0.9/16"\n'
+    with pytest.raises(errors.BadConfig, match="domain: cmdline"):
+        config.loads(text.encode())
+
+
+def test_the_interrupt_controller_may_be_chosen():
+    assert config.loads(b'app="a"').domain.gic_version == "default"
+    assert config.loads(b'app="a"\n[domain]\ngic_version="v3"').domain.gic_version == "v3"
+
+
+_scalars = st.one_of(st.integers(), st.booleans(), st.text(max_size=20), st.floats(), st.lists(st.text(max_size=5), max_size=3))
+_KEYS = (
+    "app boards board interfaces runtime vm memory vcpus bridge mac cmdline gic_version address gateway path port status timeout "
+    "serves kernel ramdisk slides strange"
+)
+_keys = st.sampled_from(_KEYS.split())
+_tables = st.dictionaries(_keys, st.one_of(_scalars, st.dictionaries(st.text(max_size=5), _scalars, max_size=2)), max_size=6)
+
+
+@given(_tables, st.dictionaries(st.sampled_from(["domain", "network", "health", "build"]), st.one_of(_scalars, _tables)))
+def test_no_exception_but_ours(top, tables):
+    try:
+        read = config.loads(toml({"app": "a", **top, **tables}).encode())
+    except errors.BadConfig:
+        return
+    assert read.domain.vcpus >= 1
+
+
+@given(st.binary(max_size=200))
+def test_no_exception_but_ours_for_any_bytes(raw):
+    with contextlib.suppress(errors.BadConfig):
+        config.loads(raw)
+
+
+def toml(value):
+    """Any JSON-like value as inline TOML; a dictionary without braces at the top."""
+    if isinstance(value, dict):
+        return "\n".join(f"{json.dumps(key)} = {inline(each)}" for key, each in value.items())
+    raise TypeError(value)
+
+
+def inline(value):
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)} = {inline(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(inline, value)) + "]"
+    if isinstance(value, float):
+        return repr(value)
+    return json.dumps(value)
 
 
 def test_not_utf8_and_too_large():

@@ -8,6 +8,7 @@ import pytest
 
 from edgedeploy.core import errors
 from edgedeploy.depot.commit import FALLBACK_EMAIL, Change, commit
+from edgedeploy.depot.lint import Findings
 from edgedeploy.depot.release import add_release
 from edgedeploy.depot.repo import Depot
 from edgedeploy.depot.scaffold import Plan
@@ -187,11 +188,36 @@ def test_legacy_that_is_not_whole(legacy):
     with pytest.raises(errors.BadRepository, match=r"neither edgedeploy\.toml nor xl\.conf\.in"):
         depot.manifest(LEGACY_ID)
     (legacy / "xen" / LEGACY_ID / "decksopenmirageorg.xen.bz2").write_bytes(bz2.compress(b"x" * 999)[:-9])
-    (legacy / "xl.conf.in").write_text("import os\n")
+    for text, why in ((XL_CONF_IN, "before its end"), ("memory = 'lots'", "cannot be understood"), ("import os\n", "in:1")):
+        (legacy / "xl.conf.in").write_text(text)
+        git(legacy, "add", "-A")
+        git(legacy, "commit", "-qm", "worse")
+        with pytest.raises(errors.BadRepository, match=why):
+            depot.manifest(LEGACY_ID)
+
+
+def test_contents_are_looked_at_without_unpacking(legacy, depot, built, report):
+    (legacy / "xen" / LEGACY_ID / "decksopenmirageorg.xen.bz2").write_bytes(b"BZh9 damaged")
+    git(legacy, "commit", "-qam", "damage")
+    theirs = Depot.open(legacy).contents(LEGACY_ID)
+    assert (theirs.domain.memory_mb, [path.name for path in theirs.files.values()], theirs.manifest) == (
+        256, ["decksopenmirageorg.xen.bz2"], None,
+    )  # fmt: skip
+    assert [warning.code for warning in theirs.findings.warnings] == ["on-crash"]
+    added = add_release(depot, built / "vmlinuz", built / "base.cpio", report=report)
+    ours = depot.contents(added.release)
+    assert (ours.manifest, list(ours.files), ours.findings) == (added.manifest, ["kernel", "ramdisk"], Findings())
+
+
+def test_beside_our_configuration_the_original_one_is_only_warned_about(legacy):
+    (legacy / "xl.conf.in").write_text(XL_CONF_IN + "disk = ['phy:/dev/sda,xvda,w']\nmemory = 'lots'\n")
+    (legacy / "edgedeploy.toml").write_text('app = "decks"\n')
     git(legacy, "add", "-A")
-    git(legacy, "commit", "-qm", "worse")
-    with pytest.raises(errors.BadRepository, match="before its end"):
-        depot.manifest(LEGACY_ID)
+    git(legacy, "commit", "-qm", "both")
+    depot = Depot.open(legacy)
+    findings = depot.contents(LEGACY_ID).findings
+    assert (findings.misfits, [warning.code for warning in findings.warnings]) == ((), ["disk"])
+    assert depot.leftover("vm.xen") == findings
 
 
 def test_bundles(depot, built, report, tmp_path):
