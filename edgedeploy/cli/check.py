@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 
 from edgedeploy.cli import options
 from edgedeploy.cli.options import Session
-from edgedeploy.core.errors import DoesNotFit
+from edgedeploy.core.errors import DoesNotFit, UsageFault
+from edgedeploy.core.release import GIC_VERSIONS
 from edgedeploy.flows import check as flow
 from edgedeploy.profiles import catalog
 from edgedeploy.ui import check as show
@@ -16,6 +18,16 @@ from edgedeploy.ui import check as show
 
 def _known_kinds(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     return [name for name in catalog.available() if name.startswith(incomplete)]
+
+
+def _resolve(session: Session, target: str) -> Path:
+    """The path that TARGET means. A word that is an app's name is that app, as for `push`, unless it is a file's."""
+    if not target:
+        raise UsageFault("TARGET is empty", hint="name a kernel file, an app or a deployment repository")
+    # os.path, because Path's own questions raise on names that no file can have
+    if (os.path.isdir(target) or not os.path.lexists(target)) and target in session.settings.known_apps():
+        return session.settings.resolve_app(target)
+    return Path(target)
 
 
 @click.command()
@@ -27,6 +39,10 @@ def _known_kinds(_ctx: click.Context, _param: click.Parameter, incomplete: str) 
 @click.option("--ramdisk", type=click.Path(path_type=Path), help="The ramdisk that goes with the kernel.")
 @click.option("--memory", "memory_mb", type=click.IntRange(1, 1 << 20), metavar="MB", help="The guest's memory.")
 @click.option("--vcpus", type=click.IntRange(1, 4096), metavar="N", help="The guest's virtual CPUs.")
+@click.option(
+    "--gic-version", type=click.Choice([*GIC_VERSIONS, "2", "3"], case_sensitive=False), metavar="V",
+    help="The interrupt controller the guest is shown: v2, v3 or default (the board's own).",
+)  # fmt: skip
 @options.as_json
 @options.pass_session
 def check(
@@ -37,16 +53,15 @@ def check(
     ramdisk: Path | None,
     memory_mb: int | None,
     vcpus: int | None,
+    gic_version: str | None,
     as_json: bool,
 ) -> int:
     """Prove that TARGET fits a kind of board: a kernel file, packed or not, an app or a deployment repository.
 
     Exit code 0: it fits. 20: it does not, with every reason. 2: it cannot be read.
     """
-    path = Path(target)
-    if not path.is_symlink() and not path.exists() and target in session.settings.known_apps():
-        path = session.settings.resolve_app(target)
-    result = flow.check(flow.Request(path, board, ramdisk, memory_mb, vcpus))
+    version = f"v{gic_version}" if gic_version in ("2", "3") else gic_version
+    result = flow.check(flow.Request(_resolve(session, target), board, ramdisk, memory_mb, vcpus, version))
     if as_json:
         options.emit_json(show.as_json(result))
         return 0 if result.fits else DoesNotFit.exit_code

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgedeploy.artefact import fit, probe
@@ -11,11 +11,9 @@ from edgedeploy.artefact.probe import Artefact
 from edgedeploy.core import errors
 from edgedeploy.core.board import BoardFacts, Misfit, Profile
 from edgedeploy.core.errors import DoesNotFit
-from edgedeploy.depot.repo import Depot
+from edgedeploy.core.fit import DomainNeeds
+from edgedeploy.depot.lint import MEMORY_MB, Findings
 from edgedeploy.profiles import catalog
-
-DEFAULT_MEMORY_MB = 256
-"""The same as core/xlconf.py takes for a template that names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +28,17 @@ class Request:
     ramdisk: Path | None = None
     memory_mb: int | None = None
     vcpus: int | None = None
+    gic_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a target came down to: files to read, and the guest they are for."""
+    """What a target came down to: files, the guest they are for, and what its configuration gives cause to say."""
 
-    kernel: Path
-    ramdisk: Path | None
-    memory_mb: int
-    vcpus: int
+    kernel: Artefact
+    ramdisk: Artefact | None
+    domain: DomainNeeds
+    findings: Findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +48,7 @@ class Result:
     artefact: Artefact
     ramdisk: Artefact | None
     profile: Profile
-    memory_mb: int
-    vcpus: int
+    domain: DomainNeeds
     misfits: tuple[Misfit, ...]
     warnings: tuple[Misfit, ...]
 
@@ -60,30 +58,44 @@ class Result:
         return not self.misfits
 
     def refusal(self) -> DoesNotFit:
-        """The error for a verdict that is no."""
-        return fit.refuse(self.artefact, self.profile, self.misfits)
+        """The error for a verdict that is no: the verdict, a line for each misfit, then the warnings."""
+        said = fit.refuse(self.artefact, self.profile, self.misfits)
+        message = f"{self.artefact.name} does not fit {self.profile.name}; it is {self.artefact.description}"
+        warned = tuple(f"warning: {warning.line()}" for warning in self.warnings)
+        hint = said.hint if "edgedeploy boards" in said.hint else ""  # each misfit says itself what to do
+        return DoesNotFit(message, hint=hint, details=said.details + warned)
 
 
-def resolve_target(request: Request, folder: Path) -> Target:
-    """What the target is; artefacts of a repository are written to `folder`. The one place that knows a target's forms."""
-    if not request.target.is_dir():
-        memory_mb = request.memory_mb or DEFAULT_MEMORY_MB
-        return Target(request.target, request.ramdisk, memory_mb, request.vcpus or 1)
+def resolve_target(request: Request) -> Target:
+    """What the target is. The one place that knows a target's forms."""
+    if os.path.isdir(request.target):
+        target = _of_repository(request.target)
+    else:
+        target = Target(probe.inspect(request.target), None, DomainNeeds(MEMORY_MB), Findings())
+    domain = replace(
+        target.domain,
+        memory_mb=request.memory_mb or target.domain.memory_mb,
+        vcpus=request.vcpus or target.domain.vcpus,
+        gic_version=request.gic_version or target.domain.gic_version,
+    )
+    ramdisk = probe.inspect(request.ramdisk) if request.ramdisk else target.ramdisk
+    return replace(target, domain=domain, ramdisk=ramdisk)
+
+
+def _of_repository(folder: Path) -> Target:
+    from edgedeploy.depot.repo import Depot  # noqa: PLC0415 - git's libraries cost 80 ms, and a file needs none
+    from edgedeploy.flows import fitness  # noqa: PLC0415
+
     try:
-        depot = Depot.open(request.target)
+        depot = Depot.open(folder)
     except errors.BadRepository as error:
         raise errors.UsageFault(error.message, hint="name a kernel file, an app or a deployment repository") from None
     release = depot.latest()
     if release is None:
         raise errors.BadRepository(f"{depot.root} has no release yet", hint="edgedeploy release KERNEL")
-    manifest = depot.manifest(release)
-    paths = {}
-    for artefact in manifest.artefacts:
-        paths[artefact.role] = folder / artefact.file
-        paths[artefact.role].write_bytes(depot.artefact_bytes(release, artefact))
-    domain = manifest.domain
-    ramdisk = request.ramdisk or paths.get("ramdisk")
-    return Target(paths["kernel"], ramdisk, request.memory_mb or domain.memory_mb, request.vcpus or domain.vcpus)
+    contents = depot.contents(release)
+    files = fitness.inspect(depot, contents)
+    return Target(files["kernel"], files.get("ramdisk"), DomainNeeds.of(contents.domain), contents.findings)
 
 
 def check(request: Request, *, boards: Path | None = None, live: BoardFacts | None = None) -> Result:
@@ -92,14 +104,13 @@ def check(request: Request, *, boards: Path | None = None, live: BoardFacts | No
     Raises BadConfig for the profile and UsageFault for files that cannot be read; a misfit is a result.
     """
     profile = catalog.load(request.board, boards)
-    with tempfile.TemporaryDirectory() as folder:
-        target = resolve_target(request, Path(folder))
-        artefact = probe.inspect(target.kernel)
-        ramdisk = probe.inspect(target.ramdisk) if target.ramdisk else None
-    misfits = fit.check(artefact, profile, live, memory_mb=target.memory_mb, vcpus=target.vcpus, ramdisk=ramdisk)
-    warnings: tuple[Misfit, ...] = ()
-    if not misfits:
-        warnings = fit.warnings(
-            artefact, profile, live, memory_mb=target.memory_mb, vcpus=target.vcpus, ramdisk=ramdisk
-        )
-    return Result(artefact, ramdisk, profile, target.memory_mb, target.vcpus, misfits, warnings)
+    target = resolve_target(request)
+    found = fit.check(target.kernel, profile, live, ramdisk=target.ramdisk, domain=target.domain)
+    misfits = (*found, *target.findings.misfits)
+    warnings = target.findings.warnings
+    if all(misfit.code in fit.ABOUT_THE_GUEST for misfit in misfits):  # of a kernel that never will, nothing else counts
+        fields = {misfit.field for misfit in misfits}  # "24 MB is tight" adds nothing to "24 MB is too little"
+        more = fit.warnings(target.kernel, profile, live, ramdisk=target.ramdisk, domain=target.domain)
+        warnings = (*(warning for warning in more if warning.field not in fields), *warnings)
+    domain = replace(target.domain, ramdisk_size=target.ramdisk.size if target.ramdisk else 0)
+    return Result(target.kernel, target.ramdisk, profile, domain, misfits, warnings)

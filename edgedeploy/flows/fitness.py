@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from edgedeploy.artefact import fit, probe
-from edgedeploy.core import errors, release
+from edgedeploy.core import errors
 from edgedeploy.core.board import BoardFacts, Profile
+from edgedeploy.core.fit import DomainNeeds
 from edgedeploy.core.release import Manifest
-from edgedeploy.depot.repo import Depot
+from edgedeploy.depot.repo import Contents, Depot
 
 
 def some(depot: Depot, manifest: Manifest, profiles: Sequence[Profile]) -> list[str]:
-    """Names of the profiles that a release fits. Raises DoesNotFit, for the first of them, when it fits none."""
+    """Names of the profiles that a release fits. Raises DoesNotFit, for the first of them, when it fits none.
+
+    What the guest is to be given and a release cannot carry (xl.conf.in) fits none.
+    """
     fits: list[str] = []
     refused: list[errors.DoesNotFit] = []
-    artefacts = _artefacts(depot, manifest)
+    contents = depot.contents(manifest.release)
+    artefacts = inspect(depot, contents)
     for profile in profiles:
         try:
-            _require(artefacts, manifest, profile, None)
+            _require(artefacts, contents, profile, None)
             fits.append(profile.name)
         except errors.DoesNotFit as error:
             refused.append(error)
@@ -37,25 +43,32 @@ def require(depot: Depot, manifest: Manifest, profile: Profile, live: BoardFacts
     """
     if live.free_memory_mb is not None:
         live = replace(live, free_memory_mb=live.free_memory_mb + freed_mb)
-    _require(_artefacts(depot, manifest), manifest, profile, live)
+    contents = depot.contents(manifest.release)
+    _require(inspect(depot, contents), contents, profile, live)
+
+
+def inspect(depot: Depot, contents: Contents) -> dict[str, probe.Artefact]:
+    """What a release's committed files are, by role. Raises BadRepository for one that its manifest does not describe."""
+    found = {}
+    described = {a.role: a for a in contents.manifest.artefacts} if contents.manifest else {}
+    with tempfile.TemporaryDirectory() as folder:
+        for role, path in contents.files.items():
+            data = depot.blob(path)
+            if role in described and hashlib.sha256(data).hexdigest() != described[role].packed_sha256:
+                raise errors.BadRepository(
+                    f"{path} is not the file its manifest describes (SHA-256 differs)",
+                    hint="make a new release: edgedeploy release KERNEL",
+                )
+            copy = Path(folder) / path.name
+            copy.write_bytes(data)
+            found[role] = probe.inspect(copy)
+    return found
 
 
 def _require(
-    artefacts: Sequence[probe.Artefact], manifest: Manifest, profile: Profile, live: BoardFacts | None
+    artefacts: dict[str, probe.Artefact], contents: Contents, profile: Profile, live: BoardFacts | None
 ) -> None:
-    kernel, *rest = artefacts
-    domain, ramdisk = manifest.domain, rest[0] if rest else None
-    misfits = fit.check(kernel, profile, live, memory_mb=domain.memory_mb, vcpus=domain.vcpus, ramdisk=ramdisk)
-    if misfits:
-        raise fit.refuse(kernel, profile, misfits)
-
-
-def _artefacts(depot: Depot, manifest: Manifest) -> list[probe.Artefact]:
-    with tempfile.TemporaryDirectory() as folder:
-        return [_inspect(depot, manifest, artefact, Path(folder)) for artefact in manifest.artefacts]
-
-
-def _inspect(depot: Depot, manifest: Manifest, artefact: release.Artefact, folder: Path) -> probe.Artefact:
-    path = folder / artefact.file
-    path.write_bytes(depot.artefact_bytes(manifest.release, artefact))
-    return probe.inspect(path)
+    kernel, domain = artefacts["kernel"], DomainNeeds.of(contents.domain)
+    misfits = fit.check(kernel, profile, live, ramdisk=artefacts.get("ramdisk"), domain=domain)
+    if misfits or contents.findings.misfits:
+        raise fit.refuse(kernel, profile, (*misfits, *contents.findings.misfits))

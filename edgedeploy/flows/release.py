@@ -7,7 +7,8 @@ from pathlib import Path, PurePosixPath
 
 from edgedeploy.artefact import fit, probe
 from edgedeploy.core import errors, packing
-from edgedeploy.core.board import Profile
+from edgedeploy.core.board import Misfit, Profile
+from edgedeploy.core.fit import DomainNeeds
 from edgedeploy.core.names import ReleaseId
 from edgedeploy.core.release import Manifest
 from edgedeploy.depot.config import FILE
@@ -50,6 +51,8 @@ def make(request: Request, *, report: Report) -> Released:
     depot = Depot.open(request.repository)
     sources = _sources(depot, request)
     profiles = [catalog.load(name) for name in depot.config.boards]
+    for warning in depot.leftover(sources.kernel.name).warnings:
+        report.warn(warning.line())
     if not profiles:
         report.note(f"{FILE} names no boards: nothing is checked before the push")
     # the kernel alone first: it is what most often is wrong, and packing takes a while
@@ -87,19 +90,25 @@ def _prove(
     report: Report,
 ) -> tuple[str, ...]:
     """The profiles that kernel and, with a draft, its ramdisk fit. Raises DoesNotFit unless `force`."""
-    domain = depot.config.domain
+    domain = DomainNeeds.of(depot.config.domain)
     kernel = probe.inspect(sources.kernel)
     ramdisk = None
     if draft and draft.manifest.ramdisk and sources.ramdisk:
         # as it will be, slides and all
         ramdisk = replace(probe.inspect(sources.ramdisk), size=draft.manifest.ramdisk.size)
     fits = []
+    last = bool(draft or not sources.ramdisk)  # what is said of the kernel alone would only be said again
+    warned: dict[Misfit, None] = {}
     for profile in profiles:
-        misfits = fit.check(kernel, profile, memory_mb=domain.memory_mb, vcpus=domain.vcpus, ramdisk=ramdisk)
+        misfits = fit.check(kernel, profile, ramdisk=ramdisk, domain=domain)
         if not misfits:
             fits.append(profile.name)
+            if last:
+                warned |= dict.fromkeys(fit.warnings(kernel, profile, ramdisk=ramdisk, domain=domain))
         elif not force:
             raise fit.refuse(kernel, profile, misfits)
-        elif draft or not sources.ramdisk:
+        elif last:
             report.warn(f"does not fit {profile.name}: {'; '.join(misfit.line() for misfit in misfits)}")
+    for warning in warned:
+        report.warn(warning.line())
     return tuple(fits)

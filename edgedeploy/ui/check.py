@@ -13,7 +13,10 @@ def verdict(result: Result, console: Console | None = None) -> None:
     """Print that it fits, with what, and what to know about it: one line each."""
     out = console or Console(soft_wrap=True)
     artefact, profile = result.artefact, result.profile
-    guest = f"{result.memory_mb} MB and {result.vcpus} virtual CPU{'s' if result.vcpus > 1 else ''}"
+    domain = result.domain
+    guest = f"{domain.memory_mb} MB and {domain.vcpus} virtual CPU{'s' if domain.vcpus > 1 else ''}"
+    if domain.gic_version != "default":
+        guest += f", GIC{domain.gic_version}"
     out.print(Text(f"{artefact.name} fits {profile.name}", style="bold green"))
     out.print(Text(f"it is {artefact.description}, {_size(artefact.size, artefact.packed_size)}"))
     if result.ramdisk:
@@ -30,8 +33,9 @@ def as_json(result: Result) -> dict[str, object]:
     return {
         "fits": result.fits,
         "board": result.profile.name,
-        "memory_mb": result.memory_mb,
-        "vcpus": result.vcpus,
+        "memory_mb": result.domain.memory_mb,
+        "vcpus": result.domain.vcpus,
+        "gic_version": result.domain.gic_version,
         "artefact": {
             "file": artefact.name,
             "kind": artefact.kind,

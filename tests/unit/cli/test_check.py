@@ -1,6 +1,8 @@
 """`edgedeploy check` from its command line to its exit code."""
 
 import json
+import os
+import socket
 import subprocess
 import sys
 
@@ -50,8 +52,8 @@ def test_it_does_not_fit(run):
     assert (code, out) == (20, "")
     verdict, arch, vcpus, hint = err.splitlines()
     assert verdict == (
-        "edgedeploy: decksopenmirageorg.xen.bz2 is an x86-64 MirageOS (Mini-OS) kernel for Xen PV; "
-        "cubieboard2 runs 32-bit ARM (ARMv7)"
+        "edgedeploy: decksopenmirageorg.xen.bz2 does not fit cubieboard2; "
+        "it is an x86-64 MirageOS (Mini-OS) kernel for Xen PV"
     )
     assert arch.startswith("  architecture: x86-64; needs 32-bit ARM (ARMv7). Build it for ARM; what fits is ")
     assert vcpus == "  virtual CPUs: 9; needs 1 to 8. Set vcpus = 2"
@@ -65,6 +67,41 @@ def test_warnings_follow_the_verdict(run):
         "warning: guest memory: 48 MB is tight for Linux. 64 MB is a comfortable least",
         "warning: virtual CPUs: 3 virtual CPUs share 2 real ones. More than 2 makes the guest slower",
     ]
+
+
+def test_warnings_follow_the_misfits_where_the_kernel_could_run(run):
+    code, out, err = run("linux", "--board", "cubieboard2", "--memory", "300", "--vcpus", "9", "--gic-version", "v3")
+    assert (code, out) == (20, "")
+    assert err.splitlines() == [
+        "edgedeploy: linux does not fit cubieboard2; it is a 32-bit ARM Linux kernel (zImage) built for Xen",
+        "  virtual CPUs: 9; needs 1 to 8. Set vcpus = 2",
+        "  interrupt controller: the board has a GICv2; needs a GICv3. "
+        'Leave gic_version out, or set it to "default": the guest then gets what the board has',
+        "  warning: board memory: too much for the 512 MB version of the board. `xl info` on the board says total_memory",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "codes"),
+    [("v2", []), ("2", []), ("default", []), ("V2", []), ("v3", ["gic-version"]), ("3", ["gic-version"])],
+)
+def test_the_interrupt_controller(run, given, codes):
+    _, out, _ = run("linux", "--board", "cubieboard2", "--json", "--gic-version", given)
+    said = json.loads(out)
+    assert [misfit["code"] for misfit in said["misfits"]] == codes
+    assert said["gic_version"] in ("v2", "v3", "default")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--gic-version", "v4"], ["--memory", "0"], ["--memory", "lots"], ["--vcpus", "0"], ["--vcpus", "1.5"], ["--surprise"]],
+)
+def test_a_wrong_option_is_usage(run, options):
+    code, out, err = run("linux", "--board", "cubieboard2", *options)
+    assert (code, out) == (2, "")
+    assert "hint: edgedeploy check --help" in err
+    code, out, _ = run("linux", "--board", "cubieboard2", "--json", *options)
+    assert (code, json.loads(out)["error"]["exit_code"]) == (2, 2)
 
 
 def test_json_is_one_object_whatever_the_verdict(run):
@@ -87,6 +124,84 @@ def test_what_cannot_be_read(run):
         assert "hint: " in err
 
 
+def unreadable(folder):
+    """Everything that a path may lead to and that is no file to read."""
+    (folder / "plain").mkdir()
+    (folder / "link").symlink_to("nowhere")
+    (folder / "loop").symlink_to("loop")
+    os.mkfifo(folder / "pipe")
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(folder / "sock"))
+    names = ["plain", "link", "loop", "pipe", "sock", "/dev/null", "/dev/zero", "linux/x", "n" * 255, "n" * 256, "n" * 5000, ""]
+    subprocess.run(["git", "init", "-q", folder / "git"], check=True)
+    return [*names, "git"]
+
+
+def test_what_is_no_file_to_read(run, tmp_path):
+    for name in unreadable(tmp_path):
+        for argv in (["--", name], ["linux", f"--ramdisk={name}"]):
+            code, out, err = run("--board", "cubieboard2", *argv)
+            assert (code, out) == (2, ""), name
+            assert err.startswith("edgedeploy: ")
+            assert "bug" not in err
+            code, out, err = run("--json", "--board", "cubieboard2", *argv)
+            assert (code, err) == (2, err)
+            assert json.loads(out)["error"]["code"] == "usage-fault"
+
+
+def test_what_may_not_be_read(run, tmp_path, monkeypatch):
+    """A file of somebody else's. As root everything may be read, so the kernel's answer is played."""
+    (tmp_path / "theirs").write_bytes(b"x")
+    really = os.open
+    denied = PermissionError(13, "Permission denied")
+
+    def refuse(path, *args, **kwargs):
+        if str(path) == "theirs":
+            raise denied
+        return really(path, *args, **kwargs)
+
+    monkeypatch.setattr("edgedeploy.artefact.probe.os.open", refuse)
+    for argv in (["theirs"], ["linux", "--ramdisk", "theirs"]):
+        code, _, err = run(*argv, "--board", "cubieboard2")
+        assert (code, err.splitlines()[0]) == (2, "edgedeploy: cannot read theirs: Permission denied")
+
+
+@pytest.mark.parametrize("name", [b"new\nline", b"\x1b[31mred", b"n\xff\xfe", b"-dash", b"n" * 255, "üé".encode(), b" ", b"t\tab"])
+def test_a_file_name_may_hold_anything(run, tmp_path, name):
+    path = os.fsdecode(os.path.join(os.fsencode(tmp_path), name))
+    with open(path, "wb") as file:
+        file.write(kernels.linux_zimage())
+    code, out, _ = run("--board", "virtual-armv7", "--", os.fsdecode(name))
+    assert (code, out.splitlines()[0].endswith(" fits virtual-armv7")) == (0, True)
+    assert "\x1b" not in out
+    code, out, _ = run("--json", "--board", "virtual-armv7", "--", os.fsdecode(name))
+    assert (code, json.loads(out)["fits"]) == (0, True)
+    code, _, err = run("--board", "rpi4", "--vcpus", "9", "--", os.fsdecode(name))
+    assert (code, len(err.splitlines()), "\x1b" in err) == (20, 2, False)
+    code, _, err = run("linux", "--board", "virtual-armv7", "--ramdisk=" + os.fsdecode(name))
+    assert (code, "Are kernel and ramdisk swapped?" in err) == (20, True)
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (packing.pack(kernels.linux_zimage(), Codec.XZ)[:-50], None),
+        (packing.pack(kernels.linux_zimage(), Codec.GZ)[:-3], None),
+        (packing.pack(bytes(200 << 20), Codec.GZ), "bomb"),
+        (b"", "empty"),
+    ],
+)
+def test_what_is_wrong_inside_a_file_is_a_misfit(run, tmp_path, data, code):
+    (tmp_path / "it").write_bytes(data)
+    exit_code, out, err = run("it", "--board", "cubieboard2", "--json")
+    said = json.loads(out)
+    assert (exit_code, err, said["fits"]) == (20, "", False)
+    assert set(said["artefact"]) >= {"kind", "arch", "codec", "packed_size", "size", "xen_guest", "description"}
+    assert said["misfits"][0]["code"] == (code or said["misfits"][0]["code"])
+    exit_code, out, _ = run("linux", "--ramdisk", "it", "--board", "cubieboard2", "--json")
+    assert (exit_code, [misfit["code"] for misfit in json.loads(out)["misfits"]]) == (20, ["ramdisk"])
+
+
 def test_an_unknown_board(run):
     code, _, err = run("linux", "--board", "cubiebord2")
     assert code == 21
@@ -105,3 +220,75 @@ def test_a_deployment_repository_is_checked_by_its_committed_release(run, tmp_pa
     code, out, _ = run(str(repo), "--board", "virtual-armv7")
     assert (code, out.splitlines()[0]) == (0, "decks.xen fits virtual-armv7")
     assert run(str(repo), "--board", "beaglebone-black")[0] == 20
+    # an app's name is that app, as for push; a file of that name is that file
+    (tmp_path / "edgedeploy").mkdir(exist_ok=True)
+    for folder in (tmp_path, tmp_path / "edgedeploy"):
+        (folder / "config.toml").write_text(f'[apps.talk]\npath = "{repo}"\n[apps.linux]\npath = "{repo}"\n')
+    code, out, err = run("talk", "--board", "virtual-armv7")
+    assert (code, err, out.splitlines()[0]) == (0, "", "decks.xen fits virtual-armv7")
+    assert run("linux", "--board", "virtual-armv7")[1].startswith("linux fits")
+    (tmp_path / "talk").mkdir()
+    assert run("talk", "--board", "virtual-armv7")[0] == 0
+    # a committed file that is not what the manifest says would be refused by the board
+    kernel = next(repo.glob("xen/*/decks.xen*"))
+    kernel.write_bytes(kernel.read_bytes() + b"x")
+    subprocess.run(["git", "-C", repo, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qam", "x"], check=True)
+    code, _, err = run(str(repo), "--board", "virtual-armv7")
+    assert (code, "is not the file its manifest describes" in err) == (22, True)
+
+
+ORIGINAL = """\
+name = '@NAME@'
+memory = '256'
+kernel = '@KERNEL@'
+vif = ['bridge=xenbr0']
+on_crash = 'restart'
+"""
+
+
+@pytest.fixture
+def original(tmp_path):
+    """A repository as the original scripts left it; returns what puts a kernel and an xl.conf.in into it."""
+    root = tmp_path / "original"
+    release = root / "xen/08174d6b"
+    release.mkdir(parents=True)
+    (root / "xen/latest").write_text("08174d6b\n")
+    subprocess.run(["git", "init", "-q", root], check=True)
+
+    def put(kernel, conf=ORIGINAL):
+        (release / "decks.xen.bz2").write_bytes(kernel)
+        (root / "xl.conf.in").write_text(conf)
+        git = ["git", "-C", root, "-c", "user.name=t", "-c", "user.email=t@t"]
+        subprocess.run([*git, "add", "-A"], check=True)
+        subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "deploy"], check=True)
+        return "original"
+
+    return put
+
+
+def test_an_original_repository_is_linted(run, original):
+    good = packing.pack(kernels.zimage(), Codec.BZ2)
+    code, out, _ = run(original(good), "--board", "virtual-armv7")
+    assert code == 0
+    assert out.splitlines()[0] == "decks.xen.bz2 fits virtual-armv7"
+    assert out.splitlines()[-1] == (
+        "warning: on_crash (xl.conf.in): 'restart' starts a guest that fails at once again and again; edgedeploy sets "
+        "'preserve' instead. Nothing to do: when a guest fails, the release before it is put back"
+    )
+    conf = ORIGINAL + "memroy = 1\ndisk = ['phy:/dev/sda,xvda,w']\nirqs = [88]\nvcpus = 'many'\ngic_version = 'v3'\n"
+    code, out, err = run(original(good, conf), "--board", "virtual-armv7", "--json")
+    said = json.loads(out)
+    assert (code, err) == (20, "")
+    assert [misfit["code"] for misfit in said["misfits"]] == ["gic-version", "option-value", "disk", "passthrough"]
+    assert {warning["code"] for warning in said["warnings"]} == {"on-crash", "option-unknown"}
+    # what the command line says counts over the file
+    code, out, _ = run(original(good, ORIGINAL + "gic_version = 'v3'"), "--board", "virtual-armv7", "--gic-version", "v2")
+    assert (code, "GICv2" in out) == (0, True)
+
+
+def test_a_damaged_kernel_in_a_repository_is_a_misfit_like_any_other(run, original):
+    code, out, _ = run(original(packing.pack(kernels.zimage(), Codec.BZ2)[:-9]), "--board", "virtual-armv7", "--json")
+    said = json.loads(out)
+    assert (code, said["fits"], said["artefact"]["codec"]) == (20, False, "bz2")
+    code, _, err = run(original(b"x", "import os"), "--board", "virtual-armv7")
+    assert (code, "is not a plain" in err) == (22, True)
