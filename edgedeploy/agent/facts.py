@@ -10,6 +10,9 @@ from edgedeploy.agent.xen import Runtime
 from edgedeploy.core.board import BoardFacts
 
 _NET = Path("/sys/class/net")
+_TREE = Path("/proc/device-tree")
+_GICS = {"arm,gic-v3": 3, "arm,gic-400": 2, "arm,cortex-a15-gic": 2, "arm,cortex-a7-gic": 2}
+"""Interrupt controllers that Xen knows (asm-arm/gic.h: DT_MATCH_GIC_V2, DT_MATCH_GIC_V3)."""
 
 
 def bridges(net: Path = _NET) -> tuple[str, ...]:
@@ -17,11 +20,25 @@ def bridges(net: Path = _NET) -> tuple[str, ...]:
     return tuple(sorted(entry.name for entry in net.glob("*") if (entry / "bridge").is_dir()))
 
 
+def gic(tree: Path = _TREE) -> int | None:
+    """The board's GIC version, None where it is not found.
+
+    Xen shows dom0 the real one, as a node `interrupt-controller` where the board's tree has it, at the root or below
+    /soc (xen/arch/arm/domain_build.c: make_gic_node).
+    """
+    for depth in ("", "*/", "*/*/"):
+        for file in tree.glob(f"{depth}interrupt-controller*/compatible"):
+            for word in _read(file).split("\0"):
+                if word in _GICS:
+                    return _GICS[word]
+    return None
+
+
 def live(runtime: Runtime) -> BoardFacts:
     """Ask the hypervisor and the kernel. Raises CommandFailed when the hypervisor does not answer."""
     info = runtime.info()
     part = re.search(r"^CPU part\s*:\s*(0x[0-9a-f]+)", _read(Path("/proc/cpuinfo")), re.MULTILINE)
-    compatible = tuple(word for word in _read(Path("/proc/device-tree/compatible")).split("\0") if word)
+    compatible = tuple(word for word in _read(_TREE / "compatible").split("\0") if word)
     return BoardFacts(
         machine=info.get("machine"),
         xen_version=f"{info.get('xen_major', '?')}.{info.get('xen_minor', '?')}{info.get('xen_extra', '')}",
@@ -30,6 +47,7 @@ def live(runtime: Runtime) -> BoardFacts:
         free_memory_mb=_whole(info.get("free_memory")),
         nr_cpus=_whole(info.get("nr_cpus")),
         bridges=bridges(),
+        gic=gic(),
         cpu_part=part[1] if part else None,
         compatible=compatible or None,
     )

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from edgedeploy.agent import config
 from edgedeploy.agent.board import Board
@@ -36,6 +37,8 @@ class ModelXen:
         self.dies: set[str] = set()
         self.reboots: set[str] = set()
         self.on_air: str = ""
+        self.says: dict[str, str] = {}
+        """what `xl info` says otherwise than usual"""
         self.on_create: Callable[[], None] = lambda: None
         self._server = _Guest(self)
         self.port = self._server.port
@@ -87,7 +90,7 @@ class ModelXen:
         used = sum(guest.memory_mb for guest in self.guests.values())
         return {
             "machine": "armv7l", "xen_major": "4", "xen_minor": "17", "xen_extra": ".5", "xen_caps": "xen-3.0-armv7l ",
-            "total_memory": "1024", "free_memory": str(self.total - used), "nr_cpus": "2",
+            "total_memory": "1024", "free_memory": str(self.total - used), "nr_cpus": "2", **self.says,
         }  # fmt: skip
 
 
@@ -139,15 +142,30 @@ class ModelBoard:
         self.board = Board(self.layout, self.xen)
         self.board.ensure_app(self.app)
 
-    def release(self, name: str, body: bytes = b"", *, memory: int = 96, timeout: int = 1, crontab: str = "") -> str:
-        """Commit a release whose guest serves `body` (default: its name) and push it to the remote."""
+    def release(
+        self,
+        name: str,
+        body: bytes = b"",
+        *,
+        memory: int = 96,
+        timeout: int = 1,
+        crontab: str = "",
+        kernel: bytes = b"",
+        **given: Any,
+    ) -> str:
+        """Commit a release whose guest serves `body` (default: its name) and push it to the remote.
+
+        `given`: fields of its release.Domain.
+        """
         body = body or name.encode()
         self.xen.serves.setdefault(name, body)
-        kernel = _kernel(name)
+        kernel = kernel or _kernel(name)
+        cmdline = names.CommandLine(f"edgedeploy.release={name}")
+        domain = replace(release.Domain(names.DomainName("decks"), memory, 1, (), cmdline), **given)
         packed = packing.pack(kernel, packing.Codec.XZ)
         manifest = release.Manifest(
             self.app, names.ReleaseId(name), (names.ProfileName("virtual-armv7"),),
-            release.Domain(names.DomainName("decks"), memory, 1, (), names.CommandLine(f"edgedeploy.release={name}")),
+            domain,
             (release.Artefact("kernel", names.FileName("decks.xen.xz"), "xz", len(packed), sha(packed), len(kernel), sha(kernel)),),
             release.Health("127.0.0.1", self.xen.port, names.UrlPath("/"), 200, timeout, {names.UrlPath("/"): sha(body)}),
         )  # fmt: skip

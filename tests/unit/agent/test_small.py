@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from edgedeploy.agent import compiled, config, console, run, schedule, setup, xen
+from edgedeploy.agent import compiled, config, console, facts, run, schedule, setup, xen
 from edgedeploy.agent.layout import Layout
 from edgedeploy.core import errors, names
 from edgedeploy.remote import agentkit
@@ -193,3 +193,22 @@ class TestSetup:
 
 def test_digest_of_the_program_is_the_digest_of_its_bytes() -> None:
     assert agentkit.digest() == hashlib.sha256(agentkit.build()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("nodes", "version"),
+    [
+        ({"interrupt-controller": b"arm,gic-v3\0"}, 3),
+        ({"soc/interrupt-controller": b"arm,gic-400\0"}, 2),
+        ({"soc/interrupt-controller@1c81000": b"arm,cortex-a7-gic\0arm,cortex-a15-gic\0", "soc/interrupt-controller@1": b"x\0"}, 2),
+        ({"interrupt-controller": b"ti,am33xx-intc\0", "soc/bus/interrupt-controller": b"\xff\0arm,gic-v3\0"}, 3),
+        ({"interrupt-controller": b"brcm,bcm2836-l1-intc\0"}, None),
+        ({}, None),
+    ],
+)
+def test_the_interrupt_controller_is_in_the_device_tree(tmp_path: Path, nodes: dict[str, bytes], version: int | None) -> None:
+    for node, compatible in nodes.items():
+        (tmp_path / node).mkdir(parents=True)
+        (tmp_path / node / "compatible").write_bytes(compatible)
+    assert facts.gic(tmp_path) == version
+    assert facts.gic(tmp_path / "none") is None
