@@ -62,7 +62,8 @@ class Result:
         said = fit.refuse(self.artefact, self.profile, self.misfits)
         message = f"{self.artefact.name} does not fit {self.profile.name}; it is {self.artefact.description}"
         warned = tuple(f"warning: {warning.line()}" for warning in self.warnings)
-        hint = said.hint if "edgedeploy boards" in said.hint else ""  # each misfit says itself what to do
+        # each misfit says itself what to do; only for a kernel of another machine there is more to say
+        hint = said.hint if self.profile.supported and "edgedeploy boards" in said.hint else ""
         return DoesNotFit(message, hint=hint, details=said.details + warned)
 
 

@@ -183,16 +183,16 @@ def test_a_file_name_may_hold_anything(run, tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    ("data", "code"),
+    ("make", "code"),
     [
-        (packing.pack(kernels.linux_zimage(), Codec.XZ)[:-50], None),
-        (packing.pack(kernels.linux_zimage(), Codec.GZ)[:-3], None),
-        (packing.pack(bytes(200 << 20), Codec.GZ), "bomb"),
-        (b"", "empty"),
+        (lambda: packing.pack(kernels.linux_zimage(), Codec.XZ)[:-50], None),
+        (lambda: packing.pack(kernels.linux_zimage(), Codec.GZ)[:-3], None),
+        (lambda: packing.pack(bytes(packing.LIMIT + 1), Codec.GZ), "bomb"),
+        (lambda: b"", "empty"),
     ],
 )
-def test_what_is_wrong_inside_a_file_is_a_misfit(run, tmp_path, data, code):
-    (tmp_path / "it").write_bytes(data)
+def test_what_is_wrong_inside_a_file_is_a_misfit(run, tmp_path, make, code):
+    (tmp_path / "it").write_bytes(make())
     exit_code, out, err = run("it", "--board", "cubieboard2", "--json")
     said = json.loads(out)
     assert (exit_code, err, said["fits"]) == (20, "", False)

@@ -108,3 +108,16 @@ def test_refusals(edgedeploy, repo, tmp_path, monkeypatch):
     assert edgedeploy("release", "../vmlinuz", "--repo", repo)[0] == 21
     monkeypatch.chdir(tmp_path)
     assert edgedeploy("release", "vmlinuz")[0] == 2
+
+
+def test_a_release_warns_about_what_the_guest_will_lack(edgedeploy, repo):
+    (repo / "xl.conf.in").write_text("name = '@NAME@'\ndisk = ['phy:/dev/sda,xvda,w']\non_crash = 'restart'\n")
+    toml = (repo / "edgedeploy.toml").read_text()
+    (repo / "edgedeploy.toml").write_text(toml.replace("memory = 96", "memory = 96\nvcpus = 3").replace("vcpus = 1\n", ""))
+    git(repo, "add", "-A")
+    git(repo, "commit", "-qm", "both")
+    code, _, err = edgedeploy("release", "../vmlinuz", "--ramdisk", "../base.cpio")
+    assert code == 0, err
+    warnings = [line for line in err.splitlines() if line.startswith("warning: ")]
+    assert [line.split(" ")[1] for line in warnings] == ["disk", "virtual"]
+    assert "edgedeploy.toml is what counts" in warnings[0]

@@ -79,3 +79,24 @@ def test_what_is_not_what_the_manifest_says(made):
     git(depot.root, "commit", "-qam", "tamper")
     with pytest.raises(errors.BadRepository, match="not the file its manifest describes"):
         fitness.some(depot, manifest, [BOARD])
+
+
+def test_what_an_original_repository_asks_for_and_cannot_have_stops_a_push(git_home, tmp_path):
+    root = tmp_path / "original"
+    release = root / "xen/08174d6b"
+    release.mkdir(parents=True)
+    (root / "xen/latest").write_text("08174d6b\n")
+    (release / "decks.xen").write_bytes(kernels.zimage())
+    git(tmp_path, "init", "-q", str(root))
+    for conf, stopped in (("memory = 64\non_crash = 'restart'", False), ("disk = ['phy:/dev/sda,xvda,w']\nirqs = [88]", True)):
+        (root / "xl.conf.in").write_text(conf)
+        git(root, "add", "-A")
+        git(root, "commit", "-qm", "deploy")
+        depot = Depot.open(root)
+        manifest = depot.manifest("08174d6b")
+        if not stopped:
+            assert fitness.some(depot, manifest, [BOARD]) == ["virtual-armv7"]
+            continue
+        with pytest.raises(errors.DoesNotFit) as caught:
+            fitness.some(depot, manifest, [BOARD])
+        assert [line.partition(" ")[0] for line in caught.value.details] == ["disk", "irqs"]
