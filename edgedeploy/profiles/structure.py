@@ -4,78 +4,55 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
-
-import cattrs
-from cattrs import transform_error
-from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from edgedeploy.core import errors, names
-from edgedeploy.core.board import Arch, Console, Cpu, Memory, Profile
+from edgedeploy.core.board import Profile
 
 _LIMIT = 64 * 1024
 
 
-class _ValueFaultError(ValueError):
-    """A value of the wrong type or out of a closed set; its text goes into the report as it is."""
-
-
-def _text(value: object, _: object) -> str:
-    if not isinstance(value, str):
-        raise _ValueFaultError(f"must be text, not {value!r}")
-    return value
-
-
-def _whole(value: object, _: object) -> int:
+def _structure(kind: Any, value: Any, where: str, faults: list[str]) -> Any:
+    """`value` as the type `kind`. What is wrong is added to `faults`, with its key; the result then means nothing."""
+    problem = ""
+    if is_dataclass(kind):
+        if isinstance(value, Mapping):
+            return _table(kind, value, where, faults)
+        problem = "a table"
+    elif get_origin(kind) is tuple:
+        if isinstance(value, list):
+            inner = get_args(kind)[0]
+            return tuple(_structure(inner, one, f"{where}[{index}]", faults) for index, one in enumerate(value))
+        problem = "a list"
+    elif get_origin(kind) is Literal:
+        if value not in get_args(kind):
+            problem = f"one of {', '.join(map(repr, get_args(kind)))}"
+    elif kind is str:
+        problem = "" if isinstance(value, str) else "text"
+    elif kind is bool:
+        problem = "" if isinstance(value, bool) else "true or false"
     # bool is an int to Python, and int("16") is 16: neither is what a person meant
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 2**40:
-        raise _ValueFaultError(f"must be a whole number, not {value!r}")
+    elif not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 2**40:
+        problem = "a whole number"
+    if problem:
+        faults.append(f"{where}: must be {problem}, not {value!r}")
     return value
 
 
-def _flag(value: object, _: object) -> bool:
-    if not isinstance(value, bool):
-        raise _ValueFaultError(f"must be true or false, not {value!r}")
-    return value
-
-
-def _is_choice(kind: Any) -> bool:
-    origin: object = get_origin(kind)
-    return origin is Literal
-
-
-def _one_of(value: object, kind: Any) -> object:
-    if value not in get_args(kind):
-        raise _ValueFaultError(f"must be one of {', '.join(map(repr, get_args(kind)))}, not {value!r}")
-    return value
-
-
-def _list(value: object, kind: Any) -> object:
-    if not isinstance(value, list):  # a tuple of one text's letters is what cattrs would make of a text
-        raise _ValueFaultError(f"must be a list, not {value!r}")
-    return _LISTS[kind](value, kind)
-
-
-def _table(value: object, kind: Any) -> object:
-    if not isinstance(value, Mapping):
-        raise _ValueFaultError(f"must be a table, not {value!r}")
-    return _TABLES[kind](value, kind)
-
-
-_CONVERTER = cattrs.Converter(forbid_extra_keys=True)
-_CONVERTER.register_structure_hook(str, _text)
-_CONVERTER.register_structure_hook(int, _whole)
-_CONVERTER.register_structure_hook(bool, _flag)
-_CONVERTER.register_structure_hook_func(_is_choice, _one_of)
-# cattrs' own hooks for lists and tables, taken before ours go in front of them
-_LISTS = {kind: _CONVERTER.get_structure_hook(kind) for kind in (tuple[str, ...], tuple[int, ...], tuple[Arch, ...])}
-_CONVERTER.register_structure_hook_func(lambda kind: kind in _LISTS, _list)
-_TABLES = {kind: _CONVERTER.get_structure_hook(kind) for kind in (Cpu, Memory, Console)}
-for _kind in _TABLES:
-    _CONVERTER.register_structure_hook(_kind, _table)
+def _table(kind: Any, table: Mapping[str, Any], where: str, faults: list[str]) -> Any:
+    kinds, found = get_type_hints(kind), {}
+    for item in fields(kind):
+        key = f"{where}.{item.name}" if where else item.name
+        if item.name in table:
+            found[item.name] = _structure(kinds[item.name], table[item.name], key, faults)
+        elif item.default is MISSING:
+            faults.append(f"{key}: is missing")
+    for name in sorted(set(table) - set(kinds)):
+        faults.append(f"{where}: {_unknown(name, kind)}" if where else _unknown(name, kind))
+    return None if faults else kind(**found)
 
 
 def parse(raw: bytes, name: names.ProfileName, where: Path) -> Profile:
@@ -88,11 +65,7 @@ def parse(raw: bytes, name: names.ProfileName, where: Path) -> Profile:
     if "name" in table:
         faults.append("name: unknown key (a profile's name is its file's)")
     faults += _contradictions(table)
-    profile = None
-    try:
-        profile = _CONVERTER.structure({**table, "name": name}, Profile)
-    except ClassValidationError as error:
-        faults += _lines(error)
+    profile: Profile | None = _structure(Profile, {**table, "name": name}, "", faults)
     if faults or profile is None:
         count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
         hint = f"correct {where}; a profile to compare with: `edgedeploy boards cubieboard2 --json`"
@@ -100,24 +73,8 @@ def parse(raw: bytes, name: names.ProfileName, where: Path) -> Profile:
     return profile
 
 
-def _lines(error: ClassValidationError) -> list[str]:
-    lines = []
-    for said in transform_error(error, path="", format_exception=_describe):
-        text, _, path = said.rpartition(" @ ")
-        lines.append(f"{path.lstrip('.')}: {text}" if path else text)
-    return lines
-
-
-def _describe(error: BaseException, _: type | None) -> str:
-    if isinstance(error, KeyError):
-        return "is missing"
-    if isinstance(error, ForbiddenExtraKeysError):
-        return "; ".join(_unknown(key, error.cl) for key in sorted(error.extra_fields))
-    return str(error)
-
-
-def _unknown(key: str, kind: type | None) -> str:
-    known = [item.name for item in fields(kind) if item.name != "name"] if is_dataclass(kind) else []
+def _unknown(key: str, kind: Any) -> str:
+    known = [item.name for item in fields(kind) if item.name != "name"]
     close = get_close_matches(key, known, 1)
     return f"unknown key {key!r}" + (f" (did you mean {close[0]!r}?)" if close else "")
 
