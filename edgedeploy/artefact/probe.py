@@ -103,8 +103,8 @@ def _inspect(path: Path, file: BinaryIO, limit: int) -> Artefact:
     packed_size = os.fstat(file.fileno()).st_size
     codec = packing.detect(file.read(16))
     file.seek(0)
-    if codec is Codec.NONE and packed_size > limit:
-        # not worth reading to its end: no kernel is that large
+    if packed_size > limit:
+        # not worth reading to its end: no kernel is that large, and what is packed only grows
         info = kernel.probe(file, deep=False)
         hint = "A kernel is some 10 MB; is this a disk image?"
         fault = Misfit("too-big", "size", f"at most {limit >> 20} MB", f"{packed_size >> 20} MB", hint)

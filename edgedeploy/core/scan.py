@@ -65,7 +65,8 @@ _NEEDLES = {
         "hypervisor": b"(XEN) ",
     }.items()
 }
-_VERMAGIC = re.compile(rb"mod_unload [ -~]{0,40}?ARMv(\d)")
+_LEVEL = re.compile(rb"ARMv(\d)")
+_VERMAGIC = re.compile(rb"mod_unload [ -~]{0,40}\Z")  # in front of the level, and looked for only there
 
 
 @dataclass(slots=True)
@@ -91,12 +92,19 @@ def scan(pieces: Iterable[bytes], arch: str, words: Iterable[str] = _NEEDLES) ->
         for hvc, step in HVC.get(arch, ()):
             hits = islice(hvc.finditer(data, max(len(tail) - 3, 0)), _MOST_HITS)
             found.hypercalls += sum((base + hit.start()) % step == 0 for hit in hits)
-        if arch in HVC and not found.level and (magic := _VERMAGIC.search(data)):
-            found.level = "armv" + magic[1].decode()
+        if arch in HVC and not found.level:
+            found.level = _level(data)
         found.size += len(piece)
         tail = data[-_OVERLAP:]
         base += len(data) - len(tail)
     return found
+
+
+def _level(data: bytes) -> str:
+    for hit in islice(_LEVEL.finditer(data), _MOST_HITS):
+        if _VERMAGIC.search(data, max(hit.start() - 51, 0), hit.start()):
+            return "armv" + hit[1].decode()
+    return ""
 
 
 _PAYLOAD_MAGICS = tuple(

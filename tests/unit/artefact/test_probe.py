@@ -42,6 +42,7 @@ def test_the_kernel_that_decks_served(tmp_path):
         (packing.pack(b"x", Codec.GZ) + b"junk of sixteen bytes", "trailing", "a damaged .gz file"),
         (packing.pack(bytes(5000), Codec.BZ2), "bomb", "a .bz2 file that cannot be unpacked here"),
         (bytes(2000), "too-big", "a file of zeros"),
+        (b"\x1f\x8b\x08" + bytes(2000), "too-big", "a .gz file"),
     ],
 )
 def test_what_cannot_be_unpacked_is_told(tmp_path, data, code, description):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgedeploy.core import kernel
+from edgedeploy.core import kernel, packing
 from edgedeploy.core.kernel import Kind
 from tests import kernels
 
@@ -53,6 +53,36 @@ def test_a_damaged_payload_is_marked():
     image = bytearray(kernels.linux_zimage())
     image[len(image) - 300] ^= 0xFF
     assert "payload" in kernel.probe(bytes(image)).marks
+
+
+def test_all_tries_for_a_payload_together_are_bounded(monkeypatch):
+    unpacked = []
+
+    def watched(*args, **kwargs):
+        for piece in inflate(*args, **kwargs):
+            unpacked.append(len(piece))
+            yield piece
+
+    inflate = packing.inflate
+    monkeypatch.setattr(packing, "inflate", watched)
+    monkeypatch.setattr(packing, "LIMIT", 4 << 20)
+    bombs = gzip.compress(bytes(3 << 20)) * 9
+    assert "payload" in kernel.probe(kernels.linux_zimage(packed=bombs)).marks
+    assert sum(unpacked) <= packing.LIMIT + 9 * packing.CHUNK
+
+
+def test_a_file_of_hypercalls_is_not_counted_to_its_end():
+    info = kernel.probe(kernels.zimage(kernels.HVC["armv7l"] * 200_000))
+    assert 10_000 <= info.hypercalls < 200_000
+
+
+def test_the_level_is_the_one_of_the_vermagic():
+    text = b"ARMv4 mod_unload ARMv5 mod_unload\nARMv6 " + b"mod_unload " + b"x" * 41 + b"ARMv8 "
+    assert kernel.probe(kernels.zimage(text + b"\0" * 300)).level == "armv5"
+    late = b"\0" * (1 << 20) + b"mod_unload " + b"x" * 40 + b"ARMv7"
+    for shift in range(70):
+        assert kernel.probe(kernels.zimage(late[0x40 + shift :])).level == "armv7", shift
+    assert kernel.probe(kernels.zimage(text[41:])).level == ""
 
 
 def test_without_deep_only_headers_are_read():
