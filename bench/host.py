@@ -29,7 +29,7 @@ class Host:
             raise errors.UsageFault(
                 "the bench needs qemu-system-arm, which does not run here", hint="make bench installs it"
             ) from None
-        return cls(_processor(), os.cpu_count() or 1, said.splitlines()[0], (os.getloadavg()[0],))
+        return cls(processor(), os.cpu_count() or 1, said.splitlines()[0], (os.getloadavg()[0],))
 
     def after(self) -> Host:
         """The same, with the load as it is now."""
@@ -41,7 +41,8 @@ class Host:
         return f"{self.processor}, {self.cores} cores; {self.qemu}; load average {load} at the end"
 
 
-def _processor() -> str:
+def processor() -> str:
+    """As the processor calls itself."""
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()

@@ -1,0 +1,99 @@
+"""What the bench of `edgedeploy check` checks: Debian's kernels, the slowest real file, refusals, bombs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.command import run
+from edgedeploy.core import errors, packing
+from edgedeploy.core.packing import Codec
+from tests.corpus import packages
+
+MISFIT = errors.DoesNotFit.exit_code
+_BOMB_PART = 64 << 20
+_BOMB = 2 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A command, how it should end, and the most it may take: seconds, megabytes."""
+
+    title: str
+    argv: tuple[str, ...]
+    status: int = 0
+    seconds: float | None = None
+    megabytes: int | None = None
+
+
+REFERENCE = Subject("`python -c pass`", (sys.executable, "-c", "pass"))
+
+
+def environment(folder: Path) -> Mapping[str, str]:
+    """This one's, with compiled modules kept as an installed program keeps them, and without the user's settings."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("EDGEDEPLOY_")}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
+    return kept | {"PYTHONPYCACHEPREFIX": str(folder / "compiled"), "XDG_CONFIG_HOME": str(folder / "config")}
+
+
+def prepare(folder: Path) -> list[Subject]:
+    """Fetch and make the files, find the slowest. Raises errors.UsageFault where the program is not installed."""
+    program = Path(sys.executable).with_name("edgedeploy")
+    if not program.exists():
+        raise errors.UsageFault(f"there is no {program}", hint="make bench installs it")
+
+    def check(title: str, file: Path, board: str, status: int, seconds: float, megabytes: int | None = None) -> Subject:
+        argv = (str(program), "check", str(file), "--board", board)
+        return Subject(title, argv, status, seconds, megabytes)
+
+    real = packages.files()
+    slow = _slowest(folder, program, real)
+    return [
+        REFERENCE,
+        Subject("`edgedeploy --version`", (str(program), "--version")),
+        check(f"armmp zImage, {_size(real['armmp'])}", real["armmp"], "cubieboard2", 0, 0.6),
+        check(f"arm64 Image, {_size(real['cloud-arm64'])}", real["cloud-arm64"], "rpi4", 0, 1.0),
+        check(f"the slowest real file: {slow.name}, {_size(slow)}", slow, "rpi4", 0, 1.0),
+        check(f"x86 kernel, refused, {_size(real['cloud-amd64'])}", real["cloud-amd64"], "rpi4", MISFIT, 1.0),
+        *(
+            check(f"bomb of 2 GB, {file.name}, {_size(file)}", file, "rpi4", MISFIT, 1.0, 150)
+            for file in _bombs(folder)
+        ),
+    ]
+
+
+def _slowest(folder: Path, program: Path, real: Mapping[str, Path]) -> Path:
+    """Of the files as Debian has them, and of kernels packed as releases of today and of 2014 are."""
+    candidates = list(real.values())
+    for name, codec in (("cloud-arm64", Codec.XZ), ("armmp", Codec.BZ2), ("cloud-arm64", Codec.BZ2)):
+        packed = folder / f"{name}{codec.suffix}"
+        packed.write_bytes(packing.pack(real[name], codec))
+        candidates.append(packed)
+    costs = {
+        file: run([str(program), "check", str(file), "--board", "rpi4"], environment(folder)).cpu for file in candidates
+    }
+    return max(costs, key=lambda file: costs[file])
+
+
+def _bombs(folder: Path) -> list[Path]:
+    """Zeros without end: packed parts one after another are one packed file."""
+    files = []
+    for codec in (Codec.GZ, Codec.BZ2, Codec.XZ, Codec.LZMA, Codec.ZST):
+        try:
+            part = packing.pack(bytes(_BOMB_PART), codec)
+        except packing.PackingError:
+            continue  # zstd is not in every Python
+        files.append(folder / f"zeros{codec.suffix}")
+        files[-1].write_bytes(part * (_BOMB // _BOMB_PART))
+    sparse = folder / "zeros"
+    with sparse.open("wb") as file:
+        file.truncate(_BOMB)
+    return [*files, sparse]
+
+
+def _size(file: Path) -> str:
+    count = file.stat().st_size
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
