@@ -11,7 +11,7 @@ _MACHINES = {
 }  # fmt: skip
 _TARGETS = {1: "hvt", 2: "spt", 3: "virtio", 4: "muen", 5: "genode", 6: "xen"}
 """solo5: include/elf_abi.h, enum solo5 ABI targets."""
-_NOTE_LIMIT = 64 * 1024
+_NOTE_LIMIT = 64 * 1024  # for all notes of a file together: 128 headers may point at the same ones
 
 ReadAt = Callable[[int, int], bytes]
 
@@ -44,9 +44,11 @@ def read(head: bytes, at: ReadAt) -> Elf:
     interp = next((at(offset, min(size, 64)) for p_type, offset, size in segments if p_type == 3), b"")
     notes = [(offset, size) for p_type, offset, size in segments if p_type == 4]
     notes += [(offset, size) for _, s_type, offset, size in sections if s_type == 7]
-    xen, target = "", ""
+    xen, target, left = "", "", _NOTE_LIMIT
     for offset, size in notes:
-        for name, n_type, desc in _notes(at(offset, min(size, _NOTE_LIMIT)), order):
+        raw = at(offset, min(size, left))
+        left -= len(raw)
+        for name, n_type, desc in _notes(raw, order):
             if name == b"Xen":
                 xen = "pvh" if n_type == 18 else xen or "pv"  # XEN_ELFNOTE_PHYS32_ENTRY is 18
             elif name == b"Solo5" and n_type == 0x31494241 and len(desc) >= 4:  # "ABI1"
