@@ -7,6 +7,8 @@ Offsets and sizes in bytes from the guest's RAM base; MB are 2**20 bytes.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 from edgedeploy.core.kernel import KernelInfo, Kind
 
 MB = 1 << 20
@@ -73,7 +75,10 @@ def enough(kernel: KernelInfo, memory_mb: int, ramdisk_size: int) -> bool:
 
 def least(kernel: KernelInfo, ramdisk_size: int) -> int | None:
     """The smallest memory in MB that is enough, or None where even 3 GB (the low bank of RAM) is not."""
-    return next((mb for mb in range(1, 3073) if enough(kernel, mb, ramdisk_size)), None)
+    sizes = range(1, (_LOW_BANK >> 20) + 1)
+    # more memory never hurts, so halving finds it
+    index = bisect_left(sizes, True, key=lambda mb: enough(kernel, mb, ramdisk_size))
+    return sizes[index] if index < len(sizes) else None
 
 
 def host_need_mb(memory_mb: int, vcpus: int) -> int:
