@@ -140,7 +140,7 @@ def _lenient(ignored: list[str], read: Callable[..., T], *raw: str) -> T | None:
     try:
         return read(*raw)
     except UsageFault as fault:
-        ignored.append(fault.message)
+        ignored.append(printable(fault.message, 200))
     except ValueError as fault:
         ignored.append(printable(str(fault), 200))
     return None
