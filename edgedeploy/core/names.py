@@ -25,8 +25,8 @@ class Name(str):
         """Return the checked name; raises errors.UsageFault naming the value and the rule."""
         if isinstance(text, str) and cls.pattern.fullmatch(text):
             return cls(text)
-        shown = printable(text if isinstance(text, str) else repr(text), limit=80)
-        raise errors.UsageFault(f"{shown!r} is not a valid {cls.what}", hint=f"a {cls.what} is {cls.rule}")
+        said = printable(text, 80) if isinstance(text, str) else shown(text)
+        raise errors.UsageFault(f"{said!r} is not a valid {cls.what}", hint=f"a {cls.what} is {cls.rule}")
 
 
 class AppName(Name):
@@ -136,6 +136,15 @@ class CommandLine(Name):
     what = "kernel command line"
     pattern = re.compile(r"[ !#-&(-\[\]-~]{0,1024}")
     rule = "at most 1024 printable ASCII characters without quotes and backslashes"
+
+
+def shown(value: object, limit: int = 80) -> str:
+    """A value of any type as an error's text shows it, safe to print."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # Python prints no number of 5000 digits, no list in a list in a list …
+        text = f"<{type(value).__name__} too large to show>"
+    return printable(text, limit)
 
 
 def printable(text: str, limit: int = 4096) -> str:
