@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgedeploy.core import errors
 from edgedeploy.core.names import AppName, BoardId, BoardName, ProfileName
-from edgedeploy.core.strict import Reader
+from edgedeploy.core.strict import Reader, toml
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,25 +28,26 @@ class AgentConfig:
     apps: dict[AppName, AppConfig] = field(default_factory=dict)
 
 
-def parse(text: str, where: str) -> AgentConfig:
+def parse(text: str | bytes, where: str) -> AgentConfig:
     """Raises errors.BadConfig naming the field."""
-    try:
-        reader = Reader(tomllib.loads(text), where, errors.BadConfig)
-    except tomllib.TOMLDecodeError as error:
-        raise errors.BadConfig(f"{where} is not TOML: {error}") from None
+    reader = Reader(toml(text, where), where, errors.BadConfig)
     board = reader.table("board")
     config = AgentConfig(
         board_id=board.name("id", BoardId.parse),
         name=board.name("name", BoardName.parse),
         profile=board.name("profile", ProfileName.parse),
         apps={
-            AppName.parse(key): _app(Reader(value, f"{where}: apps.{key}", errors.BadConfig))
+            _name(key, where): _app(Reader(value, f"{where}: apps.{key}", errors.BadConfig))
             for key, value in reader.items("apps", {})
         },
     )
     board.done()
     reader.done()
     return config
+
+
+def _name(key: str, where: str) -> AppName:
+    return Reader({key: key}, f"{where}: apps", errors.BadConfig).name(key, AppName.parse)
 
 
 def _app(reader: Reader) -> AppConfig:
@@ -62,7 +62,7 @@ def _app(reader: Reader) -> AppConfig:
 def load(path: Path) -> AgentConfig:
     """Read the board's configuration. Raises errors.BadConfig, also when there is none."""
     try:
-        return parse(path.read_text(), str(path))
+        return parse(path.read_bytes(), str(path))
     except FileNotFoundError:
         raise errors.BadConfig(f"{path} is missing: this board is not enrolled", hint="edgedeploy enrol HOST") from None
 

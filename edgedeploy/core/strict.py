@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -9,6 +10,19 @@ from edgedeploy.core import errors
 
 T = TypeVar("T")
 _REQUIRED = object()
+
+
+def toml(raw: str | bytes, where: str) -> dict[str, Any]:
+    """A TOML document's tables. Raises errors.BadConfig, which names `where`, for whatever is none."""
+    try:
+        return tomllib.loads(raw if isinstance(raw, str) else raw.decode())
+    except RecursionError:
+        problem = "its lists are nested too deeply"
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        problem = str(error)
+    except ValueError:  # int()'s own, which tomllib lets through
+        problem = "a number in it is too long"
+    raise errors.BadConfig(f"{where} is not TOML: {problem}", hint="see https://toml.io for the syntax")
 
 
 class Reader:

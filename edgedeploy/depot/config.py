@@ -38,13 +38,12 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
-from edgedeploy.core import errors, names
+from edgedeploy.core import errors, names, strict
 from edgedeploy.core.release import GIC_VERSIONS, Domain, Vif
 from edgedeploy.core.strict import Reader
 
@@ -114,11 +113,7 @@ def loads(raw: bytes, where: str = FILE) -> Config:
     """Parse the file. Raises errors.BadConfig that names every fault it could find in one go."""
     if len(raw) > _LIMIT:
         raise errors.BadConfig(f"{where} is larger than {_LIMIT} bytes")
-    try:
-        data = tomllib.loads(raw.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise errors.BadConfig(f"{where} is not TOML: {error}", hint="see https://toml.io for the syntax") from None
-    return _config(_Collector(data, where, []))
+    return _config(_Collector(strict.toml(raw, where), where, []))
 
 
 def derived_mac(app: names.AppName) -> names.MacAddress:
@@ -131,7 +126,7 @@ def relative_path(value: object) -> PurePosixPath:
     """A path inside the repository. Raises errors.UsageFault for one that leads out of it."""
     path = PurePosixPath(value) if isinstance(value, str) else PurePosixPath("/")
     if path.is_absolute() or ".." in path.parts or not path.parts or not str(value).isprintable():
-        shown = names.printable(repr(value), 80)
+        shown = names.shown(value)
         raise errors.UsageFault(f"{shown} is not a path inside the repository", hint='such as "slides"')
     return path
 
@@ -218,7 +213,7 @@ def _interface(value: object) -> ipaddress.IPv4Interface:
             return ipaddress.IPv4Interface(value)
     except ValueError:
         pass
-    shown = names.printable(repr(value), 80)
+    shown = names.shown(value)
     raise errors.UsageFault(f"{shown} is not an IPv4 address with its network", hint='such as "10.0.2.20/24"')
 
 
@@ -228,7 +223,7 @@ def _gateway(value: object) -> ipaddress.IPv4Address:
             return ipaddress.IPv4Address(value)
     except ValueError:
         pass
-    raise errors.UsageFault(f"{names.printable(repr(value), 80)} is not an IPv4 address", hint='such as "10.0.2.2"')
+    raise errors.UsageFault(f"{names.shown(value)} is not an IPv4 address", hint='such as "10.0.2.2"')
 
 
 def _domain(reader: _Collector, app: names.AppName, network: Network | None) -> Domain:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from difflib import get_close_matches
@@ -11,6 +10,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from edgedeploy.core import errors, names
 from edgedeploy.core.board import Profile
+from edgedeploy.core.strict import toml
 
 _LIMIT = 64 * 1024
 
@@ -38,7 +38,7 @@ def _structure(kind: Any, value: Any, where: str, faults: list[str]) -> Any:
     elif not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 2**40:
         problem = "a whole number"
     if problem:
-        faults.append(f"{where}: must be {problem}, not {value!r}")
+        faults.append(f"{where}: must be {problem}, not {names.shown(value)}")
     return value
 
 
@@ -58,9 +58,9 @@ def _table(kind: Any, table: Mapping[str, Any], where: str, faults: list[str]) -
 def parse(raw: bytes, name: names.ProfileName, where: Path) -> Profile:
     """A profile from a TOML file's bytes. Raises BadConfig with one line of details for each fault."""
     try:
-        table = tomllib.loads(raw[: _LIMIT + 1].decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise errors.BadConfig(f"{where} is not TOML: {error}", hint=f"correct {where}") from None
+        table = toml(raw[: _LIMIT + 1], str(where))
+    except errors.BadConfig as error:
+        raise errors.BadConfig(error.message, hint=f"correct {where}") from None
     faults = [] if len(raw) <= _LIMIT else [f"the file is longer than {_LIMIT >> 10} KB"]
     if "name" in table:
         faults.append("name: unknown key (a profile's name is its file's)")
