@@ -15,14 +15,13 @@ this module merges the two files. The user's file, all of it optional:
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from edgedeploy.core import errors, names
+from edgedeploy.core import errors, names, strict
 from edgedeploy.core.release import LATEST
 from edgedeploy.core.strict import Reader
 from edgedeploy.ports import folders
@@ -92,7 +91,7 @@ class Settings:
             raise errors.UsageFault(why, hint=_APP_HINT, details=(looked,))
         if arg in self.apps:
             return self.apps[arg].path
-        folder = Path(arg).expanduser()
+        folder = folders.expand(arg)
         if folder.is_dir():
             return folder
         here = f"the app here is {self.project_app or 'unnamed'}" if self.project else "no deployment repository"
@@ -157,18 +156,16 @@ def _read(path: Path) -> dict[str, Any]:
             raw = file.read(_LIMIT + 1)
         if len(raw) > _LIMIT:
             raise errors.BadConfig(f"{path} is larger than {_LIMIT} bytes")
-        return tomllib.loads(raw.decode())
+        return strict.toml(raw, str(path))
     except OSError as error:
         raise errors.BadConfig(f"{path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise errors.BadConfig(f"{path} is not TOML: {error}", hint="see https://toml.io for the syntax") from None
 
 
 def _app(name: str, row: object, parent: Reader, file: Path) -> AppEntry:
     reader = Reader(
         {"name": name, **(row if isinstance(row, dict) else {})}, f"{parent.where}: apps.{name}", parent.fault
     )
-    path = Path(reader.text("path")).expanduser()
+    path = folders.expand(reader.text("path"))
     entry = AppEntry(
         name=reader.name("name", names.AppName.parse),
         path=path if path.is_absolute() else file.absolute().parent / path,
@@ -189,4 +186,4 @@ def _board(name: str, row: object, parent: Reader) -> BoardEntry:
 def _interface(value: object) -> str:
     if isinstance(value, str) and value and value.isprintable() and len(value) <= 64:
         return value
-    raise errors.UsageFault(f"{names.printable(repr(value), 80)} is not a network interface", hint='such as "eth0"')
+    raise errors.UsageFault(f"{names.shown(value)} is not a network interface", hint='such as "eth0"')

@@ -31,4 +31,12 @@ def cache_dir() -> Path:
 
 def _place(variable: str) -> Path | None:
     value = os.environ.get(variable)
-    return Path(value).expanduser().absolute() if value else None
+    return expand(value).absolute() if value else None
+
+
+def expand(text: str) -> Path:
+    """A path with its leading ~ or ~user replaced; where there is no such user, as it is: what a shell does."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
