@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from typing import NoReturn
 
 from edgedeploy.core import errors, names
 from edgedeploy.core.strict import Reader
@@ -235,10 +236,12 @@ def _health(reader: Reader) -> Health:
 def parse_address(value: object) -> str:
     """An IPv4 or IPv6 address in its usual spelling; raises errors.UsageFault."""
     try:
-        return str(ipaddress.ip_address(value)) if isinstance(value, str) else _no_address(value)
+        address = ipaddress.ip_address(value) if isinstance(value, str) else _no_address(value)
     except ValueError:
         return _no_address(value)
+    scope = getattr(address, "scope_id", None)  # free text to Python; to us an interface (fe80::1%xenbr0)
+    return str(address) if scope is None or names.BridgeName.pattern.fullmatch(scope) else _no_address(value)
 
 
-def _no_address(value: object) -> str:
-    raise errors.UsageFault(f"{names.printable(repr(value), 80)} is not an IP address", hint="such as 192.168.1.20")
+def _no_address(value: object) -> NoReturn:
+    raise errors.UsageFault(f"{names.shown(value)} is not an IP address", hint="such as 192.168.1.20")
