@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down test check bench apt-lab apt-test
+.PHONY: help setup demo demo-down test fuzz check bench apt-lab apt-test
 
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PYTHON ?= python3
@@ -12,8 +12,12 @@ EDGEDEPLOY := $(BIN)/edgedeploy
 # the virtual board lives on the loopback: a demo has no business asking the conference network
 DEMO := EDGEDEPLOY_INTERFACES=127.0.0.1 $(EDGEDEPLOY)
 
+# for `make fuzz`: over all targets (default: every one) together
+SECONDS ?= 600
+TARGETS ?=
+
 APT_LAB := qemu-system-arm e2fsprogs fakeroot openssh-client
-APT_TEST := $(APT_LAB) openssh-server avahi-daemon dbus iproute2 git
+APT_TEST := $(APT_LAB) openssh-server avahi-daemon dbus iproute2 git qemu-user-static
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -53,9 +57,13 @@ demo: apt-lab setup ## a virtual board with Xen, and a talk live on it
 demo-down: ## stop the virtual board; leave nothing running
 	@[ ! -x $(EDGEDEPLOY) ] || $(EDGEDEPLOY) lab down --all
 
-test: apt-test setup ## everything: unit, contract (real sshd, Avahi), board (real Xen under QEMU)
+test: apt-test setup ## everything: unit, corpus, fuzz, contract (real sshd, Avahi), board (real Xen under QEMU)
 	@# namespaces and taps need root; as root the virtual board's image is cached in root's own folder
 	$(if $(SUDO),$(SUDO) env PYTHONDONTWRITEBYTECODE=1 HOME=/root,) $(BIN)/python -m tests.run
+
+fuzz: setup ## fuzz what reads bytes from outside: SECONDS=600 TARGETS="probe elf"
+	@# corpora and crashes stay in .fuzz/, and the next run goes on from there
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(TARGETS)
 
 check: setup ## lint, types, floors, links
 	$(BIN)/ruff check .

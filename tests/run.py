@@ -13,6 +13,8 @@ import time
 
 TIERS = {
     "unit": ["tests/unit"],
+    "corpus": ["tests/corpus"],
+    "fuzz": ["tests/fuzz"],
     "contract": ["tests/contract"],
     "board": ["tests/board"],
 }
