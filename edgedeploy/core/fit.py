@@ -5,16 +5,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from edgedeploy.core import memory
-from edgedeploy.core.board import CAPS, SPOKEN, Arch, BoardFacts, Misfit, Profile
+from edgedeploy.core.board import CAPS, GUEST_RAM_BASE, SPOKEN, Arch, BoardFacts, Misfit, Profile
 from edgedeploy.core.kernel import KernelInfo, Kind
 
 AARCH32_AT_EL1 = {"0xd03": "Cortex-A53", "0xd07": "Cortex-A57", "0xd08": "Cortex-A72", "0xd09": "Cortex-A73"}
-"""ARMv8 cores that run 32-bit kernels (A53, A57: Xen boot logs; A72: TRM 100095, ID_AA64PFR0_EL1.EL1 = 2)."""
+"""ARMv8 cores that run 32-bit kernels: ID_AA64PFR0_EL1.EL1 = 2 (A53, A57: Xen boot logs; these and A72: QEMU's
+target/arm/cpu64.c, which has the cores' own values, 0x2222; A73: from memory, no board here has one)."""
 _NO_16K = ("Cortex-A53", "Cortex-A57", "Cortex-A72")
+"""ID_AA64MMFR0_EL1.TGran16 = 0: A53 in its manual (DDI 0500), A57 and A72 0x1124 in QEMU's cpu64.c; the A76's is 1."""
 _EXAMPLES = {
     "armv7l": (
         "a 32-bit ARM zImage built for Xen, e.g. Debian's linux-image-armmp with a ramdisk, "
@@ -34,6 +37,8 @@ _BY_KIND = {
     Kind.UIMAGE: ("uimage", "xl cannot load it; take the zImage it was made from"),
     Kind.FIT: ("fit", "xl cannot load it; take the zImage or Image it was made from"),
     Kind.DTB: ("dtb", "Xen makes a guest's device tree itself; give the kernel"),
+    Kind.ZBOOT: ("zboot", "xl cannot load it; take arch/arm64/boot/Image of the same build (CONFIG_EFI_ZBOOT off)"),
+    Kind.EFI: ("efi-program", "Only UEFI starts it; give the kernel that it would load"),
 }
 
 
@@ -77,10 +82,15 @@ def would_fit(profile: Profile) -> str:
 
 
 def _file(kernel: KernelInfo, profile: Profile, live: BoardFacts) -> Iterator[Misfit]:
-    if kernel.kind in _BY_KIND:
+    if kernel.arch and kernel.arch not in SPOKEN:
+        yield _wrong_arch(kernel, profile)
+    elif "codec-unsupported" in kernel.marks:
+        hint = "Unpack it, or repack it as .xz, .bz2 or .gz"
+        yield Misfit("codec-unsupported", "packing", "a kernel image", kernel.what, hint)
+    elif kernel.kind in _BY_KIND:
         code, hint = _BY_KIND[kernel.kind]
         yield Misfit(code, "kernel", "a kernel image", kernel.what, hint)
-    elif kernel.kind is Kind.UNKNOWN:
+    elif kernel.kind in (Kind.UNKNOWN, Kind.OTHER):
         yield Misfit("unknown", "kernel", "a kernel image", kernel.what, f"{profile.name} runs {would_fit(profile)}")
     elif kernel.arch not in SPOKEN:
         yield _wrong_arch(kernel, profile)
@@ -90,7 +100,7 @@ def _file(kernel: KernelInfo, profile: Profile, live: BoardFacts) -> Iterator[Mi
         yield Misfit("hypervisor", "kernel", "a guest kernel", kernel.what, f"Give a guest: {would_fit(profile)}")
     else:
         yield from _arch(kernel, profile, live)
-        yield from _elf(kernel) if kernel.kind is Kind.ELF else _image(kernel, profile)
+        yield from _elf(kernel) if kernel.kind is Kind.ELF else _image(kernel, profile, live)
 
 
 def _wrong_arch(kernel: KernelInfo, profile: Profile) -> Misfit:
@@ -130,8 +140,16 @@ def _elf(kernel: KernelInfo) -> Iterator[Misfit]:
         yield Misfit("elf", "format", wanted, kernel.what, "Deploy arch/arm/boot/zImage (arm64: Image), not vmlinux")
 
 
-def _image(kernel: KernelInfo, profile: Profile) -> Iterator[Misfit]:
-    declared, base = kernel.declared or 0, profile.memory.guest_base
+def _guest_base(profile: Profile, live: BoardFacts) -> int:
+    """Where guest RAM begins, by the Xen that runs; 4.5 moved it (public/arch-arm.h: GUEST_RAM0_BASE, was GUEST_RAM_BASE)."""
+    found = re.match(r"(\d{1,3})\.(\d{1,3})", live.xen_version or "")
+    if found is None:
+        return profile.memory.guest_base
+    return GUEST_RAM_BASE if (int(found[1]), int(found[2])) >= (4, 5) else 0x80000000
+
+
+def _image(kernel: KernelInfo, profile: Profile, live: BoardFacts) -> Iterator[Misfit]:
+    declared, base = kernel.declared or 0, _guest_base(profile, live)
     is32 = kernel.kind is Kind.ZIMAGE32
     cut = "pe-truncated" in kernel.marks or (is32 and declared > kernel.size)
     if is32 and declared <= 0:

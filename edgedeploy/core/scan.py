@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from edgedeploy.core import packing
+from edgedeploy.core import lz4legacy, packing
 
 PIECE = 1024 * 1024
 _OVERLAP = 128  # no pattern below is longer
@@ -58,6 +58,8 @@ _NEEDLES = {
     "zephyr": b"Zephyr OS",
     "linux": b"Linux version ",
     "hypervisor": b"(XEN) ",
+    "zimage": b"Uncompressing Linux",  # arch/arm/boot/compressed/misc.c
+    "u-boot": b"U-Boot 20",
 }
 _VERMAGIC = re.compile(rb"mod_unload [ -~]{0,40}?ARMv(\d)")
 
@@ -96,22 +98,26 @@ def scan(pieces: Iterator[bytes], arch: str) -> Findings:
 
 
 _PAYLOAD_MAGIC = re.compile(
-    rb"\x1f\x8b\x08|\xfd7zXZ\0|BZh[1-9]1AY&SY|\x5d\0\0[\0-\xff]{2}(?:\xff{8}|[\0-\xff]{4}\0{4})", re.DOTALL
+    rb"\x1f\x8b\x08|\xfd7zXZ\0|\x02\x21\x4c\x18|\x28\xb5\x2f\xfd|BZh[1-9]1AY&SY|\x5d\0\0[\0-\xff]{2}(?:\xff{8}|[\0-\xff]{4}\0{4})", re.DOTALL
 )
 
 
 def payload(src: Source, end: int, right: Callable[[Findings], bool]) -> tuple[Findings | None, bool]:
     """What a zImage's first `end` bytes hold packed, once `right` agrees; and if it ought to be readable.
 
-    Unreadable, and so not damaged, are Linux's other two codecs: LZO and LZ4 are not in Python.
+    Unreadable, and so not damaged, are codecs that this Python does not have: LZO never, LZ4 and zstd on the board.
     """
     tried = 0
     for offset in _hits(src, end)[:_PAYLOAD_TRIES]:
         tried += 1
-        codec = packing.detect(src.at(offset, 16))
+        head = src.at(offset, 16)
         src.file.seek(offset)
+        if head.startswith(lz4legacy.MAGIC):
+            pieces = lz4legacy.inflate(src.file, end)
+        else:
+            pieces = packing.inflate(src.file, packing.detect(head), one_stream=True)
         try:
-            found = scan(_bounded(packing.inflate(src.file, codec, one_stream=True)), "armv7l")
+            found = scan(_bounded(pieces), "armv7l")
         except packing.PackingError:
             continue
         if right(found):
@@ -120,9 +126,11 @@ def payload(src: Source, end: int, right: Callable[[Findings], bool]) -> tuple[F
 
 
 def unreadable(src: Source) -> bool:
-    """Whether it holds the magic of LZO or legacy LZ4, near the start where the decompressor ends."""
+    """Whether it holds the magic of a codec that is not here, near the start where the decompressor ends."""
     near = src.at(0, 256 * 1024)
-    return b"\x89LZO\0\r\n" in near or b"\x02\x21\x4c\x18" in near
+    if b"\x89LZO\0\r\n" in near or (lz4legacy.MAGIC in near and not lz4legacy.available()):
+        return True
+    return b"\x28\xb5\x2f\xfd" in near and not packing.zstd_available()
 
 
 def _hits(src: Source, end: int) -> list[int]:
