@@ -98,7 +98,8 @@ def scan(pieces: Iterator[bytes], arch: str) -> Findings:
 
 
 _PAYLOAD_MAGIC = re.compile(
-    rb"\x1f\x8b\x08|\xfd7zXZ\0|\x02\x21\x4c\x18|\x28\xb5\x2f\xfd|BZh[1-9]1AY&SY|\x5d\0\0[\0-\xff]{2}(?:\xff{8}|[\0-\xff]{4}\0{4})", re.DOTALL
+    rb"\x1f\x8b\x08|\xfd7zXZ\0|\x02\x21\x4c\x18|\x28\xb5\x2f\xfd|BZh[1-9]1AY&SY"
+    rb"|\x5d\0\0[\0-\xff]{2}(?:\xff{8}|[\0-\xff]{4}\0{4})", re.DOTALL
 )
 
 
