@@ -60,7 +60,9 @@ def linux_zimage(
 
 def old_linux_zimage(packed: bytes, size: int = 0) -> bytes:
     """A Linux zImage before 4.15: no table, only the decompressor's text and a payload, with the size behind it or not."""
-    return zimage(b"Uncompressing Linux...\0 done, booting the kernel.\n\0".ljust(64, b"\0") + packed + size.to_bytes(4, "little"))
+    return zimage(
+        b"Uncompressing Linux...\0 done, booting the kernel.\n\0".ljust(64, b"\0") + packed + size.to_bytes(4, "little")
+    )
 
 
 def lz4_legacy(data: bytes) -> bytes:

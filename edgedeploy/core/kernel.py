@@ -109,7 +109,9 @@ def _boot_file(src: scan.Source, head: bytes) -> KernelInfo | None:
     if head[:2] == b"MZ" and head[4:8] == b"zimg":
         # drivers/firmware/efi/libstub/zboot-header.S: a kernel packed inside a UEFI program
         codec = head[24:56].split(b"\0", 1)[0].decode("ascii", "replace")
-        spoken = f"a packed ({codec}) kernel for UEFI (EFI zboot)" if codec.isalnum() else "a kernel for UEFI (EFI zboot)"
+        spoken = (
+            f"a packed ({codec}) kernel for UEFI (EFI zboot)" if codec.isalnum() else "a kernel for UEFI (EFI zboot)"
+        )
         return KernelInfo(Kind.ZBOOT, src.size, spoken, "aarch64" if machine == 0xAA64 else "")
     if machine:
         return KernelInfo(Kind.EFI, src.size, "a UEFI program (a boot loader?)", _EFI.get(machine, ""))
@@ -173,7 +175,10 @@ def _zimage_code(src: scan.Source, info: KernelInfo, marks: set[str]) -> KernelI
     def right(found: scan.Findings) -> bool:
         return found.size == tags.inflated if tags else found.size > info.size // 2 and "linux" in found.seen
 
-    inner, readable = scan.payload(src, src.word(src.word(0x38) + 8) if tags else src.size, right)
+    if tags:
+        inner, readable = scan.payload(src, src.word(src.word(0x38) + 8), right, tags.inflated)
+    else:
+        inner, readable = scan.payload(src, src.size, right)
     if inner is not None:
         kept = tags or LinuxTags(inner.size, 0, 0x8000)
         return replace(info, system="linux", hypercalls=inner.hypercalls, level=inner.level, tags=kept)

@@ -16,6 +16,8 @@ from typing import BinaryIO
 from edgedeploy.core import lz4legacy, packing
 
 PIECE = 1024 * 1024
+PAYLOAD_LIMIT = 64 * 1024 * 1024
+"""Three times the largest 32-bit kernel seen; its code must be within a branch's reach, 32 MB, anyway."""
 _OVERLAP = 128  # no pattern below is longer
 _PAYLOAD_TRIES = 12  # a codec's magic also occurs as text in the decompressor: the first hit can be false
 
@@ -99,16 +101,20 @@ def scan(pieces: Iterator[bytes], arch: str) -> Findings:
 
 _PAYLOAD_MAGIC = re.compile(
     rb"\x1f\x8b\x08|\xfd7zXZ\0|\x02\x21\x4c\x18|\x28\xb5\x2f\xfd|BZh[1-9]1AY&SY"
-    rb"|\x5d\0\0[\0-\xff]{2}(?:\xff{8}|[\0-\xff]{4}\0{4})", re.DOTALL
+    rb"|\x5d\0\0[\0-\xff]{2}(?:\xff{8}|[\0-\xff]{4}\0{4})",
+    re.DOTALL,
 )
 
 
-def payload(src: Source, end: int, right: Callable[[Findings], bool]) -> tuple[Findings | None, bool]:
+def payload(
+    src: Source, end: int, right: Callable[[Findings], bool], most: int = PAYLOAD_LIMIT
+) -> tuple[Findings | None, bool]:
     """What a zImage's first `end` bytes hold packed, once `right` agrees; and if it ought to be readable.
 
+    `most`: the bytes it may unpack to.
     Unreadable, and so not damaged, are codecs that this Python does not have: LZO never, LZ4 and zstd on the board.
     """
-    tried = 0
+    tried, spent = 0, [0]
     for offset in _hits(src, end)[:_PAYLOAD_TRIES]:
         tried += 1
         head = src.at(offset, 16)
@@ -118,7 +124,7 @@ def payload(src: Source, end: int, right: Callable[[Findings], bool]) -> tuple[F
         else:
             pieces = packing.inflate(src.file, packing.detect(head), one_stream=True)
         try:
-            found = scan(_bounded(pieces), "armv7l")
+            found = scan(_bounded(pieces, most, spent), "armv7l")
         except packing.PackingError:
             continue
         if right(found):
@@ -146,10 +152,12 @@ def _hits(src: Source, end: int) -> list[int]:
     return list(dict.fromkeys(found))  # a hit in the overlap is seen twice
 
 
-def _bounded(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def _bounded(pieces: Iterator[bytes], most: int, spent: list[int]) -> Iterator[bytes]:
+    """At most `most` bytes of this try, and of all tries together a little more than the largest kernel is."""
     total = 0
     for piece in pieces:
         total += len(piece)
-        if total > packing.LIMIT:
+        spent[0] += len(piece)
+        if total > most or spent[0] > PAYLOAD_LIMIT * 5 // 4:
             raise packing.PackingError("bomb", "the payload unpacks to too much")
         yield piece

@@ -171,7 +171,8 @@ def ask(path: str, memory_mb: int, ramdisk: str, caps: str) -> dict[str, object]
         lambda: guest.xc_dom_devicetree_mem(dom, DTB, _size(len(DTB))),
         lambda: guest.xc_dom_mem_init(dom, memory_mb),
         lambda: guest.xc_dom_boot_mem_init(dom),
-        lambda: guest.xc_dom_build_image(dom),    )
+        lambda: guest.xc_dom_build_image(dom),
+    )
     takes = not any(step() for step in steps)
     answer = {"takes": takes, "type": (inside.guest_type or b"").decode(), "said": messages.last()}
     guest.xc_dom_release(dom)

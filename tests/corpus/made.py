@@ -190,11 +190,16 @@ OTHER = [
 ]
 PACKED = [
     *(both(f"packed-{codec}", lambda codec=codec: packed(codec)) for codec in (GZ, BZ2, XZ, LZMA, ZST)),
-    *(both(f"cut-{codec}", lambda codec=codec: cut(packed(codec), -40), "codec-corrupt") for codec in (GZ, BZ2, XZ, ZST)),
+    *(
+        both(f"cut-{codec}", lambda codec=codec: cut(packed(codec), -40), "codec-corrupt")
+        for codec in (GZ, BZ2, XZ, ZST)
+    ),
     *(both(f"bomb-{codec}", lambda codec=codec: bomb(codec), "bomb") for codec in (GZ, BZ2, XZ, LZMA, ZST)),
     both("packed-twice", lambda: packing.pack(packed(GZ), XZ), "nested"),
     both("packed-twice-the-same", lambda: packing.pack(packed(GZ), GZ), "nested"),
-    both("gz-members", lambda: packing.pack(cut(k.linux_zimage(), 5000), GZ) + packing.pack(k.linux_zimage()[5000:], GZ)),
+    both(
+        "gz-members", lambda: packing.pack(cut(k.linux_zimage(), 5000), GZ) + packing.pack(k.linux_zimage()[5000:], GZ)
+    ),
     both("gz-zeros-behind", lambda: packed(GZ) + bytes(512)),
     both("gz-junk-behind", lambda: packed(GZ) + b"something else follows", "gz-trailer"),
     both("xz-junk-behind", lambda: packed(XZ) + b"something else follows", "codec-corrupt"),

@@ -115,7 +115,9 @@ def _fetch(home: Path) -> None:
 
 def _unpack(deb: Path, members: dict[str, str], target: Path) -> None:
     left = dict(members)
-    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", deb], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as tar:
+    with subprocess.Popen(
+        ["dpkg-deb", "--fsys-tarfile", deb], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as tar:
         with tarfile.open(fileobj=tar.stdout, mode="r|") as archive:
             for member in archive:
                 name = next((name for name, path in left.items() if re.fullmatch(path, member.name)), None)

@@ -76,7 +76,8 @@ def test_the_words_it_says(name, board, said, answers):
 
 
 @pytest.mark.parametrize(
-    "name", ["armmp-cut-half", "armmp-payload-middle", "armmp-start-elsewhere", "marvell", "xen-armhf", "armmp-in-24-mb"]
+    "name",
+    ["armmp-cut-half", "armmp-payload-middle", "armmp-start-elsewhere", "marvell", "xen-armhf", "armmp-in-24-mb"],
 )
 def test_what_it_takes_and_would_hang(name, answers):
     """The reason for the check: if the toolstack refused these too, we could leave it to that."""

@@ -49,9 +49,7 @@ class Mirror:
 class AptRoot:
     """An apt of its own in `folder`, with the downloaded packages in `archives`; the first architecture is its native."""
 
-    def __init__(
-        self, folder: Path, archives: Path, log: Path, architectures: Sequence[str] = (ARCHITECTURE,)
-    ) -> None:
+    def __init__(self, folder: Path, archives: Path, log: Path, architectures: Sequence[str] = (ARCHITECTURE,)) -> None:
         self._folder = folder
         self.archives = archives
         self._log = log
