@@ -6,8 +6,10 @@ and texts of the real one that mirage-decks-deployment served.
 
 from __future__ import annotations
 
+import importlib
 import lzma
 import struct
+from collections.abc import Iterator
 
 HVC = {"armv7l": b"\x71\xea\x40\xe1", "thumb": b"\xe0\xf7\xa1\x8e", "aarch64": b"\x22\xd4\x01\xd4"}
 NOP = b"\0\0\xa0\xe1"
@@ -33,18 +35,77 @@ def linux_payload(*, xen: bool = True, level: int = 7, size: int = 200_000) -> b
 
 
 def linux_zimage(
-    payload: bytes | None = None, *, packed: bytes | None = None, text_offset: int = 0x208000, bss: int = 390_000
+    payload: bytes | None = None,
+    *,
+    packed: bytes | None = None,
+    text_offset: int = 0x208000,
+    bss: int = 390_000,
+    size_inside: bool = False,
 ) -> bytes:
-    """A Linux zImage (>= 4.15) with its KLSZ table, its payload in XZ with the size behind it, as Debian's is."""
+    """A Linux zImage (>= 4.15) with its KLSZ table, its payload in XZ with the size behind it, as Debian's is.
+
+    `size_inside`: the packed data ends in the size itself, as gzip's does.
+    """
     inner = linux_payload() if payload is None else payload
     packed = lzma.compress(inner) if packed is None else packed
     # a false XZ magic before the real payload: the decompressor has it as a text
     table_at = 0x40 + 16
     blob = b"\xfd7zXZ\0 is text here"[:16] + struct.pack("<6I", 6, 0x5A534C4B, 0, bss, text_offset, 0x10000)
-    size_at = 0x40 + len(blob) + len(packed)
-    blob = blob[:24] + struct.pack("<I", size_at) + blob[28:] + packed + struct.pack("<I", len(inner))
+    size_at = 0x40 + len(blob) + len(packed) - 4 * size_inside
+    tail = b"" if size_inside else struct.pack("<I", len(inner))
+    blob = blob[:24] + struct.pack("<I", size_at) + blob[28:] + packed + tail
     head = NOP * 9 + struct.pack("<IIII", 0x016F2818, 0, 0x40 + len(blob), 0x04030201)
     return head + struct.pack("<III", 0x45454545, table_at, 0) + blob
+
+
+def old_linux_zimage(packed: bytes, size: int = 0) -> bytes:
+    """A Linux zImage before 4.15: no table, only the decompressor's text and a payload, with the size behind it or not."""
+    return zimage(
+        b"Uncompressing Linux...\0 done, booting the kernel.\n\0".ljust(64, b"\0") + packed + size.to_bytes(4, "little")
+    )
+
+
+def lz4_legacy(data: bytes) -> bytes:
+    """What `lz4 -l` makes: Linux's form."""
+    block = importlib.import_module("lz4.block")
+    parts = [block.compress(data[at : at + (8 << 20)], store_size=False) for at in range(0, len(data), 8 << 20)]
+    return b"\x02\x21\x4c\x18" + b"".join(struct.pack("<I", len(part)) + part for part in parts)
+
+
+LZO = b"\x89LZO\0\r\n\x1a\n" + bytes(range(256)) * 40
+
+
+def resize(zimage: bytes, packed: bytes, inner_size: int, *, table: bool = True, size_inside: bool = False) -> bytes:
+    """A real Linux zImage with another payload in place of its XZ one; without its KLSZ table, if so wanted."""
+    at = struct.unpack_from("<I", zimage, 0x38)[0]
+    size_at = struct.unpack_from("<I", zimage, at + 8)[0]
+    image = bytearray(zimage[: xz_start(zimage)] + packed + (b"" if size_inside else struct.pack("<I", inner_size)))
+    struct.pack_into("<I", image, 0x2C, len(image))
+    struct.pack_into("<I", image, at + 8, len(image) - 4)
+    assert size_at
+    if not table:
+        image[0x34:0x3C] = bytes(8)
+        image[at : at + 24] = bytes(24)
+    return bytes(image)
+
+
+def xz_start(zimage: bytes) -> int:
+    """Where the XZ payload of a real zImage begins: the one that can be unpacked."""
+    return next(hit for hit, _ in _xz(zimage))
+
+
+def xz_inner(zimage: bytes) -> bytes:
+    """The kernel inside a real zImage."""
+    return next(inner for _, inner in _xz(zimage))
+
+
+def _xz(zimage: bytes) -> Iterator[tuple[int, bytes]]:
+    at = -1
+    while (at := zimage.find(b"\xfd7zXZ\0", at + 1)) >= 0:
+        try:
+            yield at, lzma.LZMADecompressor(lzma.FORMAT_XZ).decompress(zimage[at:])
+        except lzma.LZMAError:
+            continue
 
 
 def image64(
@@ -57,6 +118,26 @@ def image64(
     size = 64 + len(body) if image_size is None else image_size
     fields = struct.pack("<QQQ", text_offset, size, flags)
     return b"\0\0\0\x14" + b"\0" * 4 + fields + b"\0" * 24 + b"ARM\x64" + b"\0" * 4 + body
+
+
+def image64_v0() -> bytes:
+    """As Linux before 3.17: no flags, no size; and before 3.12 no magic."""
+    return struct.pack("<IIQ", 0x14000008, 0, 0x80000) + b"\0" * 48 + HVC["aarch64"] * 4 + b"Linux version 3.11\0"
+
+
+def pe(machine: int, *, head: bytes = b"MZ", size: int = 0x600) -> bytes:
+    """A PE program for UEFI of one section that fills it."""
+    image = bytearray(size)
+    image[: len(head)] = head
+    struct.pack_into("<I", image, 0x3C, 0x80)
+    struct.pack_into("<4sHH12xHH", image, 0x80, b"PE\0\0", machine, 1, 0, 0)
+    struct.pack_into("<II", image, 0x80 + 24 + 16, size - 0x200, 0x200)
+    return bytes(image)
+
+
+def zboot(codec: bytes = b"gzip") -> bytes:
+    """An arm64 kernel packed for UEFI: CONFIG_EFI_ZBOOT."""
+    return pe(0xAA64, head=b"MZ\0\0zimg" + struct.pack("<II8x", 0x200, 0x400) + codec)
 
 
 def note(name: bytes, kind: int, desc: bytes) -> bytes:
@@ -87,7 +168,7 @@ def elf(
     for name, s_type, content in rows:
         label = strings.index(name + b"\0") if name else 0
         form = "<II4QIIQQ" if wide else "<10I"
-        heads += struct.pack(form, label, s_type, 0, 0, at + len(body), len(content), 0, 0, 0, 0)
+        heads += struct.pack(form, label, s_type, 2 * (s_type == 1), 0, at + len(body), len(content), 0, 0, 0, 0)
         body += content + b"\0" * (-len(content) % 4)
     ident = b"\x7fELF" + bytes([2 if wide else 1, 1, 1]) + b"\0" * 9
     form = "<HHIQQQIHHHHHH" if wide else "<HHIIIIIHHHHHH"
@@ -113,6 +194,26 @@ def solo5(target: int, machine: int = 183, *, pvh: bool = False) -> bytes:
     return elf(machine=machine, segments=((3, b"/nonexistent/solo5/\0"), *notes, (1, b"\0" * 256)))
 
 
+def vmlinux(machine: int, body: bytes = b"") -> bytes:
+    """An unpacked Linux kernel, with the linker's build-id note."""
+    text = (body or NOP * 16) + b"Linux version 6.1.0\0"
+    wide = machine == 183
+    build_id = note(b"GNU", 3, b"\1" * 20) + note(b"Linux", 0x100, b"\0\0\0\0")
+    return elf(machine=machine, segments=((1, text), (4, build_id)), sections=((b".head.text", 1, text),), wide=wide)
+
+
+def uimage(payload: bytes) -> bytes:
+    """What mkimage wraps around a kernel for U-Boot's bootm."""
+    head = struct.pack(">7I4B32s", 0x27051956, 0, 0, len(payload), 0x40008000, 0x40008000, 0, 5, 2, 2, 0, b"Linux")
+    return head + payload
+
+
+def cpio() -> bytes:
+    """An initramfs with nothing in it."""
+    entry = b"070701" + b"".join(b"%08X" % n for n in (0,) * 4 + (1,) + (0,) * 6 + (11, 0))
+    return (entry + b"TRAILER!!!\0").ljust(512, b"\0")
+
+
 def fdt(*, fit: bool = False) -> bytes:
     nodes = b"\0\0\0\1\0\0\0\0" + (b"\0\0\0\1images\0\0" if fit else b"\0\0\0\1cpus\0\0\0\0")
     return b"\xd0\x0d\xfe\xed" + struct.pack(">9I", 200, 56, 120, 40, 17, 16, 0, 20, 60) + b"\0" * 16 + nodes
@@ -127,6 +228,9 @@ NOT_KERNELS = {
     "html": b"\n<!DOCTYPE html>\n<html><title>404</title></html>",
     "empty": b"",
     "bzimage": b"\0" * 0x1FE + b"\x55\xaa\0\0HdrS" + b"\0" * 64,
-    "unknown": b"hello, world\n",
+    "unknown": bytes(range(256)) * 4,
+    "other": b"hello, world\n",
+    "zboot": zboot(),
+    "efi": pe(0xAA64),
     "packed": lzma.compress(b"x"),
 }

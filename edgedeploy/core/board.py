@@ -22,7 +22,8 @@ GUEST_RAM_BASE = 0x40000000
 """Xen >= 4.5 (public/arch-arm.h: GUEST_RAM0_BASE)."""
 _XEN_44_BASE = 0x80000000
 AARCH32_AT_EL1 = {"0xd03": "Cortex-A53", "0xd07": "Cortex-A57", "0xd08": "Cortex-A72", "0xd09": "Cortex-A73"}
-"""ARMv8 cores that run 32-bit kernels (A53, A57: Xen boot logs; A72: TRM 100095, ID_AA64PFR0_EL1.EL1 = 2)."""
+"""ARMv8 cores that run 32-bit kernels: ID_AA64PFR0_EL1.EL1 = 2 (A53, A57: Xen boot logs; these and A72: QEMU's
+target/arm/cpu64.c, which has the cores' own values, 0x2222; A73: from memory, no board here has one)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,12 @@ ReadAt = Callable[[int, int], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Elf:
-    """`xen` is "pvh", "pv" or ""; `target` is Solo5's; `load` is the first loadable segment's file offset."""
+    """`xen` is "pvh", "pv" or ""; `target` is Solo5's; `load` are the file offsets where flat code may begin."""
 
     arch: str
     xen: str
     target: str
-    load: int
+    load: tuple[int, ...]
     marks: frozenset[str]
 
 
@@ -33,7 +33,7 @@ def read(head: bytes, at: ReadAt) -> Elf:
     form = order + ("HHIQQQIHHHHHH" if wide else "HHIIIIIHHHHHH")
     raw = head[16 : 16 + struct.calcsize(form)]
     if len(raw) < struct.calcsize(form):
-        return Elf("", "", "", 0, frozenset())
+        return Elf("", "", "", (), frozenset())
     kind, machine, _, _, phoff, shoff, _, _, phsize, phnum, shsize, shnum, names = struct.unpack(form, raw)
     table = _Table(at, order, wide)
     marks = {"big-endian"} if order == ">" else set()
@@ -43,7 +43,7 @@ def read(head: bytes, at: ReadAt) -> Elf:
     sections = table.sections(shoff, shsize, shnum, names)
     interp = next((at(offset, min(size, 64)) for p_type, offset, size in segments if p_type == 3), b"")
     notes = [(offset, size) for p_type, offset, size in segments if p_type == 4]
-    notes += [(offset, size) for _, s_type, offset, size in sections if s_type == 7]
+    notes += [(offset, size) for _, s_type, _, _, offset, size in sections if s_type == 7]
     xen, target, left = "", "", _NOTE_LIMIT
     for offset, size in notes:
         raw = at(offset, min(size, left))
@@ -53,17 +53,19 @@ def read(head: bytes, at: ReadAt) -> Elf:
                 xen = "pvh" if n_type == 18 else xen or "pv"  # XEN_ELFNOTE_PHYS32_ENTRY is 18
             elif name == b"Solo5" and n_type == 0x31494241 and len(desc) >= 4:  # "ABI1"
                 target = _TARGETS.get(struct.unpack(order + "I", desc[:4])[0], "unknown")
-            elif name == b"GNU":
-                marks.add("userland")
-    if any(name == b"__xen_guest" for name, _, _, _ in sections):
+            elif name == b"GNU" and n_type == 1:
+                marks.add("userland")  # NT_GNU_ABI_TAG; a build-id (3) is in vmlinux too
+    if any(name == b"__xen_guest" for name, *_ in sections):
         xen = xen or "pv"
     if interp.startswith(b"/nonexistent/solo5"):
         target = target or "unknown"
     elif interp:
         marks.add("userland")
     if xen or target:
-        marks.discard("userland")  # a linker adds GNU notes (build-id) to unikernels too
-    load = next((offset for p_type, offset, _ in segments if p_type == 1), 0)
+        marks.discard("userland")  # a linker adds GNU notes to unikernels too
+    # `objcopy -O binary` begins at the lowest section that is loaded; a first segment may begin with the ELF header
+    loaded = [(where, offset) for _, s_type, flags, where, offset, _ in sections if s_type == 1 and flags & 2]
+    load = (*(offset for _, offset in sorted(loaded)[:1]), *(o for p_type, o, _ in segments[:8] if p_type == 1))
     return Elf(_MACHINES.get(machine, ""), xen, target, load, frozenset(marks))
 
 
@@ -81,10 +83,11 @@ class _Table:
         raw = (self.at(offset + index * size, need) for index in range(min(count, 128)))
         return [struct.unpack(form, row) if len(row) == need else (0,) * 6 for row in raw]
 
-    def sections(self, offset: int, size: int, count: int, names: int) -> list[tuple[bytes, int, int, int]]:
+    def sections(self, offset: int, size: int, count: int, names: int) -> list[tuple[bytes, int, int, int, int, int]]:
         rows = self.rows(offset, size, count)
         text = self.at(rows[names][4], min(rows[names][5], _NOTE_LIMIT)) if names < len(rows) else b""
-        return [(text[row[0] :].split(b"\0", 1)[0], row[1], row[4], row[5]) for row in rows]
+        named = (text[row[0] :].split(b"\0", 1)[0] for row in rows)
+        return [(name, row[1], row[2], row[3], row[4], row[5]) for name, row in zip(named, rows, strict=True)]
 
 
 def _notes(raw: bytes, order: str) -> Iterator[tuple[bytes, int, bytes]]:

@@ -5,15 +5,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from edgedeploy.core import memory
-from edgedeploy.core.board import AARCH32_AT_EL1, CAPS, SPOKEN, Arch, BoardFacts, Misfit, Profile, refined
+from edgedeploy.core.board import (
+    AARCH32_AT_EL1,
+    CAPS,
+    GUEST_RAM_BASE,
+    SPOKEN,
+    Arch,
+    BoardFacts,
+    Misfit,
+    Profile,
+    refined,
+)  # fmt: skip
 from edgedeploy.core.kernel import KernelInfo, Kind
 from edgedeploy.core.release import Domain
 
 _NO_16K = ("Cortex-A53", "Cortex-A57", "Cortex-A72")
+"""ID_AA64MMFR0_EL1.TGran16 = 0: A53 in its manual (DDI 0500), A57 and A72 0x1124 in QEMU's cpu64.c; the A76's is 1."""
 _EXAMPLES = {
     "armv7l": (
         "a 32-bit ARM zImage built for Xen, e.g. Debian's linux-image-armmp with a ramdisk, "
@@ -33,6 +45,8 @@ _BY_KIND = {
     Kind.UIMAGE: ("uimage", "xl cannot load it; take the zImage it was made from"),
     Kind.FIT: ("fit", "xl cannot load it; take the zImage or Image it was made from"),
     Kind.DTB: ("dtb", "Xen makes a guest's device tree itself; give the kernel"),
+    Kind.ZBOOT: ("zboot", "xl cannot load it; take arch/arm64/boot/Image of the same build (CONFIG_EFI_ZBOOT off)"),
+    Kind.EFI: ("efi-program", "Only UEFI starts it; give the kernel that it would load"),
 }
 
 
@@ -88,10 +102,15 @@ def would_fit(profile: Profile) -> str:
 
 
 def _file(kernel: KernelInfo, profile: Profile, live: BoardFacts) -> Iterator[Misfit]:
-    if kernel.kind in _BY_KIND:
+    if kernel.arch and kernel.arch not in SPOKEN:
+        yield _wrong_arch(kernel, profile)
+    elif "codec-unsupported" in kernel.marks:
+        hint = "Unpack it, or repack it as .xz, .bz2 or .gz"
+        yield Misfit("codec-unsupported", "packing", "a kernel image", kernel.what, hint)
+    elif kernel.kind in _BY_KIND:
         code, hint = _BY_KIND[kernel.kind]
         yield Misfit(code, "kernel", "a kernel image", kernel.what, hint)
-    elif kernel.kind is Kind.UNKNOWN:
+    elif kernel.kind in (Kind.UNKNOWN, Kind.OTHER):
         yield Misfit("unknown", "kernel", "a kernel image", kernel.what, f"{profile.name} runs {would_fit(profile)}")
     elif kernel.arch not in SPOKEN:
         yield _wrong_arch(kernel, profile)
@@ -101,7 +120,7 @@ def _file(kernel: KernelInfo, profile: Profile, live: BoardFacts) -> Iterator[Mi
         yield Misfit("hypervisor", "kernel", "a guest kernel", kernel.what, f"Give a guest: {would_fit(profile)}")
     else:
         yield from _arch(kernel, profile, live)
-        yield from _elf(kernel) if kernel.kind is Kind.ELF else _image(kernel, profile)
+        yield from _elf(kernel) if kernel.kind is Kind.ELF else _image(kernel, profile, live)
 
 
 def _wrong_arch(kernel: KernelInfo, profile: Profile) -> Misfit:
@@ -141,8 +160,16 @@ def _elf(kernel: KernelInfo) -> Iterator[Misfit]:
         yield Misfit("elf", "format", wanted, kernel.what, "Deploy arch/arm/boot/zImage (arm64: Image), not vmlinux")
 
 
-def _image(kernel: KernelInfo, profile: Profile) -> Iterator[Misfit]:
-    declared, base = kernel.declared or 0, profile.memory.guest_base
+def _guest_base(profile: Profile, live: BoardFacts) -> int:
+    """Where guest RAM begins, by the Xen that runs; 4.5 moved it (public/arch-arm.h: GUEST_RAM0_BASE, was GUEST_RAM_BASE)."""
+    found = re.match(r"(\d{1,3})\.(\d{1,3})", live.xen_version or "")
+    if found is None:
+        return profile.memory.guest_base
+    return GUEST_RAM_BASE if (int(found[1]), int(found[2])) >= (4, 5) else 0x80000000
+
+
+def _image(kernel: KernelInfo, profile: Profile, live: BoardFacts) -> Iterator[Misfit]:
+    declared, base = kernel.declared or 0, _guest_base(profile, live)
     is32 = kernel.kind is Kind.ZIMAGE32
     cut = "pe-truncated" in kernel.marks or (is32 and declared > kernel.size)
     if is32 and declared <= 0:

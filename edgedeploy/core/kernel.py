@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import BinaryIO
 
-from edgedeploy.core import elf, packing, scan
+from edgedeploy.core import elf, foreign, packing, scan
 
 
 class Kind(StrEnum):
@@ -28,7 +28,11 @@ class Kind(StrEnum):
     PACKED = "packed"
     LFS_POINTER = "lfs-pointer"
     HTML = "html"
+    ZBOOT = "zboot"
+    EFI = "efi"
     EMPTY = "empty"
+    OTHER = "other"
+    """Recognised, and neither a kernel nor a ramdisk: a picture, an archive, a text."""
     UNKNOWN = "unknown"
 
 
@@ -80,8 +84,8 @@ def probe(data: bytes | BinaryIO, *, deep: bool = True) -> KernelInfo:
     """
     src = scan.Source(data)
     head = src.at(0, 4096)
-    if not head.strip(b"\0"):
-        return KernelInfo(Kind.EMPTY, src.size, "an empty file" if not head else "a file of zeros")
+    if not head.strip(b"\0") and not any(piece.strip(b"\0") for piece in src.pieces(0, None if deep else scan.PIECE)):
+        return KernelInfo(Kind.EMPTY, src.size, "a file of zeros" if head else "an empty file")
     if src.word(0x24) == 0x016F2818 and src.size >= 0x30:
         return _zimage(src, deep)
     if head[0x24:0x28] == b"\x01\x6f\x28\x18":
@@ -92,48 +96,42 @@ def probe(data: bytes | BinaryIO, *, deep: bool = True) -> KernelInfo:
         return _image64(src, deep)
     if head.startswith(b"\x7fELF"):
         return _elf(src, head, deep)
-    return _other(src, head)
+    return _boot_file(src, head) or _other(src, head, deep)
 
 
-def _other(src: scan.Source, head: bytes) -> KernelInfo:
-    if head[0x202:0x206] == b"HdrS" or (head[:2] == b"MZ" and _pe_machine(src) in (0x8664, 0x14C)):
+def _boot_file(src: scan.Source, head: bytes) -> KernelInfo | None:
+    """Kernels for other loaders than xl's: x86's, RISC-V's, and what only UEFI starts."""
+    machine = _pe_machine(src) if head[:2] == b"MZ" else 0
+    if head[0x202:0x206] == b"HdrS":
         return KernelInfo(Kind.BZIMAGE, src.size, "an x86 Linux kernel (bzImage)", "x86-64")
-    for magic, kind, what in _MAGICS:
-        if head.startswith(magic):
-            fit = kind is Kind.DTB and b"\0\0\0\1images\0" in head  # FDT_BEGIN_NODE of /images
-            return KernelInfo(Kind.FIT, src.size, "a U-Boot FIT image") if fit else KernelInfo(kind, src.size, what)
-    if b"annex/objects/" in head[:256]:
-        return KernelInfo(Kind.LFS_POINTER, src.size, "a git-annex pointer, not the file itself")
-    if head.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
-        return KernelInfo(Kind.HTML, src.size, "a web page (an error page saved as the file?)")
-    if (codec := packing.detect(head[:16])) is not packing.Codec.NONE:
-        return KernelInfo(Kind.PACKED, src.size, f"a .{codec} file")
-    return KernelInfo(Kind.UNKNOWN, src.size, _guess(head))
+    if head[0x30:0x35] == b"RISCV":  # Linux: arch/riscv/include/asm/image.h
+        return KernelInfo(Kind.UNKNOWN, src.size, "a RISC-V Linux kernel", "RISC-V")
+    if head[:2] == b"MZ" and head[4:8] == b"zimg":
+        # drivers/firmware/efi/libstub/zboot-header.S: a kernel packed inside a UEFI program
+        codec = head[24:56].split(b"\0", 1)[0].decode("ascii", "replace")
+        spoken = (
+            f"a packed ({codec}) kernel for UEFI (EFI zboot)" if codec.isalnum() else "a kernel for UEFI (EFI zboot)"
+        )
+        return KernelInfo(Kind.ZBOOT, src.size, spoken, "aarch64" if machine == 0xAA64 else "")
+    if machine:
+        return KernelInfo(Kind.EFI, src.size, "a UEFI program (a boot loader?)", _EFI.get(machine, ""))
+    return None
 
 
-_MAGICS = (
-    (b"\x27\x05\x19\x56", Kind.UIMAGE, "a U-Boot image (uImage)"),
-    (b"\xd0\x0d\xfe\xed", Kind.DTB, "a device tree blob"),
-    (b"070701", Kind.INITRAMFS, "a Linux ramdisk (cpio)"),
-    (b"070702", Kind.INITRAMFS, "a Linux ramdisk (cpio)"),
-    (b"version https://git-lfs", Kind.LFS_POINTER, "a git-lfs pointer, not the file itself"),
-)
+_EFI = {0xAA64: "aarch64", 0x1C0: "armv7l", 0x1C2: "armv7l", 0x1C4: "armv7l", 0x8664: "x86-64", 0x14C: "x86"}
+"""IMAGE_FILE_MACHINE_* of the PE format."""
 
 
-def _guess(head: bytes) -> str:
-    if head[510:512] == b"\x55\xaa":
-        return "a disk image"
-    for offset, magic, what in (
-        (0, b"#!", "a script"),
-        (257, b"ustar", "a tar archive"),
-        (0, b"PK\3\4", "a zip archive"),
-    ):
-        if head[offset:].startswith(magic):
-            return what
-    if head[4:12] == b"eGON.BT0":
-        return "an Allwinner boot loader"
-    text = sum(32 <= byte < 127 or byte in b"\t\n\r" for byte in head) == len(head)
-    return "a text file" if text else "no kernel that edgedeploy knows"
+def _other(src: scan.Source, head: bytes, deep: bool) -> KernelInfo:
+    name, what = foreign.name(head)
+    kind = Kind(name)
+    if kind is Kind.UNKNOWN and deep:
+        found = scan.scan(src.pieces(), "")
+        if "u-boot" in found.seen:
+            what = "a U-Boot boot loader"
+    unknown = kind is Kind.PACKED and packing.detect(head[:16]) is packing.Codec.NONE
+    marks = {"codec-unsupported"} if unknown else ()
+    return KernelInfo(kind, src.size, what, marks=frozenset(marks))
 
 
 def _pe_machine(src: scan.Source) -> int:
@@ -162,7 +160,9 @@ def _tags(src: scan.Source) -> LinuxTags | None:
     table = src.word(0x38)
     if src.word(0x34) != 0x45454545 or src.word(table + 4) != 0x5A534C4B:
         return None
-    return LinuxTags(src.word(src.word(table + 8)), src.word(table + 12), src.word(table + 16))
+    # the first word counts the others: before 5 there was no TEXT_OFFSET
+    offset = src.word(table + 16) if src.word(table) >= 5 else 0x8000
+    return LinuxTags(src.word(src.word(table + 8)), src.word(table + 12), offset)
 
 
 def _zimage_code(src: scan.Source, info: KernelInfo, marks: set[str]) -> KernelInfo:
@@ -175,21 +175,25 @@ def _zimage_code(src: scan.Source, info: KernelInfo, marks: set[str]) -> KernelI
     def right(found: scan.Findings) -> bool:
         return found.size == tags.inflated if tags else found.size > info.size // 2 and "linux" in found.seen
 
-    inner, readable = scan.payload(src, src.word(src.word(0x38) + 8) if tags else src.size, right)
+    if tags:
+        inner, readable = scan.payload(src, src.word(src.word(0x38) + 8), right, tags.inflated)
+    else:
+        inner, readable = scan.payload(src, src.size, right)
     if inner is not None:
         kept = tags or LinuxTags(inner.size, 0, 0x8000)
         return replace(info, system="linux", hypercalls=inner.hypercalls, level=inner.level, tags=kept)
-    if tags:
+    if tags or "zimage" in flat.seen:
         if readable:
             marks.add("payload")
         return replace(info, system="linux")
-    # no Linux table and nothing to unpack: a flat unikernel, or an old Linux packed with LZO or LZ4
+    # no Linux table and nothing to unpack: a flat unikernel, or an old Linux in a codec that is not here
     count = flat.hypercalls if flat.hypercalls or not scan.unreadable(src) else None
     return replace(info, system=_system(flat.seen), hypercalls=count, level=flat.level)
 
 
 def _image64(src: scan.Source, deep: bool) -> KernelInfo:
-    flags = src.word(24, "<Q")
+    magic = src.word(56) == 0x644D5241
+    flags = src.word(24, "<Q") if magic else 0  # the first headers (V0, Linux < 3.17) had none
     marks = {"big-endian"} if flags & 1 else set()
     if src.at(0, 2) == b"MZ" and _pe_end(src) > src.size:
         marks.add("pe-truncated")
@@ -210,7 +214,7 @@ def _pe_end(src: scan.Source) -> int:
     """Where the last section of a PE file ends: a shorter file was cut off, and xl would load it."""
     pe = src.word(0x3C)
     if src.at(pe, 4) != b"PE\0\0":
-        return 0
+        return pe + 4 if pe + 4 > src.size else 0
     table = pe + 24 + src.word(pe + 20, "<H")
     count = min(src.word(pe + 6, "<H"), 16)
     return max((src.word(table + 40 * n + 20) + src.word(table + 40 * n + 16) for n in range(count)), default=0)
@@ -241,8 +245,8 @@ def _elf(src: scan.Source, head: bytes, deep: bool) -> KernelInfo:
     marks = set(read.marks)
     found = scan.scan(src.pieces(), read.arch) if deep else scan.Findings()
     hypercalls = found.hypercalls if deep and read.arch in scan.HVC else None
-    flat = read.load and (src.word(read.load + 0x24) == 0x016F2818 or src.word(read.load + 56) == 0x644D5241)
-    if hypercalls or flat:
+    # without the header that xl looks for, flattening would not help: an ARM vmlinux has none, an arm64 one has
+    if any(src.word(at + 0x24) == 0x016F2818 or src.word(at + 56) == 0x644D5241 for at in read.load):
         marks.add("objcopy")
     system = "solo5" if read.target else "" if "userland" in marks else _system(found.seen)
     return KernelInfo(

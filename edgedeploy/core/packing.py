@@ -83,11 +83,27 @@ def detect(head: bytes) -> Codec:
 
 
 def _zstd() -> Any:
+    for name in ("compression.zstd", "backports.zstd"):  # Python >= 3.14; the laptop has the second before
+        try:
+            return importlib.import_module(name)
+        except ImportError:
+            continue
+    hint = "repack the file as .xz, .bz2 or .gz"
+    raise PackingError("codec-unsupported", "this Python has no zstd (3.14 and later do)", hint)
+
+
+def zstd_available() -> bool:
+    """Whether this Python has zstd."""
     try:
-        return importlib.import_module("compression.zstd")  # Python >= 3.14
-    except ImportError:
-        hint = "repack the file as .xz, .bz2 or .gz"
-        raise PackingError("codec-unsupported", "this Python has no zstd (3.14 and later do)", hint) from None
+        return _zstd() is not None
+    except PackingError:
+        return False
+
+
+def _unzstd() -> Any:
+    zstd = _zstd()
+    # the window is memory that the file asks for: zstd's own bound of 128 MiB is over ours
+    return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: MEMLIMIT.bit_length() - 1})
 
 
 def _inflater(codec: Codec) -> _Inflater:
@@ -96,7 +112,7 @@ def _inflater(codec: Codec) -> _Inflater:
         Codec.BZ2: bz2.BZ2Decompressor,
         Codec.XZ: lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, MEMLIMIT),
         Codec.LZMA: lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE, MEMLIMIT),
-        Codec.ZST: lambda: _zstd().ZstdDecompressor(),
+        Codec.ZST: _unzstd,
     }
     inflater: _Inflater = makers[codec]()
     return inflater
@@ -122,7 +138,7 @@ class _Gunzip:
 def inflate(src: BinaryIO, codec: Codec, *, one_stream: bool = False) -> Iterator[bytes]:
     """Unpacked pieces of at most CHUNK bytes. `one_stream` stops at the first stream's end, whatever follows.
 
-    Raises PackingError (codec-corrupt, trailing, codec-unsupported) as the fault is met.
+    Raises PackingError (codec-corrupt, gz-trailer, codec-unsupported) as the fault is met.
     """
     data = src.read(CHUNK)
     while True:
@@ -144,7 +160,11 @@ def inflate(src: BinaryIO, codec: Codec, *, one_stream: bool = False) -> Iterato
         if not data:
             return
         if detect(data[:16]) is not codec:
-            raise PackingError("trailing", f"there is something else after the .{codec} data's end", _AGAIN)
+            # gzip has a name of its own for it, because xl, which unpacks only gzip, dies of it (zlib's rc=-5); ours to
+            # refuse is any: xz(1) and zstd(1) do too, and what follows a kernel's end may be the part that matters.
+            # Several members, on the other hand, are one file to gzip(1) and to us: the agent unpacks, not xl.
+            code = "gz-trailer" if codec is Codec.GZ else "codec-corrupt"
+            raise PackingError(code, f"there is something else after the .{codec} data's end", _AGAIN)
 
 
 _AGAIN = "copy or build the file again"
@@ -153,19 +173,19 @@ _AGAIN = "copy or build the file again"
 def _step(inflater: _Inflater, codec: Codec, data: bytes) -> bytes:
     try:
         return inflater.decompress(data, CHUNK)
-    except lzma.LZMAError as error:
-        if "emory" in str(error):
-            hint = "repack it with xz -6"
-            raise PackingError(
-                "codec-unsupported", f"unpacking needs over {MEMLIMIT >> 20} MB of memory", hint
-            ) from None
-        raise PackingError("codec-corrupt", f"the .{codec} data is damaged ({error})", _AGAIN) from None
-    except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise PackingError("codec-corrupt", f"the .{codec} data is damaged ({error})", _AGAIN) from None
-    except Exception as error:  # compression.zstd's own error has no stdlib base before 3.14
+    except (lzma.LZMAError, OSError, EOFError, ValueError, zlib.error) as error:
+        raise _damaged(codec, error) from None
+    except Exception as error:  # compression.zstd's own error has no base in the standard library
         if type(error).__name__ != "ZstdError":
             raise
-        raise PackingError("codec-corrupt", f"the .{codec} data is damaged ({error})", _AGAIN) from None
+        raise _damaged(codec, error) from None
+
+
+def _damaged(codec: Codec, error: Exception) -> PackingError:
+    if "emory" in str(error) and codec in (Codec.XZ, Codec.LZMA, Codec.ZST):  # their bound on memory, not the machine's
+        said = f"unpacking needs over {MEMLIMIT >> 20} MB of memory"
+        return PackingError("codec-unsupported", said, "repack it with xz -6")
+    return PackingError("codec-corrupt", f"the .{codec} data is damaged ({error})", _AGAIN)
 
 
 def unpack(src: BinaryIO, dst: BinaryIO, *, limit: int = LIMIT) -> Unpacked:
@@ -193,7 +213,7 @@ def pack(data: bytes | Path, codec: Codec) -> bytes:
     """Pack `data` (a Path is read whole): bz2 -9, xz -6, gz -9 without a time. Same input, same bytes.
 
     bz2 -9 is what the original deployment repositories hold, byte for byte (facts: artefacts B3).
-    zst needs Python >= 3.14 and raises PackingError before.
+    zst, with a checksum, raises PackingError where this Python has none.
     """
     raw = data.read_bytes() if isinstance(data, Path) else data
     if codec is Codec.GZ:
@@ -205,4 +225,7 @@ def pack(data: bytes | Path, codec: Codec) -> bytes:
         return lzma.compress(raw, lzma.FORMAT_XZ, preset=6)
     if codec is Codec.LZMA:
         return lzma.compress(raw, lzma.FORMAT_ALONE, preset=6)
-    return bytes(_zstd().compress(raw)) if codec is Codec.ZST else raw
+    if codec is Codec.ZST:
+        zstd = _zstd()
+        return bytes(zstd.compress(raw, options={zstd.CompressionParameter.checksum_flag: 1}))
+    return raw

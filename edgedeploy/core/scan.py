@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import BinaryIO
 
-from edgedeploy.core import packing
+from edgedeploy.core import lz4legacy, packing
 
 PIECE = 1024 * 1024
+PAYLOAD_LIMIT = 64 * 1024 * 1024
+"""Three times the largest 32-bit kernel seen; its code must be within a branch's reach, 32 MB, anyway."""
 _OVERLAP = 128  # no pattern below is longer
 _PAYLOAD_TRIES = 12  # a codec's magic also occurs as text in the decompressor: the first hit can be false
 
@@ -63,6 +65,8 @@ _NEEDLES = {
         "zephyr": b"Zephyr OS",
         "linux": b"Linux version ",
         "hypervisor": b"(XEN) ",
+        "zimage": b"Uncompressing Linux",  # arch/arm/boot/compressed/misc.c
+        "u-boot": b"U-Boot 20",
     }.items()
 }
 _LEVEL = re.compile(rb"ARMv(\d)")
@@ -112,33 +116,44 @@ _PAYLOAD_MAGICS = tuple(
     for magic in (
         rb"\x1f\x8b\x08",
         rb"\xfd7zXZ\0",
+        rb"\x02\x21\x4c\x18",
+        rb"\x28\xb5\x2f\xfd",
         rb"BZh[1-9]1AY&SY",
         rb"\x5d\0\0(?=..(?:\xff{8}|.{4}\0{4}))",
     )
 )
 
 
-def payload(src: Source, end: int, right: Callable[[Findings], bool]) -> tuple[Findings | None, bool]:
+def payload(
+    src: Source, end: int, right: Callable[[Findings], bool], most: int = PAYLOAD_LIMIT
+) -> tuple[Findings | None, bool]:
     """What a zImage's first `end` bytes hold packed, once `right` agrees; and if it ought to be readable.
 
-    Unreadable, and so not damaged, are Linux's other two codecs: LZO and LZ4 are not in Python.
+    `most`: the bytes it may unpack to.
+    Unreadable, and so not damaged, are codecs that this Python does not have: LZO never, LZ4 and zstd on the board.
     """
-    left = packing.LIMIT  # for all tries together: false hits must not cost a bomb each
+    spent = 0  # by all tries together: false hits must not cost a bomb each
 
     def bounded(pieces: Iterable[bytes]) -> Iterator[bytes]:
-        nonlocal left
+        nonlocal spent
+        total = 0
         for piece in pieces:
-            left -= len(piece)
-            if left < 0:
+            total += len(piece)
+            spent += len(piece)
+            if total > most or spent > PAYLOAD_LIMIT * 5 // 4:
                 raise packing.PackingError("bomb", "the payload unpacks to too much")
             yield piece
 
     hits = _hits(src, end)
     for offset in hits:
-        codec = packing.detect(src.at(offset, 16))
+        head = src.at(offset, 16)
         src.file.seek(offset)
+        if head.startswith(lz4legacy.MAGIC):
+            pieces = lz4legacy.inflate(src.file, end)
+        else:
+            pieces = packing.inflate(src.file, packing.detect(head), one_stream=True)
         try:
-            found = scan(bounded(packing.inflate(src.file, codec, one_stream=True)), "armv7l", ["linux"])
+            found = scan(bounded(pieces), "armv7l", ["linux"])
         except packing.PackingError:
             continue
         if right(found):
@@ -147,9 +162,11 @@ def payload(src: Source, end: int, right: Callable[[Findings], bool]) -> tuple[F
 
 
 def unreadable(src: Source) -> bool:
-    """Whether it holds the magic of LZO or legacy LZ4, near the start where the decompressor ends."""
+    """Whether it holds the magic of a codec that is not here, near the start where the decompressor ends."""
     near = src.at(0, 256 * 1024)
-    return b"\x89LZO\0\r\n" in near or b"\x02\x21\x4c\x18" in near
+    if b"\x89LZO\0\r\n" in near or (lz4legacy.MAGIC in near and not lz4legacy.available()):
+        return True
+    return b"\x28\xb5\x2f\xfd" in near and not packing.zstd_available()
 
 
 def _hits(src: Source, end: int) -> list[int]:

@@ -48,13 +48,15 @@ def require(names: Sequence[str]) -> None:
         )
 
 
-def run(argv: Sequence[str], *, what: str, log: Path | None = None, stdin: str | None = None) -> str:
+def run(
+    argv: Sequence[str], *, what: str, log: Path | None = None, stdin: str | None = None, cwd: Path | None = None
+) -> str:
     """Run a program to its end and return its stdout; raises BoardFault with its last lines when it fails.
 
     `what` completes "cannot ...". Output also goes to the end of `log`.
     """
     done = subprocess.run(
-        argv, input=stdin, capture_output=True, text=True, errors="replace", env=environment(), check=False
+        argv, input=stdin, capture_output=True, text=True, errors="replace", env=environment(), check=False, cwd=cwd
     )
     if log is not None:
         with log.open("a") as file:

@@ -1,4 +1,4 @@
-"""A private apt root for the board's architecture: resolve and download, touching nothing of this computer's.
+"""A private apt root for other architectures than this computer's: resolve and download, touching nothing of its own.
 
 The mirror, proxies and credentials are the ones this computer's apt already uses.
 """
@@ -47,12 +47,13 @@ class Mirror:
 
 
 class AptRoot:
-    """An apt of its own in `folder`, with the downloaded packages in `archives`."""
+    """An apt of its own in `folder`, with the downloaded packages in `archives`; the first architecture is its native."""
 
-    def __init__(self, folder: Path, archives: Path, log: Path) -> None:
+    def __init__(self, folder: Path, archives: Path, log: Path, architectures: Sequence[str] = (ARCHITECTURE,)) -> None:
         self._folder = folder
         self.archives = archives
         self._log = log
+        self._architectures = architectures
         self._config = folder / "apt.conf"
 
     def index(self, report: Report) -> None:
@@ -60,7 +61,7 @@ class AptRoot:
         for path in (self._folder / "lists" / "partial", self._folder / "parts", self.archives / "partial"):
             path.mkdir(parents=True, exist_ok=True)
         (self._folder / "status").write_text("")
-        self._config.write_text(config(self._folder, self.archives))
+        self._config.write_text(config(self._folder, self.archives, self._architectures))
         mirrors = find_mirrors()
         try:
             self._update(mirrors)
@@ -70,8 +71,8 @@ class AptRoot:
                 raise
             self._update(safe)
             report.warn(
-                f"Debian's security updates for {ARCHITECTURE} cannot be read just now (a mirror out of step?); "
-                "the virtual board is built without them"
+                f"Debian's security updates for {', '.join(self._architectures)} cannot be read just now (a mirror out of step?); "
+                "doing without them"
             )
 
     def resolve(self, packages: Sequence[str]) -> list[Deb]:
@@ -107,6 +108,19 @@ class AptRoot:
         if apt.returncode != 0:
             raise tools.failed("download the board's packages", _tail(self._log), self._log)
         return [self.archives / deb.file for deb in wanted]
+
+    def depends(self, package: str) -> list[str]:
+        """What a package depends on, by name: a metapackage's packages."""
+        argv = ["apt-cache", "-c", str(self._config), "depends", package]
+        lines = tools.run(argv, what=f"look up {package}", log=self._log).splitlines()
+        return [line.split()[-1].split(":")[0] for line in lines if line.strip().startswith("Depends:")]
+
+    def download(self, packages: Sequence[str]) -> list[Path]:
+        """Fetch packages alone, without what they depend on ("name:architecture"); their files, in no order."""
+        before = set(self.archives.glob("*.deb"))
+        argv = ["apt-get", "-c", str(self._config), "-q", "download", *packages]
+        tools.run(argv, what="download packages", log=self._log, cwd=self.archives)
+        return sorted(set(self.archives.glob("*.deb")) - before)
 
     def prune(self, keep: Iterable[Path]) -> None:
         """Forget package files that are in no image any more."""
@@ -176,7 +190,7 @@ def sources(mirrors: Iterable[Mirror], keyring: Path | None) -> str:
     return "".join(f"deb {option}{mirror.uri} {mirror.suite} main\n" for mirror in mirrors)
 
 
-def config(folder: Path, archives: Path) -> str:
+def config(folder: Path, archives: Path, architectures: Sequence[str] = (ARCHITECTURE,)) -> str:
     """The apt.conf of a private root: read after this computer's own settings, so proxies and the like stay."""
     clear = [f"#clear {name};" for name in (*_HOOKS, "APT::Architectures")]
     settings = {
@@ -189,8 +203,7 @@ def config(folder: Path, archives: Path) -> str:
         "Dir::Etc::sourceparts": folder / "parts",
         "Dir::Etc::preferences": folder / "none.pref",
         "Dir::Etc::preferencesparts": folder / "parts",
-        "APT::Architecture": ARCHITECTURE,
-        "APT::Architectures::": ARCHITECTURE,
+        "APT::Architecture": architectures[0],
         "APT::Install-Recommends": "false",
         "APT::Install-Suggests": "false",
         "APT::Keep-Downloaded-Packages": "true",
@@ -198,7 +211,8 @@ def config(folder: Path, archives: Path) -> str:
     }
     if os.geteuid() == 0:
         settings["APT::Sandbox::User"] = "root"  # apt's own user cannot write into root's cache folder
-    return "\n".join([*clear, *(f'{name} "{value}";' for name, value in settings.items()), ""])
+    listed = (f'APT::Architectures:: "{architecture}";' for architecture in architectures)
+    return "\n".join([*clear, *(f'{name} "{value}";' for name, value in settings.items()), *listed, ""])
 
 
 def parse_uris(output: str) -> list[Deb]:

@@ -17,7 +17,7 @@ def put(tmp_path, data, name="kernel"):
     return path
 
 
-@pytest.mark.parametrize("codec", [codec for codec in Codec if codec is not Codec.ZST])
+@pytest.mark.parametrize("codec", list(Codec))
 def test_a_kernel_is_the_same_however_it_is_packed(tmp_path, codec):
     image = kernels.linux_zimage()
     packed = packing.pack(image, codec)
@@ -39,7 +39,7 @@ def test_the_kernel_that_decks_served(tmp_path):
     ("data", "code", "description"),
     [
         (packing.pack(b"x" * 999, Codec.XZ)[:-9], "codec-corrupt", "a damaged .xz file"),
-        (packing.pack(b"x", Codec.GZ) + b"junk of sixteen bytes", "trailing", "a damaged .gz file"),
+        (packing.pack(b"x", Codec.GZ) + b"junk of sixteen bytes", "gz-trailer", "a damaged .gz file"),
         (packing.pack(bytes(5000), Codec.BZ2), "bomb", "a .bz2 file that cannot be unpacked here"),
         (bytes(2000), "too-big", "a file of zeros"),
         (b"\x1f\x8b\x08" + bytes(2000), "too-big", "a .gz file"),

@@ -82,6 +82,12 @@ def test_an_arm64_image_fits_an_arm64_board():
         (kernels.NOT_KERNELS["fit"], "fit"),
         (kernels.NOT_KERNELS["dtb"], "dtb"),
         (kernels.NOT_KERNELS["unknown"], "unknown"),
+        (kernels.NOT_KERNELS["other"], "unknown"),
+        (kernels.zboot(), "zboot"),
+        (kernels.pe(0xAA64), "efi-program"),
+        (kernels.pe(0x8664), "wrong-arch"),
+        (kernels.LZO, "codec-unsupported"),
+        (kernels.vmlinux(40), "elf"),
     ],
 )
 def test_each_reason_has_its_code_and_a_hint(image, code):
@@ -115,6 +121,15 @@ def test_all_misfits_are_found_at_once():
     assert codes(image, needs=DomainNeeds(2000, 9)) == [
         "truncated", "start-addr", "no-xen", "host-memory", "vcpus",
     ]  # fmt: skip
+
+
+def test_guest_memory_begins_where_the_running_xen_says():
+    linked_for_44 = kernels.zimage(start=0x80008000)
+    assert codes(linked_for_44) == ["start-addr"]
+    assert codes(linked_for_44, live=BoardFacts(xen_version="4.4.1")) == []
+    assert codes(kernels.zimage(start=0x40008000), live=BoardFacts(xen_version="4.4.1")) == ["start-addr"]
+    assert codes(linked_for_44, live=BoardFacts(xen_version="4.17.5")) == ["start-addr"]
+    assert codes(linked_for_44, live=BoardFacts(xen_version="?.?")) == ["start-addr"]
 
 
 def test_a_board_that_never_can_says_why():

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgedeploy.core import kernel, packing
+from edgedeploy.core import kernel, lz4legacy, packing
 from edgedeploy.core.kernel import Kind
+from edgedeploy.core.packing import Codec
 from tests import kernels
 
 
@@ -42,11 +43,46 @@ def test_an_older_linux_has_no_table_but_its_payload_is_found():
     assert info.tags == kernel.LinuxTags(len(inner), 0, 0x8000)
 
 
-def test_codecs_that_python_lacks_leave_the_question_open():
-    for magic in (b"\x02\x21\x4c\x18", b"\x89LZO\0\r\n"):
+def test_codecs_that_python_lacks_leave_the_question_open(monkeypatch):
+    monkeypatch.setattr(lz4legacy, "available", lambda: False)
+    monkeypatch.setattr(packing, "zstd_available", lambda: False)
+    for magic in (b"\x02\x21\x4c\x18", b"\x89LZO\0\r\n", b"\x28\xb5\x2f\xfd"):
         info = kernel.probe(kernels.linux_zimage(packed=magic + b"\1" * 5000))
         assert info.xen_guest is None
         assert "payload" not in info.marks
+
+
+@pytest.mark.parametrize(
+    ("codec", "size_inside"), [(Codec.XZ, False), (Codec.LZMA, False), (Codec.GZ, True), (Codec.ZST, False)]
+)
+def test_every_codec_that_linux_uses_is_read_with_the_table_and_without(codec, size_inside):
+    inner = kernels.linux_payload()
+    packed = packing.pack(inner, codec)
+    assert kernel.probe(kernels.linux_zimage(packed=packed, size_inside=size_inside)).hypercalls == 14
+    assert kernel.probe(kernels.old_linux_zimage(packed)).hypercalls == 14
+
+
+def test_lz4_as_linux_uses_it_is_read():
+    inner = kernels.linux_payload(size=9 << 20)  # more than one block
+    packed = kernels.lz4_legacy(inner)
+    for image in (kernels.linux_zimage(inner, packed=packed), kernels.old_linux_zimage(packed, len(inner))):
+        assert kernel.probe(image).hypercalls == 14
+    # its blocks have no checksum: only what changes the size is seen, by us and by the kernel
+    assert "payload" in kernel.probe(kernels.linux_zimage(inner, packed=packed[:-99])).marks
+
+
+def test_an_old_linux_with_a_damaged_payload_is_damaged_not_foreign():
+    packed = bytearray(gzip.compress(kernels.linux_payload()))
+    packed[len(packed) // 2] ^= 0xFF
+    info = kernel.probe(kernels.old_linux_zimage(bytes(packed)))
+    assert info.system == "linux"
+    assert "payload" in info.marks
+
+
+def test_tables_before_text_offset_was_in_them():
+    image = bytearray(kernels.linux_zimage())
+    image[0x50:0x54] = struct.pack("<I", 4)
+    assert kernel.probe(bytes(image)).tags == kernel.LinuxTags(200_000, 390_000, 0x8000)
 
 
 def test_a_damaged_payload_is_marked():
@@ -129,7 +165,8 @@ def test_arm64_images(flags, page_kb):
 
 
 def test_an_arm64_image_without_the_magic_is_one_to_xl_too():
-    assert kernel.probe(struct.pack("<I", 0x14000008) + b"\0" * 100).kind is Kind.IMAGE64
+    info = kernel.probe(struct.pack("<IIQQ", 0x14000008, 0, 0x80000, 0) + b"\xff" * 100)
+    assert (info.kind, info.text_offset, info.page_kb, info.marks) == (Kind.IMAGE64, 0x80000, 0, frozenset())
 
 
 def test_a_cut_pe_image():
@@ -139,6 +176,7 @@ def test_a_cut_pe_image():
     struct.pack_into("<4sHH12xHH", image, 0x80, b"PE\0\0", 0xAA64, 1, 0, 0)
     struct.pack_into("<II", image, 0x80 + 24 + 16, 0x200, 0x1000)
     assert "pe-truncated" in kernel.probe(bytes(image)).marks
+    assert "pe-truncated" in kernel.probe(bytes(image[:0x70])).marks  # before its PE header
 
 
 @pytest.mark.parametrize(
@@ -164,9 +202,18 @@ def test_an_arm_elf_that_objcopy_would_make_a_kernel_of():
     flat = kernels.zimage()
     for image in (
         kernels.elf(machine=40, segments=((1, flat),), wide=False),
-        kernels.elf(machine=183, segments=((1, b"\0" * 64 + kernels.HVC["aarch64"]),)),
+        kernels.elf(machine=183, segments=((1, kernels.image64()),)),
+        # the first segment begins with the ELF header itself, the code is elsewhere
+        kernels.elf(machine=40, segments=((1, b"\x7fELF"),), sections=((b".text", 1, flat),), wide=False),
     ):
         assert "objcopy" in kernel.probe(image).marks
+    headless = kernels.elf(machine=183, segments=((1, b"\0" * 64 + kernels.HVC["aarch64"]),))
+    assert "objcopy" not in kernel.probe(headless).marks
+
+
+def test_an_unpacked_linux_is_a_kernel_although_it_has_a_build_id():
+    info = kernel.probe(kernels.vmlinux(40))
+    assert (info.what, info.marks) == ("a 32-bit ARM Linux kernel (ELF)", frozenset())
 
 
 @pytest.mark.parametrize("kind", kernels.NOT_KERNELS)
@@ -174,6 +221,31 @@ def test_what_is_no_kernel(kind):
     info = kernel.probe(kernels.NOT_KERNELS[kind])
     assert info.kind.value == kind
     assert info.what
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "what"),
+    [
+        (b"\x89PNG\r\n\x1a\n", "other", "a PNG picture"),
+        (b"\0" * 257 + b"ustar", "other", "a tar archive"),
+        (b"PK\3\4", "other", "a zip archive"),
+        (b"#!/bin/sh\n", "other", "a script"),
+        (b"<?xml version='1.0'?><Error>", "html", "a web page (an error page saved as the file?)"),
+        (b"\xef\xbb\xbf<html>", "html", "a web page (an error page saved as the file?)"),
+        (b"\0" * 510 + b"\x55\xaa", "unknown", "a disk image"),
+        (b"\0" * 5000 + b"x", "unknown", "no kernel that edgedeploy knows"),
+        (b"\0" * 5000, "empty", "a file of zeros"),
+        (b"\x7f\0U-Boot 2023.01", "unknown", "a U-Boot boot loader"),
+        (b"\x04\x22\x4d\x18....", "packed", "a .lz4 file"),
+        (b"\0" * 0x30 + b"RISCV\0\0\0RSC\5", "unknown", "a RISC-V Linux kernel"),
+        (kernels.zboot(b"zstd"), "zboot", "a packed (zstd) kernel for UEFI (EFI zboot)"),
+        (kernels.zboot(b"\xff"), "zboot", "a kernel for UEFI (EFI zboot)"),
+        (kernels.pe(0x1C2), "efi", "a UEFI program (a boot loader?)"),
+    ],
+)
+def test_things_are_called_by_their_name(data, kind, what):
+    info = kernel.probe(data)
+    assert (info.kind.value, info.what) == (kind, what)
 
 
 def test_a_file_is_read_like_bytes():
