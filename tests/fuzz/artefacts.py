@@ -94,7 +94,7 @@ def read_elf(data: bytes) -> None:
     found = elf.read(source.at(0, 4096), source.at)
     ensure(found.arch.isprintable() and found.xen in ("", "pv", "pvh"), found)
     ensure(found.target in ("", "hvt", "spt", "virtio", "muen", "genode", "xen", "unknown"), found)
-    ensure(found.load >= 0 and found.marks <= {"big-endian", "relocatable", "userland"}, found)
+    ensure(all(offset >= 0 for offset in found.load) and found.marks <= {"big-endian", "relocatable", "userland"}, found)
 
 
 def payload(data: bytes) -> None:
@@ -114,7 +114,7 @@ def unpack(data: bytes) -> None:
     try:
         sha256, size = packing.unpack(Watched(body, 2), out, limit=limit)
     except packing.PackingError as error:
-        ensure(error.code in ("codec-corrupt", "trailing", "codec-unsupported", "bomb"), error.code)
+        ensure(error.code in ("codec-corrupt", "gz-trailer", "trailing", "codec-unsupported", "bomb"), error.code)
         ensure(error.message and error.hint, "a refusal without words:", error.code)
         return
     ensure(size == len(out.getvalue()) and sha256 == hashlib.sha256(out.getvalue()).hexdigest(), "wrong digest or size")

@@ -12,6 +12,7 @@ from edgedeploy.agent import config as agent_config
 from edgedeploy.cli import settings
 from edgedeploy.core import announce, board, errors, fit, kernel, names, release, strict, xlconf
 from edgedeploy.depot import config as project
+from edgedeploy.depot import lint, xlcfg
 from edgedeploy.profiles import structure
 from tests import kernels
 from tests.fuzz import texts
@@ -32,13 +33,16 @@ MANIFEST = {
 
 
 def xl_conf(data: bytes) -> None:
-    """xl.conf.in: literals only; the domain it gives survives being written and read again."""
+    """xl.conf.in: literals only; a domain that nothing is wrong with survives being written and read again."""
     try:
-        values = xlconf.read_template(data.decode(errors="replace"))
-        domain = xlconf.template_domain(values, VM)
-    except errors.UsageFault as error:
-        return ours(error, errors.UsageFault)
-    _written(_manifest_with(domain))
+        values = xlcfg.read_template(data.decode(errors="replace"))
+    except errors.BadRepository as error:
+        return ours(error, errors.BadRepository)
+    domain, found = lint.read(values, VM, "decks.xen")
+    for said in (*found.misfits, *found.warnings):
+        ensure(said.code and said.hint and said.line().isprintable(), said)
+    if not found.misfits:
+        _written(_manifest_with(domain))
     return None
 
 
@@ -58,13 +62,14 @@ def manifest(data: bytes) -> None:
 
 def _written(found: release.Manifest) -> None:
     text = xlconf.render(found, PurePosixPath("/k"), PurePosixPath("/r") if found.ramdisk else None)
-    back = xlconf.read_template(text)
+    back = xlcfg.read_template(text)
     ensure((back["name"], back["extra"]) == (found.domain.name, found.domain.cmdline), text)
     ensure(
-        (back["memory"], back["vcpus"], back["uuid"]) == (found.domain.memory_mb, found.domain.vcpus, found.uuid), text
+        (back["memory"], back["vcpus"]) == (str(found.domain.memory_mb), str(found.domain.vcpus)), text
     )
+    ensure(back["uuid"] == found.uuid, text)
     ensure(set(back) <= {"name", "uuid", "kernel", "ramdisk", "extra", "memory", "vcpus", "vif",
-                         "on_poweroff", "on_crash", "on_reboot"}, text)  # fmt: skip
+                         "on_poweroff", "on_crash", "on_reboot", "on_watchdog", "gic_version"}, text)  # fmt: skip
 
 
 def _manifest_with(domain: release.Domain) -> release.Manifest:
