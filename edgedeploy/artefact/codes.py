@@ -1,0 +1,63 @@
+"""Every code that a check can give, with its meaning. `--json` users rely on them: a code keeps its meaning for ever.
+
+To add one: a line here, and an example in tests/misfits.py; a test names whichever is missing, and docs/misfits.md is
+made from the two. Laptop only: the board sends codes, and people read them here.
+"""
+
+from __future__ import annotations
+
+MISFITS = {
+    # the file
+    "empty": "The file is empty, or nothing but zeros.",
+    "unknown": "The file is no kernel at all. The line says what it is, where that can be told.",
+    "web-page": "A web page was saved in place of the file: an error page, mostly.",
+    "lfs-pointer": "The repository holds a pointer of git-lfs or git-annex; the content was not fetched.",
+    "initramfs": "The file is a ramdisk, given where the kernel belongs.",
+    "uimage": "A kernel wrapped for U-Boot. Xen's toolstack has no loader for it.",
+    "fit": "A U-Boot FIT image. Xen's toolstack has no loader for it.",
+    "dtb": "A device tree, not a kernel.",
+    "zboot": "An arm64 kernel packed inside a UEFI program. Xen's toolstack has no loader for it.",
+    "efi-program": "A program that only UEFI can start: a boot loader, for example.",
+    "hypervisor": "The file is Xen itself. Its header is that of a guest, so `xl` would load it.",
+    # packing
+    "nested": "The file is packed twice; one layer is taken off, no more.",
+    "bomb": "It unpacks to more than any kernel is.",
+    "codec-corrupt": "The packed data is damaged or was cut off.",
+    "codec-unsupported": "Packed in a way that cannot be unpacked here, or not in the memory that a board has.",
+    "gz-trailer": "Something else follows the gzip data.",
+    # architecture
+    "board-cannot": "This kind of board runs no Xen guests at all.",
+    "wrong-arch": "Built for another kind of processor, such as a PC's.",
+    "arm64-on-armv7": "A 64-bit ARM kernel for a board that runs 32-bit ones.",
+    "arm32-unsupported": "A 32-bit ARM kernel for a board that runs only 64-bit ones.",
+    "cpu-level": "Built for an ARM processor older than ARMv7.",
+    "endian": "Built big-endian; Xen starts guests little-endian.",
+    "page-size": "Built for a page size that the board's processor does not have.",
+    # format
+    "elf": "An ELF file. Xen's toolstack loads no ELF on ARM.",
+    "elf-needs-objcopy": "An ELF file with the right header inside: it has to be flattened.",
+    "elf-userland": "A program, a module or an object file, not a kernel.",
+    "solo5-target": "A Solo5 unikernel built for another monitor than Xen.",
+    "header": "The kernel's header contradicts itself.",
+    "truncated": "The file ends before its header says. `xl` would load it all the same.",
+    "start-addr": "Linked for an address where Xen does not load it.",
+    "text-offset": "The header asks for a place that is not on a page boundary.",
+    "appended-dtb": "A board's device tree follows the kernel, which would use it instead of Xen's.",
+    "payload": "The compressed kernel inside the zImage does not unpack.",
+    "no-xen": "No Xen hypercall in its code: it would start and then stay silent.",
+    # what the guest is given
+    "guest-memory": "The guest is given too little memory to load, or to live after loading.",
+    "too-big": "No amount of memory would do, or the file is larger than any kernel.",
+    "host-memory": "The board has not as much memory to give.",
+    "vcpus": "More virtual CPUs than Xen allows there, or none.",
+    "ramdisk": "The ramdisk is none, is damaged, or is too large.",
+    "bridge": "The guest's network bridge is not on the board.",
+}
+WARNINGS = {
+    "trailing": "Bytes follow the kernel's end.",
+    "xen-unseen": "The kernel's code could not be read, so nobody knows whether it can be a Xen guest.",
+    "memory-tight": "Enough memory to start, little to live.",
+    "vcpus-shared": "More virtual CPUs than the board has real ones.",
+    "small-version": "It fits the usual version of the board, but not the one with the least memory.",
+    "board-differs": "The board says it is of another kind than the profile.",
+}
