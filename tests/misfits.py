@@ -169,6 +169,7 @@ def _codes(argument: ast.expr, tree: ast.Module, where: str) -> set[str]:
         return set()  # read from the wire, or handed on from another
     found = set(_texts(argument))
     if isinstance(argument, ast.Name):
+        found |= _handed_in(argument.id, tree, where)
         for node in ast.walk(tree):
             if isinstance(node, ast.Assign) and any(argument.id in _targets(target) for target in node.targets):
                 found.update(_texts(node.value))
@@ -176,6 +177,20 @@ def _codes(argument: ast.expr, tree: ast.Module, where: str) -> set[str]:
                     found.update(_firsts(_name(node.value.value), tree))
     if not found:
         raise LookupError(f"{where}: cannot tell what code this gives: {ast.unparse(argument)}")
+    return found
+
+
+def _handed_in(name: str, tree: ast.Module, where: str) -> set[str]:
+    """Codes that a module hands to its own functions: `self.refuse("code", …)`, where refuse makes the misfit."""
+    found: set[str] = set()
+    line = int(where.rpartition(":")[2])
+    for function in ast.walk(tree):
+        if not isinstance(function, ast.FunctionDef) or not function.lineno <= line <= (function.end_lineno or 0):
+            continue
+        parameters = [one.arg for one in function.args.args if one.arg != "self"]
+        for call in ast.walk(tree) if name in parameters else ():
+            if isinstance(call, ast.Call) and _name(call.func) == function.name and len(call.args) > parameters.index(name):
+                found |= _codes(call.args[parameters.index(name)], tree, f"{where.rpartition(':')[0]}:{call.lineno}")
     return found
 
 

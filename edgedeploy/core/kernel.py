@@ -126,8 +126,8 @@ def _other(src: scan.Source, head: bytes, deep: bool) -> KernelInfo:
     name, what = foreign.name(head)
     kind = Kind(name)
     if kind is Kind.UNKNOWN and deep:
-        found = scan.scan(src.pieces(), "")
-        if "u-boot" in found.seen:
+        found = scan.scan(src.pieces(), "", ["u-boot"])
+        if found.seen:
             what = "a U-Boot boot loader"
     unknown = kind is Kind.PACKED and packing.detect(head[:16]) is packing.Codec.NONE
     marks = {"codec-unsupported"} if unknown else ()

@@ -59,9 +59,10 @@ INSIDE = {
 def test_a_bomb_costs_little(name, tmp_path):
     path = tmp_path / name
     path.write_bytes({**BOMBS, **INSIDE}[name]())
-    done = subprocess.run([sys.executable, "-c", _CHILD, path], capture_output=True, text=True, check=True)
-    code, seconds, peak_mb = json.loads(done.stdout)
+    # the best of three: what it costs, not what else the machine is doing
+    ran = [subprocess.run([sys.executable, "-c", _CHILD, path], capture_output=True, check=True) for _ in range(3)]
+    results = [json.loads(one.stdout) for one in ran]
     # a packed layer inside is no bomb of the outer one: it is packed twice
-    assert code == {"gz-in-gz": ""}.get(name, "payload" if name in INSIDE else "bomb")
-    assert seconds < 1
-    assert peak_mb < 150
+    assert {code for code, _, _ in results} == {{"gz-in-gz": ""}.get(name, "payload" if name in INSIDE else "bomb")}
+    assert min(seconds for _, seconds, _ in results) < 1
+    assert max(peak_mb for _, _, peak_mb in results) < 150
