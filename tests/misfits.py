@@ -100,6 +100,7 @@ EXAMPLES: dict[str, Example] = {
     "bridge": domain(DomainNeeds(256, bridges=("br7",)), BoardFacts(bridges=("xenbr0",))),
     "trailing": file(k.zimage(tail=b"x" * 8)),
     "xen-unseen": file(k.linux_zimage(packed=k.LZO)),
+    "codec-on-board": file(packed(Codec.ZST)),
     "memory-tight": file(k.linux_zimage(), memory_mb=48),
     "vcpus-shared": file(k.zimage(), vcpus=3),
     "small-version": file(k.zimage(), memory_mb=256),

@@ -9,6 +9,7 @@ from edgedeploy.artefact.probe import Artefact
 from edgedeploy.core import errors, fit
 from edgedeploy.core.board import BoardFacts, Misfit, Profile
 from edgedeploy.core.kernel import Kind
+from edgedeploy.core.packing import Codec
 
 _SWAPPED = "Are kernel and ramdisk swapped?"
 _NO_RAMDISK = {
@@ -63,7 +64,14 @@ def warnings(
     domain: fit.DomainNeeds | None = None,
 ) -> tuple[Misfit, ...]:
     """What a person should know although it fits."""
-    return fit.warnings(artefact.kernel, _needs(domain or fit.DomainNeeds(memory_mb, vcpus), ramdisk), profile, live)
+    needs = _needs(domain or fit.DomainNeeds(memory_mb, vcpus), ramdisk)
+    found = fit.warnings(artefact.kernel, needs, profile, live)
+    return (*found, *(_board_codec(one) for one in (artefact, ramdisk) if one and one.codec is Codec.ZST))
+
+
+def _board_codec(artefact: Artefact) -> Misfit:
+    said = f"{artefact.name} is packed with zstd, which a board unpacks only with Python 3.14 or later"
+    return Misfit("codec-on-board", "packing", "", said, "`edgedeploy release` repacks it; elsewhere use .xz or .bz2")
 
 
 def refuse(artefact: Artefact, profile: Profile, misfits: Sequence[Misfit]) -> errors.DoesNotFit:

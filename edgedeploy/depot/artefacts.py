@@ -69,7 +69,8 @@ def prepare(role: str, stem: str, given: bytes, codec: Codec | None, earlier: Ea
     """Pack one artefact, or keep the packing it has.
 
     Content that the current release already holds keeps those bytes: then git stores, and the board receives,
-    nothing new for it. Bytes that come packed stay as they are unless `codec` asks for another packing.
+    nothing new for it. Bytes that come packed stay as they are unless `codec` asks for another packing; those in zstd,
+    which few boards can unpack, only where `codec` asks for that.
     """
     raw = unpacked(given, f"the {role}")
     if earlier and earlier.artefact.sha256 == digest(raw) and codec in (None, earlier.artefact.codec):
@@ -77,6 +78,8 @@ def prepare(role: str, stem: str, given: bytes, codec: Codec | None, earlier: Ea
         if digest(data) == earlier.artefact.packed_sha256:
             return _described(role, stem, Codec(earlier.artefact.codec), data, raw)
     came_as = packing.detect(given[:16])
+    if came_as is Codec.ZST and codec is None:
+        came_as = Codec.NONE  # we can unpack it; a board's Python, before 3.14, could not
     if came_as is not Codec.NONE and codec in (None, came_as):
         return _described(role, stem, came_as, given, raw)
     try:

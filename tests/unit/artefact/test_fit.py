@@ -76,6 +76,25 @@ def test_a_ramdisk_counts_unpacked(tmp_path):
     assert fit.check(kernel, CUBIE, memory_mb=80, ramdisk=ramdisk) == ()
 
 
+def test_what_only_this_computer_can_unpack_is_worth_a_word(tmp_path):
+    kernel = made(tmp_path, packing.pack(kernels.zimage(), Codec.ZST), "k.zst")
+    facts = BoardFacts(free_memory_mb=500)
+    assert fit.check(kernel, CUBIE, facts, memory_mb=64) == ()
+    assert [one.code for one in fit.warnings(kernel, CUBIE, facts, memory_mb=64)] == ["codec-on-board"]
+
+
+@pytest.mark.parametrize("data", [kernels.uimage(kernels.cpio()), kernels.fdt(), b"PK\3\4" + bytes(60), b"text\n"])
+def test_ramdisks_of_the_wrong_kind_are_refused(tmp_path, data):
+    kernel, ramdisk = made(tmp_path, kernels.linux_zimage(), "k"), made(tmp_path, data, "r")
+    (misfit,) = fit.check(kernel, CUBIE, memory_mb=256, ramdisk=ramdisk)
+    assert (misfit.code, bool(misfit.hint)) == ("ramdisk", True)
+
+
+def test_a_ramdisk_that_is_a_file_system_passes(tmp_path):
+    kernel, ramdisk = made(tmp_path, kernels.linux_zimage(), "k"), made(tmp_path, b"hsqs" + bytes(9000), "r")
+    assert fit.check(kernel, CUBIE, memory_mb=256, ramdisk=ramdisk) == ()
+
+
 def test_live_facts_are_asked_first(tmp_path):
     kernel = made(tmp_path, kernels.linux_zimage(), "k")
     assert fit.check(kernel, CUBIE, BoardFacts(free_memory_mb=50), memory_mb=64)

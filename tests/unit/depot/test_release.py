@@ -197,6 +197,15 @@ def test_packed_kernels_stay_as_they_came(depot, built, report):
     assert (depot.root / "xen" / plain.release / "decks.xen").read_bytes() == (built / "vmlinuz").read_bytes()
 
 
+def test_zstd_which_boards_cannot_unpack_is_packed_anew():
+    raw = b"kernel" * 1000
+    given = packing.pack(raw, Codec.ZST)
+    made = artefacts.prepare("kernel", "decks.xen", given, None, None)
+    assert (made.artefact.codec, artefacts.unpacked(made.data, "x")) == ("xz", raw)
+    asked_for = artefacts.prepare("kernel", "decks.xen", given, Codec.ZST, None)
+    assert (asked_for.artefact.codec, asked_for.data) == ("zst", given)
+
+
 def test_what_packing_does_not_shrink_is_not_packed(depot, built, report):
     (built / "vmlinuz").write_bytes(os.urandom(5000))
     assert add_release(depot, built / "vmlinuz", report=report).manifest.kernel.codec == "none"
