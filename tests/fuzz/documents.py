@@ -208,9 +208,14 @@ def _folder() -> Path:
     return Path(tempfile.mkdtemp())  # below TMPDIR, which the engine makes and removes
 
 
+def _manifests() -> list[bytes]:
+    scoped = {**MANIFEST, "health": {"address": "fe80::1%xenbr0"}}
+    return [json.dumps(one).encode() for one in (MANIFEST, scoped)]
+
+
 TARGETS = (
     Target("xl-conf", xl_conf, texts.xl_seeds, texts.XL_WORDS, max_len=2000),
-    Target("manifest", manifest, lambda: [json.dumps(MANIFEST).encode()], texts.JSON_WORDS),
+    Target("manifest", manifest, _manifests, texts.JSON_WORDS),
     Target("project-toml", project_toml, texts.project_seeds, texts.TOML_WORDS, max_len=8000),
     Target("agent-toml", agent_toml, texts.agent_seeds, texts.TOML_WORDS, max_len=8000),
     Target("profile", profile, texts.profile_seeds, texts.TOML_WORDS, max_len=8000),

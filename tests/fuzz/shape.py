@@ -54,7 +54,7 @@ def _payload(data: bytearray, rng: Random) -> None:
 
 def _image64(data: bytearray, rng: Random) -> None:
     _put(data, 0, struct.pack("<I", rng.choice((0x14000000, 0x14000008, 0xFA405A4D))))
-    offset = rng.choice((0, 0, 0x80000, 0x1000, 0x123, 1 << 40))
+    offset = rng.choice((0, 0, 0x80000, 0x1000, 0x800, 0x400, 0x123, 1 << 40))
     _put(data, 8, struct.pack("<QQQ", offset, abs(len(data) + rng.choice((0, 4096, -8))), rng.randrange(16)))
     _put(data, 56, b"ARM\x64")
     if rng.random() < 0.5:
@@ -69,7 +69,7 @@ def _elf(data: bytearray, rng: Random) -> None:
     machine = rng.choice((3, 62, 40, 40, 183, 183, 243, 0, 0xFFFF))
     form = order + ("HHIQQQIHHHHHH" if wide else "HHIIIIIHHHHHH")
     size = max(len(data), 64)
-    rows = ((56, 64) if wide else (32, 40)) if rng.random() < 0.8 else (rng.randrange(300), rng.randrange(300))
+    rows = rng.choice(((56, 64) if wide else (32, 40),) * 4 + ((rng.randrange(300), rng.randrange(300)), (0, 0)))
     counts = (64, rows[0], rng.choice((1, 3, 200, 65535)), rows[1], rng.choice((0, 2, 4, 65535)), rng.randrange(5))
     tables = (rng.randrange(size), rng.randrange(size))
     kind = rng.choice((1, 2, 2, 2, 3))

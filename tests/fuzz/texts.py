@@ -61,7 +61,8 @@ def project_seeds() -> list[bytes]:
 
 def agent_seeds() -> list[bytes]:
     head = b'[board]\nid = "00112233aabbccdd"\nname = "stage"\nprofile = "rpi4"\n'
-    return [head, head + b'[apps.decks]\nremote = "https://example.org/d.git"\nbranch = "main"\n']
+    quoted = head + b'[apps.a]\nremote = \'a"b\\c\'\nbranch = "\\u00e9"\n'
+    return [head, quoted, head + b'[apps.decks]\nremote = "https://example.org/d.git"\nbranch = "main"\n']
 
 
 def profile_seeds() -> list[bytes]:

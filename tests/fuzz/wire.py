@@ -38,9 +38,21 @@ def _conversation(data: bytes, *, laptop: bool) -> None:
     at_once, refused_at_once = _read(stream, len(stream) or 1, laptop=laptop)
     ensure(refused == refused_at_once, "how the bytes are cut decides whether they are refused")
     ensure(refused or _same(found, at_once), found, at_once)
+    ensure(refused or laptop or not _waits_for_too_much(stream), "waits for a frame that is larger than allowed")
     for frame in found:
         ensure(len(frame.body) <= len(stream), "a body out of nowhere")
         _message(frame)
+
+
+def _waits_for_too_much(stream: bytes) -> bool:
+    """Whether a length in the stream is over its bound; a reader that waits for so much can be made to run out of memory."""
+    at = 0
+    while at + 8 <= len(stream):
+        head, body = int.from_bytes(stream[at : at + 4], "big"), int.from_bytes(stream[at + 4 : at + 8], "big")
+        if head > frames.MAX_HEAD or body > frames.MAX_BODY:
+            return True
+        at += 8 + head + body
+    return False
 
 
 def _message(frame: frames.Frame) -> None:

@@ -21,6 +21,7 @@ from edgedeploy.profiles import catalog
 from tests import kernels
 from tests.fuzz import artefacts, documents, oracle
 from tests.fuzz.shape import CODECS
+from tests.fuzz.watched import Watched
 
 PROFILES = catalog.load_all()
 CUBIE, RPI4 = catalog.load("cubieboard2"), catalog.load("rpi4")
@@ -29,11 +30,28 @@ LINUX = [kernels.linux_zimage(INNER, packed=packing.pack(INNER, codec)) for code
 FITS_32 = [kernels.zimage(), kernels.zimage(start=0x40008000), *LINUX]
 SEEDS = artefacts.kernel_seeds()
 POOLS = {"all": SEEDS, "elf": [seed for seed in SEEDS if seed[:4] == b"\x7fELF"], "zimage": [*LINUX, kernels.zimage()]}
+POOLS["fits"] = [*FITS_32, kernels.image64(), artefacts.pe_image()]
 
 words = st.one_of(
     st.integers(0, 2**32 - 1),
     st.sampled_from(
-        [0, 1, 4, 0x30, 0x40, 0x40008000, 0x7FFFFFFF, 0xFFFFFFFF, 0x016F2818, 0x45454545, 0x5A534C4B, 0x04030201]
+        [
+            0,
+            1,
+            4,
+            0x30,
+            0x40,
+            0x40008000,
+            0x7FFFFFFF,
+            0xFFFFFFFF,
+            0x400,
+            0x800,
+            0x1000,
+            0x016F2818,
+            0x45454545,
+            0x5A534C4B,
+            0x04030201,
+        ]
     ),
     st.integers(0, 4096),
 )
@@ -44,9 +62,12 @@ def damaged(draw: st.DrawFn, pool: str, reach: int = 0x80) -> bytes:
     """One of a pool's files with some words of its first `reach` bytes replaced, and maybe cut."""
     image = bytearray(POOLS[pool][draw(st.integers(0, len(POOLS[pool]) - 1))])
     assume(len(image) >= 8)
-    places = st.integers(0, min(reach, len(image) - 4) // 4).map(lambda n: n * 4)
-    for at, word in draw(st.lists(st.tuples(places, words), max_size=6)):
-        struct.pack_into("<I", image, at, word)
+    places = st.sampled_from([0x08, 0x28, 0x2C, 0x30]) | st.integers(0, min(reach, len(image) - 4) // 4).map(
+        lambda n: n * 4
+    )
+    for at, word in draw(st.lists(st.tuples(places, words), max_size=3)):
+        if at + 4 <= len(image):
+            struct.pack_into("<I", image, at, word)
     return bytes(image[: draw(st.one_of(st.just(len(image)), st.integers(0, len(image))))])
 
 
@@ -76,16 +97,21 @@ def test_no_header_makes_probe_raise_or_read_outside(image: bytes) -> None:
 
 
 @given(
-    st.one_of(damaged("all"), tagged()),
-    st.integers(0, len(PROFILES) - 1),
-    st.builds(DomainNeeds, st.integers(-5, 1 << 20), st.integers(-1, 300), st.integers(0, 1 << 33)),
+    st.one_of(damaged("fits"), damaged("fits"), damaged("all"), tagged()),
+    st.none() | st.integers(0, len(PROFILES) - 1),
+    st.builds(
+        DomainNeeds,
+        st.integers(128, 256) | st.integers(0, 64) | st.integers(-5, 1 << 20),
+        st.integers(1, 4) | st.integers(-1, 300),
+        st.just(0) | st.integers(0, 1 << 26) | st.integers(0, 1 << 33),
+    ),
     st.none()
     | st.builds(BoardFacts, free_memory_mb=st.integers(0, 1 << 16), machine=st.sampled_from(["armv7l", "aarch64"])),
 )
 @settings(max_examples=400)
 def test_no_numbers_make_the_verdict_raise_and_what_passes_the_real_loader_takes(image, which, needs, live) -> None:
-    profile = PROFILES[which]
     info = kernel.probe(image)
+    profile = PROFILES[which] if which is not None else RPI4 if info.arch == "aarch64" else CUBIE
     misfits = fit.check(info, needs, profile, live)
     for misfit in (*misfits, *fit.warnings(info, needs, profile, live)):
         artefacts.sound(misfit)
@@ -93,6 +119,13 @@ def test_no_numbers_make_the_verdict_raise_and_what_passes_the_real_loader_takes
     assert [m.code for m in fit.check(info, needs, other, live)] == [m.code for m in misfits]
     if not misfits:
         oracle.loads(image, needs, profile)
+        oracle.loads(image, artefacts.at_least(info, needs), profile)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_shallow_probe_reads_headers_however_large_the_file(seed: bytes) -> None:
+    watched = Watched(seed + bytes(4 << 20), 0)  # no more than HEADERS
+    kernel.probe(watched, deep=False)
 
 
 def verdict(image: bytes, profile=CUBIE) -> list[str]:
