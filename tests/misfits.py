@@ -18,7 +18,9 @@ from edgedeploy.core import fit as core_fit
 from edgedeploy.core import kernel, packing
 from edgedeploy.core.board import BoardFacts, Misfit
 from edgedeploy.core.fit import DomainNeeds
+from edgedeploy.core.names import DomainName
 from edgedeploy.core.packing import Codec
+from edgedeploy.depot import lint, xlcfg
 from edgedeploy.profiles import catalog
 from tests import kernels as k
 
@@ -51,6 +53,21 @@ def file(
 def domain(needs: DomainNeeds, live: BoardFacts) -> Example:
     """What checking a good kernel in this domain says, on a board that reports `live`."""
     return lambda _: core_fit.check(kernel.probe(k.zimage()), needs, catalog.load("cubieboard2", None), live)
+
+
+def template(text: str) -> Example:
+    """What an original repository's xl.conf.in with this line says."""
+
+    def said(_: Path) -> Iterable[Misfit]:
+        found = lint.read(xlcfg.read_template(text), DomainName("decks"), "decks.xen")[1]
+        return (*found.misfits, *found.warnings)
+
+    return said
+
+
+def warned(needs: DomainNeeds) -> Example:
+    """What a person should know of a good Linux kernel in this domain."""
+    return lambda _: core_fit.warnings(kernel.probe(k.linux_zimage()), needs, catalog.load("cubieboard2", None))
 
 
 def packed(codec: Codec, data: bytes = b"") -> bytes:
@@ -98,6 +115,19 @@ EXAMPLES: dict[str, Example] = {
     "vcpus": file(k.zimage(), vcpus=9),
     "ramdisk": file(k.linux_zimage(), ramdisk=k.linux_zimage()),
     "bridge": domain(DomainNeeds(256, bridges=("br7",)), BoardFacts(bridges=("xenbr0",))),
+    "gic-version": domain(DomainNeeds(256, gic_version="v3"), BoardFacts()),
+    "passthrough": template("irqs = [88]"),
+    "disk": template("disk = ['phy:/dev/vg/a,xvda,w']"),
+    "device": template("tee = 'optee'"),
+    "guest-type": template("type = 'hvm'"),
+    "option-value": template("memory = 'lots'"),
+    "no-console": warned(DomainNeeds(256, cmdline="quiet")),
+    "option-unknown": template("memroy = 256"),
+    "option-ignored": template("cpus = '0-1'"),
+    "on-crash": template("on_crash = 'restart'"),
+    "cmdline-wins": template("cmdline = 'console=hvc0'\nextra = 'quiet'"),
+    "vif-bridge": template("vif = ['mac=00:16:3e:00:00:01']"),
+    "kernel-replaced": template("kernel = '/boot/other'"),
     "trailing": file(k.zimage(tail=b"x" * 8)),
     "xen-unseen": file(k.linux_zimage(packed=k.LZO)),
     "codec-on-board": file(packed(Codec.ZST)),
@@ -119,7 +149,8 @@ A code keeps its meaning for ever; new ones may come. The examples are what a ch
 _WARNINGS = """\
 ## Warnings
 
-These stop nothing (`warnings[].code` with `--json`).
+These stop nothing (`warnings[].code` with `--json`). A code of the table above is a warning where it is about a file that
+does not count any more: an xl.conf.in beside edgedeploy.toml.
 """
 
 

@@ -52,6 +52,13 @@ MISFITS = {
     "vcpus": "More virtual CPUs than Xen allows there, or none.",
     "ramdisk": "The ramdisk is none, is damaged, or is too large.",
     "bridge": "The guest's network bridge is not on the board.",
+    "gic-version": "The board cannot show the guest that kind of interrupt controller.",
+    # what an original xl.conf.in asks for
+    "passthrough": "The guest is to get hardware of the board for itself, which a release cannot carry.",
+    "disk": "The guest expects a disk, which a release cannot carry.",
+    "device": "The guest expects another device that a release cannot carry.",
+    "guest-type": "A kind of guest that does not exist on ARM.",
+    "option-value": "A value that cannot be read, or that edgedeploy cannot give the guest.",
 }
 WARNINGS = {
     "trailing": "Bytes follow the kernel's end.",
@@ -60,5 +67,12 @@ WARNINGS = {
     "memory-tight": "Enough memory to start, little to live.",
     "vcpus-shared": "More virtual CPUs than the board has real ones.",
     "small-version": "It fits the usual version of the board, but not the one with the least memory.",
+    "no-console": "A Linux guest whose messages nobody will see.",
+    "option-unknown": "`xl` knows no such option.",
+    "option-ignored": "An option that is left out; the guest starts all the same.",
+    "on-crash": "It would start a guest that crashes at boot again and again, for ever; it is not taken over.",
+    "cmdline-wins": "Of two ways to write the kernel's command line only one counts.",
+    "vif-bridge": "A network card without a bridge: the usual one is taken.",
+    "kernel-replaced": "Another kernel than the release's is named; the release's is started.",
     "board-differs": "The board says it is of another kind than the profile.",
 }

@@ -181,7 +181,7 @@ class _Lint:
         elif key in ("type", "builder") and value == "hvm":
             self.refuse("guest-type", key, "pvh", f"{shown}; no ARM board runs such guests", "Remove the line")
         elif key in ("type", "builder") and value != "pvh":
-            self.warn("guest-type", key, f"{shown}; edgedeploy starts every guest as pvh, the one kind on ARM", "Remove the line")
+            self.warn("option-ignored", key, f"{shown}; edgedeploy starts every guest as pvh, the one kind on ARM", "Remove the line")
         elif key in ("on_crash", "on_poweroff", "on_watchdog") and value in _LOOPS:
             found = f"{shown} starts a guest that fails at once again and again; edgedeploy sets 'preserve' instead"
             self.warn("on-crash", key, found, "Nothing to do: when a guest fails, the release before it is put back")
