@@ -199,6 +199,9 @@ def config(folder: Path, archives: Path, architectures: Sequence[str] = (ARCHITE
         "Dir::State::status": folder / "status",
         "Dir::Cache": folder,
         "Dir::Cache::archives": archives,
+        # container images switch these off, and each call of apt then reads the whole index anew: 5 s
+        "Dir::Cache::pkgcache": "pkgcache.bin",
+        "Dir::Cache::srcpkgcache": "srcpkgcache.bin",
         "Dir::Etc::sourcelist": folder / "sources.list",
         "Dir::Etc::sourceparts": folder / "parts",
         "Dir::Etc::preferences": folder / "none.pref",
