@@ -148,7 +148,7 @@ class Log:
     def __init__(self) -> None:
         self._text, self._length = ctypes.c_char_p(), _size()
         self._stream = libc.open_memstream(ctypes.byref(self._text), ctypes.byref(self._length))
-        self.logger = log.xtl_createlogger_stdiostream(_ptr(self._stream), 6, 0)  # 6: XTL_ERROR
+        self.logger = log.xtl_createlogger_stdiostream(_ptr(self._stream), 6, 0)  # XTL_NOTICE and above
 
     def last(self) -> str:
         libc.fclose(_ptr(self._stream))
