@@ -84,7 +84,7 @@ def probe(data: bytes | BinaryIO, *, deep: bool = True) -> KernelInfo:
     """
     src = scan.Source(data)
     head = src.at(0, 4096)
-    if not head.strip(b"\0") and not any(piece.strip(b"\0") for piece in src.pieces(0, None if deep else scan.PIECE)):
+    if not head.strip(b"\0") and not any(piece.strip(b"\0") for piece in src.pieces(0, None if deep else 64 * 1024)):
         return KernelInfo(Kind.EMPTY, src.size, "a file of zeros" if head else "an empty file")
     if src.word(0x24) == 0x016F2818 and src.size >= 0x30:
         return _zimage(src, deep)
