@@ -17,15 +17,13 @@ from pathlib import Path
 
 from bench import checkpage, subjects
 from bench.command import Run, run
-from bench.figures import Spread
+from bench.figures import NOISE, Spread
 from bench.host import processor
 from bench.subjects import Subject
 from edgedeploy.core import errors
 
 WAITING = 1.25
 """how much longer than their processor time all commands may take: more, and something else was at work"""
-JITTER = 1.5
-"""how far the reference's median may lie over its least"""
 TOO_BUSY = 3
 
 Results = dict[Subject, list[Run]]
@@ -81,7 +79,7 @@ def disturbance(results: Results) -> str:
     if wall > WAITING * cpu:
         return f"of {wall:.0f} s the commands were on a processor for {cpu:.0f} s"
     reference = Spread.of([one.wall for one in results[subjects.REFERENCE]])
-    if reference.middle > JITTER * reference.least:
+    if reference.most > NOISE * reference.least:
         return f"{subjects.REFERENCE.title} takes {reference.ms()} ms"
     return ""
 
