@@ -148,6 +148,9 @@ def shown(value: object, limit: int = 80) -> str:
 
 
 def printable(text: str, limit: int = 4096) -> str:
-    """Text from outside made safe for a terminal: control and escape characters become \\xNN, length bounded."""
-    cut = text if len(text) <= limit else text[:limit] + "…"
-    return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in cut)
+    """Text from outside made safe for a terminal: control and escape characters become \\xNN.
+
+    At most `limit` characters and a `…` come out, however many of them were escaped.
+    """
+    safe = "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text[: limit + 1])
+    return safe if len(safe) <= limit else safe[:limit] + "…"

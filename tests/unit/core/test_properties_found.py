@@ -118,3 +118,11 @@ def test_one_bomb_beside_the_other_costs_as_much_as_one(monkeypatch: pytest.Monk
     found, _ = scan.payload(scan.Source(image), len(image), lambda _: False)
     assert found is None
     assert 0 < inflated <= 5 << 18
+
+
+def test_what_is_made_printable_is_no_longer_than_asked_for() -> None:
+    """Was: 110 NULs in a board's id made a sentence of 500 characters."""
+    assert names.printable("\0" * 100, 80) == "\\x00" * 20 + "…"
+    assert names.printable("a" * 80, 80) == "a" * 80
+    assert names.printable("\0" * 20, 80) == "\\x00" * 20
+    assert names.printable("\u1234" * 81, 80) == "\u1234" * 80 + "…"
