@@ -79,7 +79,10 @@ def resize(zimage: bytes, packed: bytes, inner_size: int, *, table: bool = True,
     """A real Linux zImage with another payload in place of its XZ one; without its KLSZ table, if so wanted."""
     at = struct.unpack_from("<I", zimage, 0x38)[0]
     size_at = struct.unpack_from("<I", zimage, at + 8)[0]
-    image = bytearray(zimage[: xz_start(zimage)] + packed + (b"" if size_inside else struct.pack("<I", inner_size)))
+    stub = zimage[: xz_start(zimage)]
+    if not packed.startswith(b"\xfd7zXZ\0"):
+        stub = stub.replace(b"\xfd7zXZ\0", bytes(6))  # a text that only XZ's decompressor holds
+    image = bytearray(stub + packed + (b"" if size_inside else struct.pack("<I", inner_size)))
     struct.pack_into("<I", image, 0x2C, len(image))
     struct.pack_into("<I", image, at + 8, len(image) - 4)
     assert size_at

@@ -47,7 +47,7 @@ def check(
     """
     found = list(fit.check(artefact.kernel, _needs(domain or fit.DomainNeeds(memory_mb, vcpus), ramdisk), profile, live))
     if artefact.fault:
-        found = [artefact.fault, *(misfit for misfit in found if misfit.code in ABOUT_THE_GUEST)]
+        found = [artefact.fault, *(misfit for misfit in found if misfit.code in {"board-cannot", *ABOUT_THE_GUEST})]
     if ramdisk and profile.supported:
         found += _ramdisk(ramdisk)
     return tuple(found)

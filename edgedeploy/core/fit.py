@@ -104,6 +104,8 @@ def would_fit(profile: Profile) -> str:
 def _file(kernel: KernelInfo, profile: Profile, live: BoardFacts) -> Iterator[Misfit]:
     if kernel.arch and kernel.arch not in SPOKEN:
         yield _wrong_arch(kernel, profile)
+    elif "codec-corrupt" in kernel.marks:
+        yield Misfit("codec-corrupt", "packing", "a kernel image", kernel.what, _AGAIN)
     elif "codec-unsupported" in kernel.marks:
         hint = "Unpack it, or repack it as .xz, .bz2 or .gz"
         yield Misfit("codec-unsupported", "packing", "a kernel image", kernel.what, hint)
@@ -114,13 +116,16 @@ def _file(kernel: KernelInfo, profile: Profile, live: BoardFacts) -> Iterator[Mi
         yield Misfit("unknown", "kernel", "a kernel image", kernel.what, f"{profile.name} runs {would_fit(profile)}")
     elif kernel.arch not in SPOKEN:
         yield _wrong_arch(kernel, profile)
-    elif "big-endian" in kernel.marks:
-        yield Misfit("endian", "byte order", "little-endian", "big-endian", "Build it little-endian (Xen's only order)")
-    elif "hypervisor" in kernel.marks:
-        yield Misfit("hypervisor", "kernel", "a guest kernel", kernel.what, f"Give a guest: {would_fit(profile)}")
     else:
+        if "big-endian" in kernel.marks:
+            yield Misfit("endian", "byte order", "little-endian", "big-endian", "Build it little-endian (Xen's only order)")
         yield from _arch(kernel, profile, live)
-        yield from _elf(kernel) if kernel.kind is Kind.ELF else _image(kernel, profile, live)
+        if "hypervisor" in kernel.marks:
+            yield Misfit("hypervisor", "kernel", "a guest kernel", kernel.what, f"Give a guest: {would_fit(profile)}")
+        elif kernel.kind is Kind.ELF:
+            yield from _elf(kernel)
+        elif kernel.kind is Kind.IMAGE64 or kernel.declared is not None:  # a byte-swapped header is not read further
+            yield from _image(kernel, profile, live)
 
 
 def _wrong_arch(kernel: KernelInfo, profile: Profile) -> Misfit:
@@ -171,18 +176,20 @@ def _guest_base(profile: Profile, live: BoardFacts) -> int:
 def _image(kernel: KernelInfo, profile: Profile, live: BoardFacts) -> Iterator[Misfit]:
     declared, base = kernel.declared or 0, _guest_base(profile, live)
     is32 = kernel.kind is Kind.ZIMAGE32
-    cut = "pe-truncated" in kernel.marks or (is32 and declared > kernel.size)
+    cut = "cut" in kernel.marks or (is32 and declared > kernel.size)
     if is32 and declared <= 0:
         yield Misfit("header", "header", "an end after the start", f"a length of {declared} bytes", _AGAIN)
     if cut:
-        size = f"{declared} bytes" if is32 else "all sections its header lists"
+        size = f"{declared} bytes" if is32 else "all that its header lists"
         yield Misfit("truncated", "size", size, f"only {kernel.size} bytes", _AGAIN)
     if is32 and kernel.start not in (0, base + 0x8000):
         hint = "Link it position-independent (Linux: CONFIG_AUTO_ZRELADDR without CONFIG_ZBOOT_ROM)"
         yield Misfit("start-addr", "start address", f"0 or {base + 0x8000:#x}", f"{kernel.start or 0:#x}", hint)
     if "appended-dtb" in kernel.marks:
-        hint = "Deploy the plain zImage: with a board's tree the guest would not find Xen's devices"
+        hint = "Deploy the kernel without it: Xen makes a guest's tree, and a board's would hide Xen's devices"
         yield Misfit("appended-dtb", "device tree", "none", "a device tree appended to the kernel", hint)
+    if "big-endian" in kernel.marks:
+        return  # its code is read the other way round
     if "payload" in kernel.marks and not cut:
         yield Misfit("payload", "content", "a kernel that unpacks", "a damaged payload inside the zImage", _AGAIN)
     if kernel.level in ("armv4", "armv5", "armv6"):
@@ -266,7 +273,8 @@ def _gic(domain: DomainNeeds, profile: Profile) -> Iterator[Misfit]:
 
 def _warnings(kernel: KernelInfo, domain: DomainNeeds, profile: Profile, live: BoardFacts) -> Iterator[Misfit]:
     if "trailing" in kernel.marks:
-        found = f"{kernel.size - (kernel.declared or 0)} bytes after the kernel's end"
+        end = kernel.declared if kernel.end is None else kernel.end
+        found = f"{kernel.size - (end or 0)} bytes after the kernel's end"
         yield Misfit("trailing", "size", "", found, "Harmless if you know what they are")
     if kernel.kind in (Kind.ZIMAGE32, Kind.IMAGE64) and kernel.xen_guest is None:
         found = "could not read the kernel's code, so not seen whether it knows Xen"

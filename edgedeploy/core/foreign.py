@@ -45,7 +45,7 @@ _PAGES = (b"<!doctype html", b"<html", b"<?xml", b"<head")
 def name(head: bytes) -> tuple[str, str]:
     """Kind and name of a file that begins with `head`. Kind "packed": a layer of packing is on it."""
     page = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:16].lower()  # a byte order mark may come first
-    if page.startswith(_PAGES):
+    if page.startswith(_PAGES) or (page.startswith(b"<!--") and b"<html" in head.lower()):
         return "html", "a web page (an error page saved as the file?)"
     for offset, magic, kind, what in _MAGICS:
         if head[offset : offset + len(magic)] == magic:

@@ -51,6 +51,7 @@ class KernelInfo:
 
     `arch`: armv7l, aarch64, x86-64 … or "". `declared`: the size in its header. `start`: a zImage entry.
     `hypercalls`: Xen hypercall instructions found in its code; None when the code could not be read.
+    `end`: where a 64-bit Image's file ought to end, None when nothing tells.
     `marks`: words that core/fit.py has a reason for (big-endian, appended-dtb, hypervisor, objcopy, …).
     """
 
@@ -67,6 +68,7 @@ class KernelInfo:
     target: str = ""
     hypercalls: int | None = None
     tags: LinuxTags | None = None
+    end: int | None = None
     marks: frozenset[str] = field(default_factory=frozenset)
 
     @property
@@ -85,15 +87,21 @@ def probe(data: bytes | BinaryIO, *, deep: bool = True) -> KernelInfo:
     src = scan.Source(data)
     head = src.at(0, 4096)
     if not head.strip(b"\0") and not any(piece.strip(b"\0") for piece in src.pieces(0, None if deep else 64 * 1024)):
-        return KernelInfo(Kind.EMPTY, src.size, "a file of zeros" if head else "an empty file")
+        zeros = "a file of zeros" if deep or src.size <= 64 * 1024 else "a file that begins with zeros alone"
+        return KernelInfo(Kind.EMPTY, src.size, zeros if head else "an empty file")
+    if head.startswith(b"\x1f\x8b"):
+        # whatever follows: xl unpacks what begins so (xg_dom_core.c: xc_dom_check_gzip) before it looks for a kernel
+        broken = head[2:3] != b"\x08"
+        marks = frozenset({"codec-corrupt"}) if broken else frozenset()
+        return KernelInfo(Kind.PACKED, src.size, "a damaged .gz file" if broken else "a .gz file", marks=marks)
+    # in xl's order: ARM64 is asked first. 0x14000008 begins headers older than the magic (Linux < 3.12); it takes both
+    if src.size >= 64 and (src.word(56) == 0x644D5241 or src.word(0) == 0x14000008):
+        return _image64(src, deep)
     if src.word(0x24) == 0x016F2818 and src.size >= 0x30:
         return _zimage(src, deep)
     if head[0x24:0x28] == b"\x01\x6f\x28\x18":
         marks = frozenset({"big-endian"})
         return KernelInfo(Kind.ZIMAGE32, src.size, "a big-endian 32-bit ARM kernel", "armv7l", marks=marks)
-    # 0x14000008 is the first instruction of headers older than the magic (Linux < 3.12); xl takes both
-    if src.size >= 64 and (src.word(56) == 0x644D5241 or src.word(0) == 0x14000008):
-        return _image64(src, deep)
     if head.startswith(b"\x7fELF"):
         return _elf(src, head, deep)
     return _boot_file(src, head) or _other(src, head, deep)
@@ -167,7 +175,7 @@ def _tags(src: scan.Source) -> LinuxTags | None:
 
 def _zimage_code(src: scan.Source, info: KernelInfo, marks: set[str]) -> KernelInfo:
     flat = scan.scan(src.pieces(0, info.declared if (info.declared or 0) > 0 else None), "armv7l")
-    if "hypervisor" in flat.seen:
+    if "hypervisor" in flat.seen and not flat.hypercalls:
         marks.add("hypervisor")
         return replace(info, system="xen", hypercalls=flat.hypercalls)
     tags = info.tags
@@ -175,6 +183,9 @@ def _zimage_code(src: scan.Source, info: KernelInfo, marks: set[str]) -> KernelI
     def right(found: scan.Findings) -> bool:
         return found.size == tags.inflated if tags else found.size > info.size // 2 and "linux" in found.seen
 
+    if flat.hypercalls and not tags:
+        # code that is not packed: a unikernel, whatever its files (slides on Xen and Linux, say) hold or quote
+        return replace(info, system=_system(flat.seen), hypercalls=flat.hypercalls)
     if tags:
         inner, readable = scan.payload(src, src.word(src.word(0x38) + 8), right, tags.inflated)
     else:
@@ -186,38 +197,51 @@ def _zimage_code(src: scan.Source, info: KernelInfo, marks: set[str]) -> KernelI
         if readable:
             marks.add("payload")
         return replace(info, system="linux")
-    # no Linux table and nothing to unpack: a flat unikernel, or an old Linux in a codec that is not here
-    count = flat.hypercalls if flat.hypercalls or not scan.unreadable(src) else None
-    return replace(info, system=_system(flat.seen), hypercalls=count, level=flat.level)
+    # no Linux table and nothing to unpack: a flat kernel without Xen, or an old Linux in a codec that is not here
+    return replace(info, system=_system(flat.seen), hypercalls=None if scan.unreadable(src) else 0)
 
 
 def _image64(src: scan.Source, deep: bool) -> KernelInfo:
     magic = src.word(56) == 0x644D5241
     flags = src.word(24, "<Q") if magic else 0  # the first headers (V0, Linux < 3.17) had none
     marks = {"big-endian"} if flags & 1 else set()
-    if src.at(0, 2) == b"MZ" and _pe_end(src) > src.size:
-        marks.add("pe-truncated")
-    declared = src.word(16, "<Q")
+    declared, efi = src.word(16, "<Q"), src.at(0, 2) == b"MZ"
+    end, known = _pe_ends(src) if efi else (declared, declared)
+    if efi and end > src.size:
+        marks.add("cut")
+    elif magic and 0 < known < src.size:
+        tree = any(src.at(at, 4) == b"\xd0\x0d\xfe\xed" for at in (end, known))
+        marks.add("appended-dtb" if tree else "trailing")
     info = KernelInfo(
         Kind.IMAGE64, src.size, "", "aarch64", declared=declared, text_offset=src.word(8, "<Q"),
         page_kb=(0, 4, 16, 64)[flags >> 1 & 3],
     )  # fmt: skip
     if deep:
         found = scan.scan(src.pieces(), "aarch64")
-        if "hypervisor" in found.seen:
+        if "hypervisor" in found.seen and not found.hypercalls:
             marks.add("hypervisor")
-        info = replace(info, hypercalls=found.hypercalls, system=_system(found.seen))
-    return replace(info, what=_describe(info, "a 64-bit ARM", "Image", marks), marks=frozenset(marks))
+        system = "linux" if efi and "linux" in found.seen else _system(found.seen)
+        if system == "unikraft" and declared > src.size:
+            marks.add("cut")  # its image_size leaves the BSS out (plat/xen/arm: _edata - start), Linux' does not
+        info = replace(info, hypercalls=found.hypercalls, system=system)
+    return replace(info, end=known or None, what=_describe(info, "a 64-bit ARM", "Image", marks), marks=frozenset(marks))
 
 
-def _pe_end(src: scan.Source) -> int:
-    """Where the last section of a PE file ends: a shorter file was cut off, and xl would load it."""
+def _pe_ends(src: scan.Source) -> tuple[int, int]:
+    """Where the last section of a PE file ends, and what its certificates, which follow (Debian signs), add to that.
+
+    A file shorter than the first was cut off, and xl would load it.
+    """
     pe = src.word(0x3C)
     if src.at(pe, 4) != b"PE\0\0":
-        return pe + 4 if pe + 4 > src.size else 0
-    table = pe + 24 + src.word(pe + 20, "<H")
+        return (pe + 4, pe + 4) if pe + 4 > src.size else (0, 0)
+    optional = pe + 24
+    table = optional + src.word(pe + 20, "<H")
     count = min(src.word(pe + 6, "<H"), 16)
-    return max((src.word(table + 40 * n + 20) + src.word(table + 40 * n + 16) for n in range(count)), default=0)
+    end = max((src.word(table + 40 * n + 20) + src.word(table + 40 * n + 16) for n in range(count)), default=0)
+    # the fifth data directory of PE32+; others are not for 64-bit machines
+    signed = src.word(optional + 144) + src.word(optional + 148) if src.word(optional, "<H") == 0x20B else 0
+    return end, max(end, signed)
 
 
 def _system(seen: set[str]) -> str:
@@ -245,8 +269,10 @@ def _elf(src: scan.Source, head: bytes, deep: bool) -> KernelInfo:
     marks = set(read.marks)
     found = scan.scan(src.pieces(), read.arch) if deep else scan.Findings()
     hypercalls = found.hypercalls if deep and read.arch in scan.HVC else None
-    # without the header that xl looks for, flattening would not help: an ARM vmlinux has none, an arm64 one has
-    if any(src.word(at + 0x24) == 0x016F2818 or src.word(at + 56) == 0x644D5241 for at in read.load):
+    # without that header flattening would not help: an ARM vmlinux has none, an arm64 one has
+    # xl looks for a header; Xen's notes say that it is a guest, so that its makers know how to flatten it
+    header = any(src.word(at + 0x24) == 0x016F2818 or src.word(at + 56) == 0x644D5241 for at in read.load)
+    if header or (read.xen and read.arch in scan.HVC):
         marks.add("objcopy")
     system = "solo5" if read.target else "" if "userland" in marks else _system(found.seen)
     return KernelInfo(

@@ -20,6 +20,8 @@ from typing import Any, BinaryIO, NamedTuple, Protocol
 CHUNK = 256 * 1024
 LIMIT = 128 * 1024 * 1024
 """Default bound on unpacked bytes: four times the largest kernel seen (33 MB)."""
+_STREAMS = 1024
+"""Most streams in one file: each has its price, even an empty one. pbzip2 makes one of every 900 kB."""
 MEMLIMIT = 96 * 1024 * 1024
 """For LZMA dictionaries: Linux payloads use 32 MiB, xz -9 uses 64 MiB."""
 
@@ -141,7 +143,7 @@ def inflate(src: BinaryIO, codec: Codec, *, one_stream: bool = False) -> Iterato
     Raises PackingError (codec-corrupt, gz-trailer, codec-unsupported) as the fault is met.
     """
     data = src.read(CHUNK)
-    while True:
+    for _ in range(_STREAMS):
         inflater = _inflater(codec)
         while not inflater.eof:
             piece = _step(inflater, codec, data)
@@ -165,6 +167,7 @@ def inflate(src: BinaryIO, codec: Codec, *, one_stream: bool = False) -> Iterato
             # Several members, on the other hand, are one file to gzip(1) and to us: the agent unpacks, not xl.
             code = "gz-trailer" if codec is Codec.GZ else "codec-corrupt"
             raise PackingError(code, f"there is something else after the .{codec} data's end", _AGAIN)
+    raise PackingError("bomb", f"it is more than {_STREAMS} .{codec} streams, one after another", _AGAIN)
 
 
 _AGAIN = "copy or build the file again"

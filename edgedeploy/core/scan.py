@@ -111,6 +111,7 @@ def _level(data: bytes) -> str:
     return ""
 
 
+# Linux packs an ARM zImage by gzip, lzma, xz, lzo and lz4 (arch/arm/Kconfig: HAVE_KERNEL_*); zstd is the newest anywhere
 _PAYLOAD_MAGICS = tuple(
     re.compile(magic, re.DOTALL)
     for magic in (
@@ -118,7 +119,6 @@ _PAYLOAD_MAGICS = tuple(
         rb"\xfd7zXZ\0",
         rb"\x02\x21\x4c\x18",
         rb"\x28\xb5\x2f\xfd",
-        rb"BZh[1-9]1AY&SY",
         rb"\x5d\0\0(?=..(?:\xff{8}|.{4}\0{4}))",
     )
 )
@@ -158,7 +158,7 @@ def payload(
             continue
         if right(found):
             return found, True
-    return None, bool(hits) and not unreadable(src)
+    return None, not unreadable(src)
 
 
 def unreadable(src: Source) -> bool:

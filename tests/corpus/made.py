@@ -96,12 +96,24 @@ FLAT = [
     both("appended-dtb", lambda: k.zimage(tail=k.fdt()), "appended-dtb"),
     both("big-endian-code", lambda: k.zimage(marker=0x01020304), "endian"),
     both("big-endian-header", be_zimage, "endian"),
+    both("big-endian-elsewhere", lambda: k.zimage(start=0x60008000, marker=0x01020304), "endian start-addr"),
+    both("slides-on-xen", lambda: k.zimage(k.HVC["armv7l"] * 9 + b"(XEN) Xen version 4.17")),
+    both("slides-on-linux", lambda: k.zimage(k.HVC["armv7l"] * 9 + b"Uncompressing Linux" + plain(GZ)), memory_mb=24),
+    # xl asks the ARM64 loader first
+    wide("zimage-with-arm64-magic", lambda: word(k.zimage(), 56, 0x644D5241), "no-xen too-big"),
+    wide("zimage-with-first-word-of-v0", lambda: word(k.zimage(), 0, 0x14000008), "no-xen too-big"),
+    # and unpacks first of all
+    both(
+        "zimage-begins-like-gzip",
+        lambda: word(word(k.zimage(), 0, 0xE1A08B1F), len(k.zimage()) - 4, 5000),
+        "codec-corrupt",
+    ),
     both("all-at-once", lambda: k.zimage(b"none", start=4, declared=9000), "truncated start-addr no-xen"),
 ]
 WIDE = [
     wide("image64", lambda: k.image64()),
     wide("image64-no-xen", lambda: k.image64(bytes(256)), "no-xen"),
-    both("image64-big-endian", lambda: k.image64(flags=0b11), "endian"),
+    Case("image64-big-endian", lambda: k.image64(flags=0b11), f"endian {ARM64_ONLY}", "endian"),
     Case("image64-16k-pages", lambda: k.image64(flags=0b100), ARM64_ONLY, "page-size"),
     wide("image64-64k-pages", lambda: k.image64(flags=0b110)),
     wide("image64-pages-unsaid", lambda: k.image64(flags=0)),
@@ -112,10 +124,14 @@ WIDE = [
     wide("image64-size-huge", lambda: k.image64(image_size=1 << 40), "too-big"),
     wide("image64-bss-over-memory", lambda: k.image64(image_size=100 << 20), "guest-memory", memory_mb=64),
     wide("image64-bss-over-modules", lambda: k.image64(image_size=300 << 20), "too-big"),
+    wide("image64-dtb-appended", lambda: k.image64() + k.fdt(), "appended-dtb"),
+    wide("image64-junk-appended", lambda: k.image64() + b"junk" * 9, warnings="trailing"),
+    wide("image64-slides-on-xen", lambda: k.image64(k.HVC["aarch64"] * 9 + b"(XEN) Xen version 4.17")),
+    wide("unikraft-cut", lambda: cut(k.image64(k.HVC["aarch64"] * 99 + b"Unikraft\0" + bytes(900)), -700), "truncated"),
     wide("image64-v0", lambda: k.image64_v0()),
     wide("image64-v0-flags-are-none", lambda: word(k.image64_v0(), 24, 0xFFFFFFFF)),
     both("image64-63-bytes", lambda: cut(k.image64(), 63), "unknown"),
-    both("image64-hypervisor", lambda: k.image64(b"(XEN) Xen version\0" * 9), "hypervisor"),
+    wide("image64-hypervisor", lambda: k.image64(b"(XEN) Xen version\0" * 9), "hypervisor"),
 ]
 LINUX = [
     both("linux-xz", lambda: k.linux_zimage()),
@@ -146,6 +162,16 @@ ELF = [
     wide("solo5-virtio", lambda: k.solo5(3), "solo5-target"),
     wide("solo5-unknown", lambda: k.solo5(77), "solo5-target"),
     both("mirage-elf", lambda: k.elf(machine=40, segments=((1, k.zimage()),), wide=False), "elf-needs-objcopy"),
+    both(
+        "guest-elf-by-note",
+        lambda: k.elf(machine=40, segments=((4, k.note(b"Xen", 6, b"Mini-OS\0")),), wide=False),
+        "elf-needs-objcopy",
+    ),
+    both(
+        "guest-elf-by-section",
+        lambda: k.elf(machine=40, sections=((b"__xen_guest", 1, b"x\0"),), wide=False),
+        "elf-needs-objcopy",
+    ),
     wide("unikraft-elf", lambda: k.elf(machine=183, segments=((1, k.image64()),)), "elf-needs-objcopy"),
     both("vmlinux-arm", lambda: k.vmlinux(40), "elf"),
     wide("vmlinux-arm64", lambda: k.vmlinux(183, k.image64()), "elf-needs-objcopy"),

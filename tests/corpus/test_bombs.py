@@ -45,6 +45,10 @@ BOMBS = {
     "xz": lambda: lzma.compress(bytes(64 * MB), preset=9) * 32,
     "lzma": lambda: lzma.compress(bytes(192 * MB), lzma.FORMAT_ALONE, preset=0),
     "zst": lambda: zst(2048 * MB),
+    # what costs is not only what comes out
+    "gz-of-nothing": lambda: gzip.compress(b"") * 500_000,
+    "bz2-of-nothing": lambda: bz2.compress(b"") * 1_000_000,
+    "zst-of-nothing": lambda: packing.pack(b"", packing.Codec.ZST) * 1_000_000,
     "gz-in-gz": lambda: gzip.compress(gzip.compress(bytes(64 * MB), 9) * 32),
 }
 INSIDE = {

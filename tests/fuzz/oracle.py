@@ -16,15 +16,16 @@ MIB = 1 << 20
 
 def loads(image: bytes, domain: DomainNeeds, profile: Profile) -> None:
     """Fail unless xg_dom_armzimageloader.c and xg_dom_arm.c would take it."""
-    if len(image) >= 0x30 and image[0x24:0x28] == b"\x18\x28\x6f\x01":
+    ensure(image[:2] != b"\x1f\x8b", "xl would unpack it first")
+    arm64 = len(image) >= 64 and (image[56:60] == b"ARM\x64" or image[:4] == b"\x08\0\0\x14")  # asked first
+    if not arm64 and len(image) >= 0x30 and image[0x24:0x28] == b"\x18\x28\x6f\x01":
         start = struct.unpack_from("<I", image, 0x28)[0]
         base = profile.memory.guest_base
         ensure("armv7l" in profile.guests, "a 32-bit kernel on", profile.name)
         ensure(start in (0, base + 0x8000), "it would jump to", hex(start))
         offset = 0x8000
     else:
-        ensure(len(image) >= 64, "no loader takes a file of", len(image), "bytes")
-        ensure(image[56:60] == b"ARM\x64" or image[:4] == b"\x08\0\0\x14", "no loader takes it")
+        ensure(arm64, "no loader takes it")
         ensure("aarch64" in profile.guests, "a 64-bit kernel on", profile.name)
         offset = struct.unpack_from("<Q", image, 8)[0]
         ensure(offset % 4096 == 0, "segment boundary isn't page aligned:", hex(offset))

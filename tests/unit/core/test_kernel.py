@@ -113,12 +113,50 @@ def test_a_file_of_hypercalls_is_not_counted_to_its_end():
 
 
 def test_the_level_is_the_one_of_the_vermagic():
+    def level(text: bytes) -> str:
+        return kernel.probe(kernels.linux_zimage(b"Linux version 6.1.0\0" + text)).level
+
     text = b"ARMv4 mod_unload ARMv5 mod_unload\nARMv6 " + b"mod_unload " + b"x" * 41 + b"ARMv8 "
-    assert kernel.probe(kernels.zimage(text + b"\0" * 300)).level == "armv5"
+    assert level(text + b"\0" * 300) == "armv5"
     late = b"\0" * (1 << 20) + b"mod_unload " + b"x" * 40 + b"ARMv7"
-    for shift in range(70):
-        assert kernel.probe(kernels.zimage(late[0x40 + shift :])).level == "armv7", shift
-    assert kernel.probe(kernels.zimage(text[41:])).level == ""
+    for shift in range(0, 70, 7):
+        assert level(late[0x40 + shift :]) == "armv7", shift
+    assert level(text[41:]) == ""
+
+
+@pytest.mark.parametrize(
+    "slide",
+    [
+        b"<pre>(XEN) Xen version 4.17</pre>",
+        b"Uncompressing Linux... done, booting the kernel.\0" + gzip.compress(b"an asset" * 999),
+        gzip.compress(b"Linux version 6.1.0 " + bytes(i * 7 % 251 for i in range(9999))) * 9,
+        b"mod_unload ARMv6 ",
+    ],
+)
+@pytest.mark.parametrize("build", [kernels.zimage, kernels.image64])
+def test_what_a_unikernel_tells_on_its_slides_does_not_make_it_another(build, slide):
+    """A talk on Xen or Linux, compiled into its own kernel: its code is not packed, and makes hypercalls."""
+    code = kernels.HVC["armv7l"] if build is kernels.zimage else kernels.HVC["aarch64"]
+    info = kernel.probe(build(code * 16 + slide))
+    assert info.xen_guest is True
+    assert info.marks == frozenset()
+    assert (info.level, info.tags) == ("", None)
+
+
+def test_the_loader_for_64_bits_is_asked_first():
+    both = kernels.zimage()
+    for image in (both[:56] + b"ARM\x64" + both[60:], b"\x08\0\0\x14" + both[4:]):
+        assert kernel.probe(image).kind is Kind.IMAGE64
+    assert kernel.probe(b"\x1f\x8b" + both[2:]).kind is Kind.PACKED
+
+
+def test_what_follows_a_64_bit_image():
+    plain = kernels.image64()
+    assert kernel.probe(plain + kernels.fdt()).marks == {"appended-dtb"}
+    assert kernel.probe(plain + b"x" * 9).marks == {"trailing"}
+    unikraft = kernels.image64(kernels.HVC["aarch64"] * 64 + b"Unikraft\0" + bytes(999))
+    assert kernel.probe(unikraft).marks == frozenset()
+    assert kernel.probe(unikraft[:-500]).marks == {"cut"}
 
 
 def test_without_deep_only_headers_are_read():
@@ -175,8 +213,8 @@ def test_a_cut_pe_image():
     struct.pack_into("<I", image, 0x3C, 0x80)
     struct.pack_into("<4sHH12xHH", image, 0x80, b"PE\0\0", 0xAA64, 1, 0, 0)
     struct.pack_into("<II", image, 0x80 + 24 + 16, 0x200, 0x1000)
-    assert "pe-truncated" in kernel.probe(bytes(image)).marks
-    assert "pe-truncated" in kernel.probe(bytes(image[:0x70])).marks  # before its PE header
+    assert "cut" in kernel.probe(bytes(image)).marks
+    assert "cut" in kernel.probe(bytes(image[:0x70])).marks  # before its PE header
 
 
 @pytest.mark.parametrize(

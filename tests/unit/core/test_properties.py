@@ -26,7 +26,8 @@ from tests.fuzz.watched import Watched
 PROFILES = catalog.load_all()
 CUBIE, RPI4 = catalog.load("cubieboard2"), catalog.load("rpi4")
 INNER = kernels.linux_payload(size=3000)
-LINUX = [kernels.linux_zimage(INNER, packed=packing.pack(INNER, codec)) for codec in CODECS]
+INSIDE = [codec for codec in CODECS if codec != packing.Codec.BZ2]  # which Linux does not pack an ARM zImage with
+LINUX = [kernels.linux_zimage(INNER, packed=packing.pack(INNER, codec)) for codec in INSIDE]
 FITS_32 = [kernels.zimage(), kernels.zimage(start=0x40008000), *LINUX]
 SEEDS = artefacts.kernel_seeds()
 POOLS = {"all": SEEDS, "elf": [seed for seed in SEEDS if seed[:4] == b"\x7fELF"], "zimage": [*LINUX, kernels.zimage()]}
