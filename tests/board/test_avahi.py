@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from edgedeploy.lab import image
 from tests.board.stage import Stage
 from tests.needs import require
 
@@ -17,8 +18,10 @@ TAP = "edtap0"
 
 
 @pytest.fixture(scope="module")
-def network() -> Iterator[tuple[str, ...]]:
-    """A namespace with a bridge at 10.0.2.2/24 and a tap for the board; yields the argv prefix that runs in it."""
+def network(lab_image: image.Image) -> Iterator[tuple[str, ...]]:
+    """The image is built before there is a namespace: from inside it no package archive is reached.
+
+    A namespace with a bridge at 10.0.2.2/24 and a tap for the board; yields the argv prefix that runs in it."""
     if os.geteuid() != 0:
         require("root, to make a network namespace")
     name = f"edgedeploy-{os.getpid()}"
