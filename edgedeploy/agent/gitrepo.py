@@ -147,6 +147,9 @@ class GitRepo:
     def _pull(self, ref: str) -> list[str]:
         words = worktree.clear(self)
         try:
+            if worktree.blocked(self, ref):
+                with contextlib.suppress(CommandFailed):  # the history has diverged: the pull says so better
+                    words += worktree.force(self, ref)
             self.git("pull", "--quiet", "--ff-only", "--no-rebase", ".", ref, timeout=_SLOW)
         except CommandFailed as refused:
             try:
@@ -164,7 +167,7 @@ class GitRepo:
     def pull_fetched(self) -> list[str]:
         """The other half: `git pull --ff-only` of what was fetched; returns what had to be put right, in words.
 
-        Raises CommandFailed when it is no fast-forward.
+        Raises CommandFailed when it is no fast-forward, errors.BadRepository as `worktree.force`.
         """
         return self._pull(FETCHED)
 
