@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import NoReturn
@@ -83,6 +84,10 @@ def run(argv: list[str]) -> int:
 
 def main() -> NoReturn:
     """Console entry point."""
+    for stream in (sys.stdout, sys.stderr):
+        # a name that the terminal's encoding lacks is shown as \\xNN, as `printable` does: it is no reason to fail
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     if instruction := os.environ.get(COMPLETE):
         sys.exit(shell_complete(cli, {}, PROGRAM, COMPLETE, instruction))
     sys.exit(run(sys.argv[1:]))

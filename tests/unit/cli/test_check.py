@@ -149,6 +149,37 @@ def test_what_is_no_file_to_read(run, tmp_path):
             assert json.loads(out)["error"]["code"] == "usage-fault"
 
 
+def test_an_empty_ramdisk_is_named_as_an_empty_target_is(run):
+    for argv, said in ((["linux", "--ramdisk", ""], "--ramdisk is empty"), ([""], "TARGET is empty")):
+        code, out, err = run("--board", "cubieboard2", *argv)
+        assert (code, out) == (2, "")
+        assert err.startswith(f"edgedeploy: {said}\nhint: ")
+
+
+def program(folder, *argv, **env):
+    """As a person's shell starts it, with no terminal of its own."""
+    command = [sys.executable, "-m", "edgedeploy", *argv]
+    return subprocess.run(
+        command, cwd=folder, env={**os.environ, **env}, capture_output=True, start_new_session=True, check=False
+    )
+
+
+def test_a_terminal_that_is_not_ours_is_a_device(tmp_path):
+    ended = program(tmp_path, "check", "/dev/tty", "--board", "cubieboard2")
+    assert (ended.returncode, ended.stdout) == (2, b"")
+    assert ended.stderr.startswith(b"edgedeploy: /dev/tty is a device, not a file\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("\u00e9.bin", b"\\xe9.bin fits"), ("n" * 250, b"n" * 200 + b"\\u2026 fits")], ids=["accent", "long"]
+)
+def test_a_name_that_the_terminal_cannot_show(tmp_path, name, shown):
+    (tmp_path / name).write_bytes(kernels.linux_zimage())
+    ended = program(tmp_path, "check", name, "--board", "cubieboard2", PYTHONIOENCODING="ascii", PYTHONUTF8="1")
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert ended.stdout.startswith(shown)
+
+
 def test_what_may_not_be_read(run, tmp_path, monkeypatch):
     """A file of somebody else's. As root everything may be read, so the kernel's answer is played."""
     (tmp_path / "theirs").write_bytes(b"x")
