@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import errno
+import contextlib
 import hashlib
 import os
 import stat
@@ -82,21 +82,31 @@ def open_regular(path: Path) -> BinaryIO:
             hint = f"it points to {names.printable(os.readlink(path), 200)}, which is not there"
             raise errors.UsageFault(f"{shown} is a broken link", hint=hint) from None
         reason = error.strerror if isinstance(error, OSError) else "not a file name"
-        if isinstance(error, OSError) and error.errno == errno.ENXIO:
-            raise errors.UsageFault(f"{shown} is a socket, not a file", hint="name a kernel file") from None
+        # a socket, or a terminal that is not ours, cannot even be opened
+        with contextlib.suppress(OSError, ValueError):
+            _require_regular(os.stat(path).st_mode, shown)
         raise errors.UsageFault(f"cannot read {shown}: {reason}", hint="name a kernel file") from None
-    mode = os.fstat(descriptor).st_mode
-    if not stat.S_ISREG(mode):
+    try:
+        _require_regular(os.fstat(descriptor).st_mode, shown)
+    except errors.UsageFault:
         os.close(descriptor)
-        kinds = {
-            stat.S_IFDIR: "a folder",
-            stat.S_IFIFO: "a pipe",
-            stat.S_IFCHR: "a device",
-            stat.S_IFBLK: "a device",
-        }
-        what = kinds.get(stat.S_IFMT(mode), "no regular file")
-        raise errors.UsageFault(f"{shown} is {what}, not a file", hint="name a kernel file")
+        raise
     return os.fdopen(descriptor, "rb")
+
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
+
+
+def _require_regular(mode: int, shown: str) -> None:
+    if not stat.S_ISREG(mode):
+        what = _KINDS.get(stat.S_IFMT(mode), "no regular file")
+        raise errors.UsageFault(f"{shown} is {what}, not a file", hint="name a kernel file") from None
 
 
 def _inspect(path: Path, file: BinaryIO, limit: int) -> Artefact:

@@ -36,7 +36,7 @@ def _resolve(session: Session, target: str) -> Path:
     "--board", metavar="PROFILE", required=True, shell_complete=_known_kinds,
     help="The kind of board: `edgedeploy boards` lists them.",
 )  # fmt: skip
-@click.option("--ramdisk", type=click.Path(path_type=Path), help="The ramdisk that goes with the kernel.")
+@click.option("--ramdisk", type=options.FilePath(), help="The ramdisk that goes with the kernel.")
 @click.option("--memory", "memory_mb", type=click.IntRange(1, 1 << 20), metavar="MB", help="The guest's memory.")
 @click.option("--vcpus", type=click.IntRange(1, 4096), metavar="N", help="The guest's virtual CPUs.")
 @click.option(

@@ -73,6 +73,21 @@ def emit_json(data: object) -> None:
     click.echo(json.dumps(data, indent=2, default=str))
 
 
+class FilePath(click.Path):
+    """A path that was typed. An empty one (an unset shell variable, mostly) is named, not taken for this folder."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """See click.Path."""
+        if value == "":
+            said = param.opts[0] if param else "the path"
+            named = said if said.startswith("-") else said.upper()  # an argument is shown as KERNEL
+            raise errors.UsageFault(f"{named} is empty", hint="give it a path, or leave it out")
+        return super().convert(value, param, ctx)
+
+
 @dataclass(frozen=True, slots=True)
 class HostPort:
     """An address as typed: a name or an IP address, and a port where one was given."""

@@ -13,7 +13,7 @@ from edgedeploy.core.packing import Codec
 from edgedeploy.flows import release as flow
 from edgedeploy.ui import release as show
 
-_FILE = click.Path(path_type=Path)
+_FILE = options.FilePath()
 
 
 @click.command()
