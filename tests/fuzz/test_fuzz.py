@@ -27,7 +27,7 @@ WHEELS = (sys.platform, platform.machine()) == ("linux", "x86_64") and (3, 11) <
 def atheris() -> None:
     if importlib.util.find_spec("atheris"):
         return
-    if not WHEELS and not os.environ.get("CI"):
+    if not WHEELS and not needs.must_run():
         machine = f"{sys.platform} {platform.machine()}, Python {platform.python_version()}"
         pytest.skip(f"NOT FUZZED HERE: atheris is for Linux on x86-64 with CPython 3.11 to 3.13, this is {machine}")
     needs.require("atheris is not installed (pip install -e '.[dev]')")
