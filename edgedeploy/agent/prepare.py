@@ -109,7 +109,7 @@ class Prepare:
 
     def _fits(self, manifest: Manifest, freed: list[Running]) -> None:
         from edgedeploy.agent import known_kernels  # noqa: PLC0415 - a tick without news need not pay for these
-        from edgedeploy.core import board, fit  # noqa: PLC0415
+        from edgedeploy.core import board, fit, ramdisk  # noqa: PLC0415
 
         live = facts.live(self._runtime)
         if live.free_memory_mb is not None:
@@ -117,6 +117,9 @@ class Prepare:
         info = known_kernels.info(self._path(manifest.kernel))
         needs = fit.DomainNeeds.of(manifest.domain, manifest.ramdisk.size if manifest.ramdisk else 0)
         misfits = fit.check(info, needs, board.assumed(live), live)
+        if manifest.ramdisk:
+            with self._path(manifest.ramdisk).open("rb") as file:
+                misfits += ramdisk.misfits(ramdisk.probe(file), manifest.ramdisk.file)
         if misfits:
             cls = errors.NoRoom if all(m.code == "host-memory" for m in misfits) else errors.DoesNotFit
             raise cls(

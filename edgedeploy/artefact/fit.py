@@ -7,22 +7,10 @@ from dataclasses import replace
 
 from edgedeploy.artefact.probe import Artefact
 from edgedeploy.core import errors, fit
+from edgedeploy.core import ramdisk as rules
 from edgedeploy.core.board import BoardFacts, Misfit, Profile
-from edgedeploy.core.kernel import Kind
 from edgedeploy.core.packing import Codec
 
-_SWAPPED = "Are kernel and ramdisk swapped?"
-_NO_RAMDISK = {
-    Kind.EMPTY: "Build it again",
-    Kind.LFS_POINTER: "Fetch the content first: git lfs pull (or git annex get)",
-    Kind.HTML: "Download the ramdisk again",
-    Kind.UIMAGE: "Take the cpio archive it was made from: only U-Boot removes that header",
-    Kind.FIT: "Take the cpio archive it was made from",
-    Kind.DTB: "Xen makes a guest's device tree itself; give a ramdisk",
-    Kind.OTHER: "Give a cpio archive, as update-initramfs makes it",
-    **dict.fromkeys((Kind.ZIMAGE32, Kind.IMAGE64, Kind.ELF, Kind.BZIMAGE, Kind.ZBOOT, Kind.EFI), _SWAPPED),
-}
-"""Not unknown: file system images are ramdisks too, and of packings a kernel knows more than we do."""
 ABOUT_THE_GUEST = {
     "guest-memory", "host-memory", "vcpus", "ramdisk", "bridge", "gic-version",
     "passthrough", "disk", "device", "guest-type", "option-value",
@@ -101,7 +89,4 @@ def _ramdisk(ramdisk: Artefact) -> list[Misfit]:
     if ramdisk.fault:
         fault = ramdisk.fault
         return [Misfit("ramdisk", "ramdisk", "", f"{ramdisk.name}: {fault.found}", fault.hint)]
-    if ramdisk.kernel.kind in _NO_RAMDISK:
-        hint = _NO_RAMDISK[ramdisk.kernel.kind]
-        return [Misfit("ramdisk", "ramdisk", "a ramdisk", f"{ramdisk.name} is {ramdisk.description}", hint)]
-    return []
+    return [*rules.misfits(ramdisk.kernel, ramdisk.name)]

@@ -151,27 +151,34 @@ class ModelBoard:
         timeout: int = 1,
         crontab: str = "",
         kernel: bytes = b"",
+        ramdisk: bytes | None = None,
+        codec: packing.Codec = packing.Codec.XZ,
         **given: Any,
     ) -> str:
         """Commit a release whose guest serves `body` (default: its name) and push it to the remote.
 
-        `given`: fields of its release.Domain.
+        `codec`: the ramdisk's. `given`: fields of its release.Domain.
         """
         body = body or name.encode()
         self.xen.serves.setdefault(name, body)
         kernel = kernel or _kernel(name)
         cmdline = names.CommandLine(f"edgedeploy.release={name}")
         domain = replace(release.Domain(names.DomainName("decks"), memory, 1, (), cmdline), **given)
-        packed = packing.pack(kernel, packing.Codec.XZ)
+        files = {"decks.xen.xz": packing.pack(kernel, packing.Codec.XZ)}
+        artefacts = [artefact("kernel", "decks.xen.xz", kernel, packing.Codec.XZ)]
+        if ramdisk is not None:
+            files["ramdisk.cpio"] = packing.pack(ramdisk, codec)
+            artefacts.append(artefact("ramdisk", "ramdisk.cpio", ramdisk, codec))
         manifest = release.Manifest(
             self.app, names.ReleaseId(name), (names.ProfileName("virtual-armv7"),),
             domain,
-            (release.Artefact("kernel", names.FileName("decks.xen.xz"), "xz", len(packed), sha(packed), len(kernel), sha(kernel)),),
+            tuple(artefacts),
             release.Health("127.0.0.1", self.xen.port, names.UrlPath("/"), 200, timeout, {names.UrlPath("/"): sha(body)}),
         )  # fmt: skip
         folder = self.work / "xen" / name
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "decks.xen.xz").write_bytes(packed)
+        for file, data in files.items():
+            (folder / file).write_bytes(data)
         (folder / "manifest.json").write_bytes(release.dumps(manifest))
         (self.work / "xen/latest").write_text(name + "\n")
         return self.commit(crontab=crontab)
@@ -211,6 +218,11 @@ def _kernel(name: str) -> bytes:
     size = 4096
     head = struct.pack("<8I", *[0xE1A00000] * 8) + struct.pack("<I4I", 0xEA000003, 0x016F2818, 0, size, 0x04030201)
     return (head + bytes.fromhex("71ea40e1") + name.encode()).ljust(size, b"\0")
+
+
+def artefact(role: str, file: str, data: bytes, codec: packing.Codec) -> release.Artefact:
+    packed = packing.pack(data, codec)
+    return release.Artefact(role, names.FileName(file), codec.value, len(packed), sha(packed), len(data), sha(data))
 
 
 def sha(data: bytes) -> names.Sha256:

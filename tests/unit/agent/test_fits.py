@@ -5,6 +5,7 @@ The laptop's check may have been skipped (--force, a git pull by hand, cron): he
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from typing import Any
 import pytest
 
 from edgedeploy.agent import facts
-from edgedeploy.core import errors, names
+from edgedeploy.core import errors, names, packing
+from edgedeploy.core.packing import Codec
 from edgedeploy.core.release import Vif
 from tests import kernels
 from tests.unit.agent.model import ModelBoard
@@ -65,6 +67,53 @@ def refused(model: ModelBoard, **given: Any) -> list[str]:
 def test_the_kernel(model: ModelBoard, kernel: bytes, said: str) -> None:
     (line,) = refused(model, kernel=kernel)
     assert line.startswith(f"{said}: ")
+
+
+@pytest.mark.parametrize(
+    ("ramdisk", "said"),
+    [
+        (kernels.NOT_KERNELS["lfs-pointer"], "a git-lfs pointer"),
+        (bytes(100_000), "a file of zeros"),
+        (LINUX, "a 32-bit ARM Linux kernel (zImage)"),
+        (kernels.image64(), "a 64-bit ARM kernel (Image)"),
+        (kernels.elf(machine=40, wide=False), "a 32-bit ARM"),
+        (kernels.NOT_KERNELS["html"], "a web page"),
+        (kernels.uimage(kernels.cpio()), "a U-Boot image"),
+        (kernels.fdt(), "a device tree blob"),
+        (b"PK\3\4" + bytes(60), "a zip archive"),
+        (b"text\n", "a text file"),
+    ],
+)
+@pytest.mark.parametrize("codec", [Codec.XZ, Codec.NONE])
+def test_the_ramdisk(model: ModelBoard, ramdisk: bytes, said: str, codec: Codec) -> None:
+    (line,) = refused(model, kernel=LINUX, ramdisk=ramdisk, codec=codec)
+    assert line.startswith(f"ramdisk: ramdisk.cpio is {said}")
+    assert "; needs a ramdisk. " in line
+
+
+@pytest.mark.parametrize(
+    ("ramdisk", "codec"),
+    [
+        (kernels.cpio(), Codec.XZ),
+        (kernels.cpio(), Codec.NONE),
+        (packing.pack(kernels.cpio(), Codec.GZ), Codec.NONE),  # for the guest's own kernel to unpack
+        (packing.pack(kernels.cpio(), Codec.GZ) + kernels.cpio(), Codec.XZ),
+        (bytes(70_000) + b"a file system's first block", Codec.XZ),
+        (bytes(range(256)) * 4, Codec.NONE),
+    ],
+)
+def test_what_may_be_a_ramdisk(model: ModelBoard, ramdisk: bytes, codec: Codec) -> None:
+    model.release("r1", kernel=LINUX, ramdisk=ramdisk, codec=codec)
+    assert model.deploy()["verdict"] == "live"
+    (config,) = (model.layout.root).rglob("*.cfg")
+    path = re.search(r'ramdisk = "([^"]+)"', config.read_text())
+    assert path is not None
+    assert Path(path[1]).read_bytes() == ramdisk
+
+
+def test_kernel_and_ramdisk_are_refused_together(model: ModelBoard) -> None:
+    lines = refused(model, kernel=kernels.x86_mirage(), ramdisk=LINUX)
+    assert [line.partition(":")[0] for line in lines] == ["architecture", "ramdisk"]
 
 
 def test_the_guest_s_memory(model: ModelBoard) -> None:
