@@ -43,7 +43,7 @@ def file(
         (folder / "kernel").write_bytes(data)
         (folder / "ramdisk").write_bytes(ramdisk or b"")
         profile, found = catalog.load(board, None), probe.inspect(folder / "kernel")
-        with_it = probe.inspect(folder / "ramdisk") if ramdisk is not None else None
+        with_it = probe.inspect(folder / "ramdisk", ramdisk=True) if ramdisk is not None else None
         needs = {"memory_mb": memory_mb, "vcpus": vcpus, "ramdisk": with_it}
         return (*fit.check(found, profile, live, **needs), *fit.warnings(found, profile, live, **needs))
 
@@ -131,6 +131,7 @@ EXAMPLES: dict[str, Example] = {
     "trailing": file(k.zimage(tail=b"x" * 8)),
     "xen-unseen": file(k.linux_zimage(packed=k.LZO)),
     "codec-on-board": file(packed(Codec.ZST)),
+    "ramdisk-joined": file(k.linux_zimage(), ramdisk=packed(Codec.GZ, k.cpio()) + k.cpio()),
     "memory-tight": file(k.linux_zimage(), memory_mb=48),
     "vcpus-shared": file(k.zimage(), vcpus=3),
     "small-version": file(k.zimage(), memory_mb=256),

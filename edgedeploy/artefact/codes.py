@@ -64,6 +64,7 @@ WARNINGS = {
     "trailing": "Bytes follow the kernel's end.",
     "xen-unseen": "The kernel's code could not be read, so nobody knows whether it can be a Xen guest.",
     "codec-on-board": "Packed in a way that this computer can unpack and most boards cannot.",
+    "ramdisk-joined": "The ramdisk is several archives, not all packed alike, and is not unpacked before it reaches the guest.",
     "memory-tight": "Enough memory to start, little to live.",
     "vcpus-shared": "More virtual CPUs than the board has real ones.",
     "small-version": "It fits the usual version of the board, but not the one with the least memory.",

@@ -54,7 +54,14 @@ def warnings(
     """What a person should know although it fits."""
     needs = _needs(domain or fit.DomainNeeds(memory_mb, vcpus), ramdisk)
     found = fit.warnings(artefact.kernel, needs, profile, live)
+    if ramdisk and "joined" in ramdisk.kernel.marks:
+        found = (*found, _joined(ramdisk))
     return (*found, *(_board_codec(one) for one in (artefact, ramdisk) if one and one.codec is Codec.ZST))
+
+
+def _joined(ramdisk: Artefact) -> Misfit:
+    said = f"{ramdisk.name} is {ramdisk.description}: it stays as it is, and the guest's kernel has to unpack it"
+    return Misfit("ramdisk-joined", "ramdisk", "", said, "Linux does, where it was built with that packing")
 
 
 def _board_codec(artefact: Artefact) -> Misfit:

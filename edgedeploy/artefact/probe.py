@@ -7,11 +7,11 @@ import hashlib
 import os
 import stat
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from edgedeploy.core import errors, kernel, names, packing
+from edgedeploy.core import cpio, errors, kernel, names, packing
 from edgedeploy.core.board import Misfit
 from edgedeploy.core.kernel import KernelInfo
 from edgedeploy.core.packing import Codec
@@ -59,14 +59,17 @@ class Artefact:
         return self.kernel.what
 
 
-def inspect(path: Path, *, limit: int = packing.LIMIT) -> Artefact:
+def inspect(path: Path, *, limit: int = packing.LIMIT, ramdisk: bool = False) -> Artefact:
     """Read the file at `path`, one layer of packing off it; at most `limit` unpacked bytes.
+
+    A `ramdisk` may go on after its packed data (core/cpio.py); then it counts as it is, and has the mark "joined". One
+    that ends inside an archive has the mark "cut".
 
     Raises UsageFault when there is no regular file to read. What is wrong with its content is in the result.
     """
     with open_regular(path) as file:
         try:
-            return _inspect(path, file, limit)
+            return _inspect(path, file, limit, ramdisk)
         except OSError as error:
             raise errors.UsageFault(f"cannot read {_shown(path)}: {error.strerror}") from None
 
@@ -109,7 +112,7 @@ def _require_regular(mode: int, shown: str) -> None:
         raise errors.UsageFault(f"{shown} is {what}, not a file", hint="name a kernel file") from None
 
 
-def _inspect(path: Path, file: BinaryIO, limit: int) -> Artefact:
+def _inspect(path: Path, file: BinaryIO, limit: int, ramdisk: bool) -> Artefact:
     packed_size = os.fstat(file.fileno()).st_size
     codec = packing.detect(file.read(16))
     file.seek(0)
@@ -122,18 +125,28 @@ def _inspect(path: Path, file: BinaryIO, limit: int) -> Artefact:
     packed_sha256 = _sha256(file)
     file.seek(0)
     if codec is Codec.NONE:
-        info = kernel.probe(file)
+        info = _marked(file, ramdisk)
         return Artefact(path, codec, packed_size, packed_sha256, packed_size, packed_sha256, info)
     with tempfile.TemporaryFile() as unpacked:
         try:
             sha256, size = packing.unpack(file, unpacked, limit=limit)
         except packing.PackingError as error:
+            if ramdisk and cpio.goes_on(error):
+                info = _marked(unpacked, ramdisk)
+                what = f"{info.what}, packed as .{codec}, and more after it"
+                info = replace(info, size=packed_size, what=what, marks=info.marks | {"joined"})
+                return Artefact(path, Codec.NONE, packed_size, packed_sha256, packed_size, packed_sha256, info)
             fault = Misfit(error.code, "packing", "", error.message, error.hint[:1].upper() + error.hint[1:])
             info = KernelInfo(kernel.Kind.PACKED, packed_size, f"a damaged .{codec} file")
             if error.code in ("bomb", "codec-unsupported"):
                 info = KernelInfo(kernel.Kind.PACKED, packed_size, f"a .{codec} file that cannot be unpacked here")
             return Artefact(path, codec, packed_size, packed_sha256, 0, "", info, fault)
-        return Artefact(path, codec, packed_size, packed_sha256, size, sha256, kernel.probe(unpacked))
+        return Artefact(path, codec, packed_size, packed_sha256, size, sha256, _marked(unpacked, ramdisk))
+
+
+def _marked(file: BinaryIO, ramdisk: bool) -> KernelInfo:
+    info = kernel.probe(file)
+    return info if not ramdisk or cpio.is_whole(file) else replace(info, marks=info.marks | {"cut"})
 
 
 def _sha256(file: BinaryIO) -> str:

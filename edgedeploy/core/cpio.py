@@ -1,18 +1,24 @@
-"""Write initramfs archives: the "newc" cpio format, byte-reproducible.
+"""Write initramfs archives: the "newc" cpio format, byte-reproducible; and tell whether one that was given is whole.
 
 The kernel unpacks several archives laid end to end into one tree, so a base and the slides that go with it can be
-packed apart and simply concatenated.
+packed apart and simply concatenated (Linux: Documentation/driver-api/early-userspace/buffer-format.rst).
 """
 
 from __future__ import annotations
 
+import io
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from edgedeploy.core.packing import PackingError
 
 _TRAILER = "TRAILER!!!"
 _BLOCK = 512
+_MAGICS = (b"070701", b"070702")
+_HEADER = 110
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +102,54 @@ def _record(number: int, name: str, entry: Entry) -> bytes:
     fields = (number, entry.mode, 0, 0, links, 0, len(entry.data), 0, 0, 0, 0, len(encoded), 0)
     header = b"070701" + b"".join(b"%08X" % field for field in fields) + encoded
     return header + bytes(-len(header) % 4) + entry.data + bytes(-len(entry.data) % 4)
+
+
+def is_whole(file: BinaryIO) -> bool:
+    """Whether the archives that a seekable file begins with are whole: each header leads to the next, or to the end.
+
+    What is no cpio is whole: nothing is known of it. As for Linux, a trailer may be missing, and after one anything may
+    follow. OSError passes through; nothing else is raised.
+    """
+    size, at, inside = file.seek(0, io.SEEK_END), 0, False
+    while at < size:
+        file.seek(at)
+        header = file.read(_HEADER)
+        if not header.startswith(_MAGICS):
+            at = -1 if inside else _after_zeros(file, at)
+            if at < 0:
+                return not inside
+            continue
+        try:
+            data, name = int(header[54:62], 16), int(header[94:102], 16)
+        except ValueError:
+            return False
+        inside = file.read(len(_TRAILER) + 1) != _TRAILER.encode() + b"\0"
+        end = at + _HEADER + name
+        end = _up(end) + data if data else end
+        if min(data, name) < 0 or end > size:
+            return False
+        at = _up(end)
+    return True
+
+
+def goes_on(error: PackingError) -> bool:
+    """Whether all that is wrong with a packed file is that something else follows its packed data.
+
+    The kernel takes such a ramdisk: its archives may each be packed in another way, or not at all.
+    """
+    return error.message.startswith("there is something else after")  # for gzip alone there is a code
+
+
+def _after_zeros(file: BinaryIO, at: int) -> int:
+    """Where, from `at`, another archive begins after padding; -1 where none does."""
+    file.seek(at)
+    while piece := file.read(1 << 16):
+        if rest := piece.lstrip(b"\0"):
+            start = file.tell() - len(rest)
+            file.seek(start)
+            return start if start > at and file.read(6) in _MAGICS else -1
+    return -1
+
+
+def _up(offset: int) -> int:
+    return -(-offset // 4) * 4

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgedeploy.core import errors, names, packing
+from edgedeploy.core import cpio, errors, names, packing
 from edgedeploy.core.packing import Codec
 from edgedeploy.core.release import Artefact
 
@@ -55,13 +55,18 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def unpacked(data: bytes, what: str) -> bytes:
-    """The content of a file that may be packed. Raises errors.UsageFault naming `what`."""
+def unpacked(data: bytes, role: str) -> bytes:
+    """The content of a file that may be packed. A ramdisk that goes on after its packed data is what it is.
+
+    Raises errors.UsageFault naming `role`.
+    """
     raw = io.BytesIO()
     try:
         packing.unpack(io.BytesIO(data), raw)
     except packing.PackingError as error:
-        raise errors.UsageFault(f"{what}: {error.message}", hint=error.hint) from None
+        if role == "ramdisk" and cpio.goes_on(error):
+            return data
+        raise errors.UsageFault(f"the {role}: {error.message}", hint=error.hint) from None
     return raw.getvalue()
 
 
@@ -72,14 +77,14 @@ def prepare(role: str, stem: str, given: bytes, codec: Codec | None, earlier: Ea
     nothing new for it. Bytes that come packed stay as they are unless `codec` asks for another packing; those in zstd,
     which few boards can unpack, only where `codec` asks for that.
     """
-    raw = unpacked(given, f"the {role}")
+    raw = unpacked(given, role)
     if earlier and earlier.artefact.sha256 == digest(raw) and codec in (None, earlier.artefact.codec):
         data = earlier.load()
         if digest(data) == earlier.artefact.packed_sha256:
             return _described(role, stem, Codec(earlier.artefact.codec), data, raw)
     came_as = packing.detect(given[:16])
-    if came_as is Codec.ZST and codec is None:
-        came_as = Codec.NONE  # we can unpack it; a board's Python, before 3.14, could not
+    if raw == given or (came_as is Codec.ZST and codec is None):
+        came_as = Codec.NONE  # zstd: we can unpack it; a board's Python, before 3.14, could not
     if came_as is not Codec.NONE and codec in (None, came_as):
         return _described(role, stem, came_as, given, raw)
     try:

@@ -177,7 +177,7 @@ def _pack(
     if sources.ramdisk:
         ramdisk = artefacts.read(sources.ramdisk)
         if sources.slides:
-            ramdisk = slides.append(artefacts.unpacked(ramdisk, "the ramdisk"), sources.slides)
+            ramdisk = slides.append(artefacts.unpacked(ramdisk, "ramdisk"), sources.slides)
         given.append(("ramdisk", "ramdisk.cpio", ramdisk))
     packed = []
     for role, stem, data in given:

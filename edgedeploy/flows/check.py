@@ -79,7 +79,7 @@ def resolve_target(request: Request) -> Target:
         vcpus=request.vcpus or target.domain.vcpus,
         gic_version=request.gic_version or target.domain.gic_version,
     )
-    ramdisk = probe.inspect(request.ramdisk) if request.ramdisk else target.ramdisk
+    ramdisk = probe.inspect(request.ramdisk, ramdisk=True) if request.ramdisk else target.ramdisk
     return replace(target, domain=domain, ramdisk=ramdisk)
 
 

@@ -61,7 +61,7 @@ def inspect(depot: Depot, contents: Contents) -> dict[str, probe.Artefact]:
                 )
             copy = Path(folder) / path.name
             copy.write_bytes(data)
-            found[role] = probe.inspect(copy)
+            found[role] = probe.inspect(copy, ramdisk=role == "ramdisk")
     return found
 
 

@@ -95,7 +95,7 @@ def _prove(
     ramdisk = None
     if draft and draft.manifest.ramdisk and sources.ramdisk:
         # as it will be, slides and all
-        ramdisk = replace(probe.inspect(sources.ramdisk), size=draft.manifest.ramdisk.size)
+        ramdisk = replace(probe.inspect(sources.ramdisk, ramdisk=True), size=draft.manifest.ramdisk.size)
     fits = []
     last = bool(draft or not sources.ramdisk)  # what is said of the kernel alone would only be said again
     warned: dict[Misfit, None] = {}

@@ -29,7 +29,7 @@ def examined(corpus_files):
     def examine(case):
         if case.name not in known:
             kernel = probe.inspect(corpus_files(case.name, case.make))
-            ramdisk = probe.inspect(corpus_files(case.name + ".ramdisk", case.ramdisk)) if case.ramdisk else None
+            ramdisk = probe.inspect(corpus_files(case.name + ".ramdisk", case.ramdisk), ramdisk=True) if case.ramdisk else None
             known[case.name] = kernel, ramdisk
         return known[case.name]
 

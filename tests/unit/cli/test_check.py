@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from edgedeploy.cli import main
-from edgedeploy.core import packing
+from edgedeploy.core import cpio, packing
 from edgedeploy.core.packing import Codec
 from tests import kernels
 
@@ -231,6 +231,31 @@ def test_what_is_wrong_inside_a_file_is_a_misfit(run, tmp_path, make, code):
     assert said["misfits"][0]["code"] == (code or said["misfits"][0]["code"])
     exit_code, out, _ = run("linux", "--ramdisk", "it", "--board", "cubieboard2", "--json")
     assert (exit_code, [misfit["code"] for misfit in json.loads(out)["misfits"]]) == (20, ["ramdisk"])
+
+
+@pytest.mark.parametrize("codec", [Codec.GZ, Codec.XZ])
+def test_a_ramdisk_that_goes_on_after_its_packed_data(run, tmp_path, codec):
+    archive = kernels.cpio()
+    (tmp_path / "joined").write_bytes(packing.pack(archive, codec) + archive)
+    code, out, _ = run("linux", "--ramdisk", "joined", "--board", "cubieboard2", "--json")
+    (warning,) = [one for one in json.loads(out)["warnings"] if one["field"] == "ramdisk"]
+    assert (code, warning["code"]) == (0, "ramdisk-joined")
+    assert f"packed as .{codec}, and more after it: it stays as it is" in warning["found"]
+    code, out, _ = run("joined", "--board", "cubieboard2", "--json")
+    assert (code, json.loads(out)["misfits"][0]["code"]) == (20, "gz-trailer" if codec is Codec.GZ else "codec-corrupt")
+    (tmp_path / "joined").write_bytes(packing.pack(b"<html>", codec) + archive)
+    code, _, err = run("linux", "--ramdisk", "joined", "--board", "cubieboard2")
+    assert (code, "joined is a web page" in err) == (20, True)
+
+
+@pytest.mark.parametrize("pack", [bytes, lambda data: packing.pack(data, Codec.XZ)], ids=["plain", "packed"])
+def test_a_ramdisk_that_was_cut_off(run, tmp_path, pack):
+    archive = cpio.pack([cpio.file("init", b"x" * 5000)])
+    for data, code in ((archive, 0), (archive[:3000], 20)):
+        (tmp_path / "ramdisk").write_bytes(pack(data))
+        found, _, err = run("linux", "--ramdisk", "ramdisk", "--board", "virtual-armv7")
+        assert found == code
+        assert ("ramdisk: ramdisk is damaged, or was cut off; needs a whole archive" in err) == bool(code)
 
 
 def test_an_unknown_board(run):

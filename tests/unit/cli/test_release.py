@@ -1,11 +1,13 @@
 """`edgedeploy release`, from the command line to the commit; and that what does not fit is refused."""
 
 import json
+import lzma
+import random
 import struct
 
 import pytest
 
-from edgedeploy.core import cpio
+from edgedeploy.core import cpio, packing
 from tests.unit.depot.conftest import git
 
 HVC_XEN = b"\x71\xea\x40\xe1"  # HVC #0xEA1: the hypercall by which a Xen guest is known
@@ -121,3 +123,24 @@ def test_a_release_warns_about_what_the_guest_will_lack(edgedeploy, repo):
     warnings = [line for line in err.splitlines() if line.startswith("warning: ")]
     assert [line.split(" ")[1] for line in warnings] == ["disk", "virtual"]
     assert "edgedeploy.toml is what counts" in warnings[0]
+
+
+@pytest.mark.parametrize(("content", "codec"), [(random.Random(1).randbytes(90_000), "none"), (b"x" * 90_000, "xz")])
+def test_a_ramdisk_of_archives_packed_differently_is_released_as_it_is(edgedeploy, repo, content, codec):
+    archive = cpio.pack([cpio.file("init", content)])
+    joined = packing.pack(archive, packing.Codec.GZ) + (b"" if codec == "none" else archive) + bytes(512)
+    joined += cpio.pack([cpio.file("init", b"#!/bin/sh\n", 0o755)])
+    (repo.parent / "joined").write_bytes(joined)
+    toml = repo / "edgedeploy.toml"
+    with_slides = toml.read_text()
+    toml.write_text(with_slides.replace('slides = "', '# slides = "').replace("boards = []", 'boards = ["virtual-armv7"]'))
+    code, out, err = edgedeploy("release", "../vmlinuz", "--ramdisk", "../joined", "--json")
+    assert (code, "and more after it: it stays as it is" in err) == (0, True), err
+    folder = repo / "xen" / json.loads(out)["release"]
+    told = json.loads((folder / "manifest.json").read_text())["artefacts"][1]
+    assert (told["codec"], told["size"]) == (codec, len(joined))
+    packed = (folder / told["file"]).read_bytes()
+    assert (packed if codec == "none" else lzma.decompress(packed)) == joined
+    toml.write_text(with_slides)
+    code, _, err = edgedeploy("release", "../vmlinuz", "--ramdisk", "../joined")
+    assert (code, "slides cannot be added to it" in err) == (2, True)

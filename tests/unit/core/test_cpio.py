@@ -1,3 +1,4 @@
+import io
 import os
 import shutil
 import stat
@@ -5,8 +6,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from edgedeploy.core import cpio
+from edgedeploy.core import cpio, packing
 from tests import needs
 
 
@@ -79,3 +82,74 @@ def test_the_cpio_program_reads_it(tmp_path: Path) -> None:
     subprocess.run(["cpio", "-i", "--quiet"], input=archive, cwd=tmp_path, check=True)
     assert (tmp_path / "bin" / "tool").read_bytes() == b"x" * 1001
     assert os.readlink(tmp_path / "sh") == "bin/tool"
+
+
+ARCHIVE = cpio.pack([cpio.file("bin/tool", b"x" * 1001, 0o755), cpio.link("sh", "bin/tool"), cpio.folder("proc")])
+END = ARCHIVE.index(b"TRAILER!!!") - 110  # where the trailer's own record begins
+
+
+def whole(data: bytes) -> bool:
+    return cpio.is_whole(io.BytesIO(data))
+
+
+def test_the_cpio_program_writes_whole_archives(tmp_path: Path) -> None:
+    if shutil.which("cpio") is None:
+        needs.require("no cpio program to compare with (make apt-test)")
+    for name, data in {"a": b"", "long-name": b"1", "bb": b"12345"}.items():
+        (tmp_path / name).write_bytes(data)
+    for form in ("newc", "crc"):
+        command = ["cpio", "-o", "--quiet", "-H", form]
+        made = subprocess.run(command, input=b"a\nlong-name\nbb\n", cwd=tmp_path, check=True, capture_output=True).stdout
+        assert made.startswith((b"070701", b"070702"))
+        assert whole(made)
+        assert whole(made.rstrip(b"\0") + b"\0")
+        assert not whole(made[:300])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"", b"\x1f\x8b\x08", b"text", ARCHIVE, ARCHIVE[:END], ARCHIVE.rstrip(b"\0") + b"\0", ARCHIVE * 2, ARCHIVE[:END] * 2,
+        ARCHIVE + bytes(100_000) + ARCHIVE, ARCHIVE + b"\x1f\x8b\x08 packed", ARCHIVE + b"070707 is another format",
+    ],
+)  # fmt: skip
+def test_what_is_whole_or_nothing_is_known_of(data: bytes) -> None:
+    assert whole(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        ARCHIVE[:100], ARCHIVE[:113], ARCHIVE[:700], ARCHIVE[: END - 1], ARCHIVE[: END + 50], ARCHIVE[: END + 115],
+        ARCHIVE + ARCHIVE[:700], ARCHIVE + bytes(100_000) + ARCHIVE[:700],
+        ARCHIVE[:END] + bytes(512), ARCHIVE[:700] + ARCHIVE[701:], ARCHIVE[:54] + b"-0000001" + ARCHIVE[62:],
+        ARCHIVE[:94] + b"-FFFFFFF" + ARCHIVE[102:], ARCHIVE[:94] + b"        " + ARCHIVE[102:], b"070701" + b"F" * 200,
+    ],
+)  # fmt: skip
+def test_what_was_cut_off_or_damaged(data: bytes) -> None:
+    assert not whole(data)
+
+
+@given(st.binary(max_size=300), st.integers(0, len(ARCHIVE)), st.integers(0, len(ARCHIVE)))
+def test_nothing_hangs_or_raises(noise: bytes, start: int, end: int) -> None:
+    whole(ARCHIVE[:start] + noise + ARCHIVE[end:])
+
+
+def test_every_cut_before_the_trailer_is_seen_but_those_between_two_entries() -> None:
+    seen = [at for at in range(1, END) if whole(ARCHIVE[:at])]
+    assert set(seen) <= {*range(1, 6), *starts(ARCHIVE)} | {start - pad for start in starts(ARCHIVE) for pad in (1, 2, 3)}
+
+
+def starts(archive: bytes) -> list[int]:
+    return [at for at in range(0, len(archive), 4) if archive[at : at + 6] == b"070701"]
+
+
+@pytest.mark.parametrize("codec", [codec for codec in packing.Codec if codec is not packing.Codec.NONE])
+def test_packed_data_that_goes_on_is_told_from_damage(codec: packing.Codec) -> None:
+    if codec is packing.Codec.ZST and not packing.zstd_available():
+        needs.require("no zstd in this Python (pip install backports.zstd)")
+    packed = packing.pack(ARCHIVE, codec)
+    for data, goes_on in ((packed + ARCHIVE, True), (packed[:-30], False), (packed[:20] + b"!" + packed[21:], False)):
+        with pytest.raises(packing.PackingError) as caught:
+            packing.unpack(io.BytesIO(data), io.BytesIO())
+        assert cpio.goes_on(caught.value) is goes_on, caught.value

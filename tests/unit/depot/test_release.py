@@ -47,7 +47,7 @@ def test_a_release_is_one_commit_in_the_original_layout(depot, built, report):
     for artefact in manifest.artefacts:
         data = depot.artefact_bytes(added.release, artefact)
         assert (len(data), artefacts.digest(data)) == (artefact.packed_size, artefact.packed_sha256)
-        raw = artefacts.unpacked(data, "x")
+        raw = artefacts.unpacked(data, "kernel")
         assert (len(raw), artefacts.digest(raw)) == (artefact.size, artefact.sha256)
         assert depot.artefact_open(added.release, artefact).read() == data
 
@@ -56,7 +56,7 @@ def test_slides_go_behind_the_base_and_are_proven(depot, built, report):
     (depot.root / "slides/deck one.css").write_text("body{}")
     (depot.root / "slides/.DS_Store").write_text("litter")
     added = release(depot, built, report)
-    ramdisk = artefacts.unpacked(depot.artefact_bytes(added.release, added.manifest.ramdisk), "r")
+    ramdisk = artefacts.unpacked(depot.artefact_bytes(added.release, added.manifest.ramdisk), "ramdisk")
     base = (built / "base.cpio").read_bytes()
     wanted = cpio.pack(
         [
@@ -201,7 +201,7 @@ def test_zstd_which_boards_cannot_unpack_is_packed_anew():
     raw = b"kernel" * 1000
     given = packing.pack(raw, Codec.ZST)
     made = artefacts.prepare("kernel", "decks.xen", given, None, None)
-    assert (made.artefact.codec, artefacts.unpacked(made.data, "x")) == ("xz", raw)
+    assert (made.artefact.codec, artefacts.unpacked(made.data, "kernel")) == ("xz", raw)
     asked_for = artefacts.prepare("kernel", "decks.xen", given, Codec.ZST, None)
     assert (asked_for.artefact.codec, asked_for.data) == ("zst", given)
 
