@@ -1,6 +1,7 @@
 """Remembers what a kernel file is: reading its code takes a small core some ten seconds, and its digest says it all.
 
-Slides change, kernels seldom do: a push of new slides pays nothing. A damaged or foreign record is simply read anew.
+Slides change, kernels seldom do: a push of new slides pays nothing. A damaged or foreign record is simply read anew,
+and so is another agent's: its core.kernel may know more.
 """
 
 from __future__ import annotations
@@ -9,9 +10,8 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from edgedeploy.agent import version
 from edgedeploy.core import files, kernel
-
-_VERSION = 1  # of core.kernel's answers; raise it when they change
 
 
 def info(image: Path) -> kernel.KernelInfo:
@@ -32,13 +32,13 @@ def record_of(image: Path) -> Path:
 
 
 def _to_plain(found: kernel.KernelInfo) -> dict[str, object]:
-    return {**asdict(found), "marks": sorted(found.marks), "version": _VERSION}
+    return {**asdict(found), "marks": sorted(found.marks), "agent": version.digest()}
 
 
 def _from_plain(data: dict[str, object]) -> kernel.KernelInfo:
     values = dict(data)
-    if values.pop("version") != _VERSION:
-        raise ValueError("an older agent's record")
+    if values.pop("agent") != version.digest():
+        raise ValueError("another agent's record")
     tags = values["tags"]
     values |= {
         "kind": kernel.Kind(str(values["kind"])),
