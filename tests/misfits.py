@@ -55,6 +55,17 @@ def domain(needs: DomainNeeds, live: BoardFacts) -> Example:
     return lambda _: core_fit.check(kernel.probe(k.zimage()), needs, catalog.load("cubieboard2", None), live)
 
 
+def plugged(bridge: str) -> Example:
+    """What a person should know of a good kernel whose network card is plugged into `bridge`."""
+
+    def said(folder: Path) -> Iterable[Misfit]:
+        (folder / "kernel").write_bytes(k.zimage())
+        needs = DomainNeeds(256, bridges=(bridge,))
+        return fit.warnings(probe.inspect(folder / "kernel"), catalog.load("cubieboard2", None), domain=needs)
+
+    return said
+
+
 def template(text: str) -> Example:
     """What an original repository's xl.conf.in with this line says."""
 
@@ -127,6 +138,7 @@ EXAMPLES: dict[str, Example] = {
     "on-crash": template("on_crash = 'restart'"),
     "cmdline-wins": template("cmdline = 'console=hvc0'\nextra = 'quiet'"),
     "vif-bridge": template("vif = ['mac=00:16:3e:00:00:01']"),
+    "bridge-differs": plugged("br7"),
     "kernel-replaced": template("kernel = '/boot/other'"),
     "trailing": file(k.zimage(tail=b"x" * 8)),
     "xen-unseen": file(k.linux_zimage(packed=k.LZO)),

@@ -74,6 +74,7 @@ WARNINGS = {
     "on-crash": "It would start a guest that crashes at boot again and again, for ever; it is not taken over.",
     "cmdline-wins": "Of two ways to write the kernel's command line only one counts.",
     "vif-bridge": "A network card without a bridge: the usual one is taken.",
+    "bridge-differs": "Another network bridge than is usual on that kind of board, and no board was asked whether it has it.",
     "kernel-replaced": "Another kernel than the release's is named; the release's is started.",
     "board-differs": "The board says it is of another kind than the profile.",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from edgedeploy.artefact.probe import Artefact
@@ -54,9 +54,18 @@ def warnings(
     """What a person should know although it fits."""
     needs = _needs(domain or fit.DomainNeeds(memory_mb, vcpus), ramdisk)
     found = fit.warnings(artefact.kernel, needs, profile, live)
+    if live is None or live.bridges is None:
+        found = (*found, *_other_bridges(needs.bridges, profile))
     if ramdisk and "joined" in ramdisk.kernel.marks:
         found = (*found, _joined(ramdisk))
     return (*found, *(_board_codec(one) for one in (artefact, ramdisk) if one and one.codec is Codec.ZST))
+
+
+def _other_bridges(bridges: Sequence[str], profile: Profile) -> Iterator[Misfit]:
+    for bridge in dict.fromkeys(bridges):
+        if profile.bridge and bridge != profile.bridge:
+            said = f"{bridge}, while the usual one on {profile.name} is {profile.bridge}; which the board has is not known here"
+            yield Misfit("bridge-differs", "network bridge", "", said, "Nothing to do if the board has it: a push asks the board")
 
 
 def _joined(ramdisk: Artefact) -> Misfit:

@@ -5,6 +5,7 @@ import pytest
 from edgedeploy.artefact import fit, probe
 from edgedeploy.core import errors, packing
 from edgedeploy.core.board import BoardFacts
+from edgedeploy.core.fit import DomainNeeds
 from edgedeploy.core.packing import Codec
 from edgedeploy.profiles import catalog
 from tests import kernels
@@ -93,6 +94,23 @@ def test_ramdisks_of_the_wrong_kind_are_refused(tmp_path, data):
 def test_a_ramdisk_that_is_a_file_system_passes(tmp_path):
     kernel, ramdisk = made(tmp_path, kernels.linux_zimage(), "k"), made(tmp_path, b"hsqs" + bytes(9000), "r")
     assert fit.check(kernel, CUBIE, memory_mb=256, ramdisk=ramdisk) == ()
+
+
+@pytest.mark.parametrize(
+    ("bridges", "live", "said"),
+    [
+        (("xenbr0",), None, []),
+        ((), None, []),
+        (("br7", "xenbr0", "br7"), None, ["br7"]),
+        (("br7", "br8"), BoardFacts(machine="armv7l"), ["br7", "br8"]),
+        (("br7",), BoardFacts(bridges=("br7",)), []),  # the board has been asked
+    ],
+)
+def test_a_bridge_that_is_not_the_usual_one_is_worth_a_word(tmp_path, bridges, live, said):
+    kernel, domain = made(tmp_path, kernels.zimage(), "k"), DomainNeeds(64, bridges=bridges)
+    assert fit.check(kernel, CUBIE, live, domain=domain) == ()
+    found = [one for one in fit.warnings(kernel, CUBIE, live, domain=domain) if one.code == "bridge-differs"]
+    assert [one.found.partition(",")[0] for one in found] == said
 
 
 def test_live_facts_are_asked_first(tmp_path):
