@@ -73,6 +73,8 @@ class Profile:
     sources: tuple[str, ...]
     reason: str = ""
     note: str = ""
+    passthrough: tuple[str, ...] = ()
+    """options of an original xl.conf.in (`irqs`) that ask for hardware a guest can do without here"""
 
     @property
     def runs(self) -> str:

@@ -7,7 +7,7 @@ work. A warning where it runs all the same. The options: depot/xloptions.py.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import TypeVar
@@ -35,6 +35,14 @@ class Findings:
 
     misfits: tuple[Misfit, ...] = ()
     warnings: tuple[Misfit, ...] = ()
+
+    def allowing(self, passthrough: Collection[str]) -> Findings:
+        """The findings on a board whose profile allows these options: a warning of what the guest will lack."""
+        left = [m for m in self.misfits if m.code == "passthrough" and m.field.partition(" ")[0] in passthrough]
+        found = "the profile allows it, but a release does not carry it: the guest starts without that hardware"
+        hint = "If the guest needs it, start it with xl by hand"
+        lacks = tuple(Misfit("option-ignored", m.field, "", found, hint) for m in left)
+        return Findings(tuple(m for m in self.misfits if m not in left), self.warnings + lacks)
 
     def unused(self) -> Findings:
         """The findings of a file that is not read any more: what the guest would lack is worth a warning."""

@@ -107,8 +107,9 @@ def check(request: Request, *, boards: Path | None = None, live: BoardFacts | No
     profile = catalog.load(request.board, boards)
     target = resolve_target(request)
     found = fit.check(target.kernel, profile, live, ramdisk=target.ramdisk, domain=target.domain)
-    misfits = (*found, *target.findings.misfits)
-    warnings = target.findings.warnings
+    findings = target.findings.allowing(profile.passthrough)
+    misfits = (*found, *findings.misfits)
+    warnings = findings.warnings
     if all(misfit.code in fit.ABOUT_THE_GUEST for misfit in misfits):  # of a kernel that never will, nothing else counts
         fields = {misfit.field for misfit in misfits}  # "24 MB is tight" adds nothing to "24 MB is too little"
         more = fit.warnings(target.kernel, profile, live, ramdisk=target.ramdisk, domain=target.domain)

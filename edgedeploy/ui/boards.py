@@ -48,6 +48,7 @@ def detail(profile: Profile, console: Console | None = None) -> None:
         ("virtual CPUs", f"at most {profile.max_vcpus} for a guest"),
         ("GIC", f"version {profile.gic}" if profile.gic else "none"),
         ("bridge", profile.bridge),
+        ("passthrough", ", ".join(profile.passthrough)),
         (
             "console",
             f"{profile.console.dom0} in dom0, {profile.console.xen} for Xen, {profile.console.baud} baud",

@@ -5,9 +5,11 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import edgedeploy
 from edgedeploy.cli import main
 from edgedeploy.core import cpio, packing
 from edgedeploy.core.packing import Codec
@@ -340,6 +342,25 @@ def test_an_original_repository_is_linted(run, original):
     # what the command line says counts over the file
     code, out, _ = run(original(good, ORIGINAL + "gic_version = 'v3'"), "--board", "virtual-armv7", "--gic-version", "v2")
     assert (code, "GICv2" in out) == (0, True)
+
+
+def test_a_profile_may_allow_passthrough_and_then_says_what_the_guest_will_lack(run, original, tmp_path, monkeypatch):
+    good = packing.pack(kernels.zimage(), Codec.BZ2)
+    ours = (Path(edgedeploy.__file__).parents[1] / "boards/virtual-armv7.toml").read_text()
+    monkeypatch.setenv("EDGEDEPLOY_BOARDS", str(tmp_path))
+    (tmp_path / "mine.toml").write_text(ours.replace("\ngic = 2", '\ngic = 2\npassthrough = ["irqs", "dtdev"]'))
+    repository = original(good, ORIGINAL + "irqs = [88]\n")
+    for board, exit_code in (("mine", 0), ("virtual-armv7", 20)):
+        code, out, _ = run(repository, "--board", board, "--json")
+        said = json.loads(out)
+        assert (code, [one["code"] for one in said["misfits"]]) == (exit_code, ["passthrough"] if exit_code else [])
+        lacks = [one["found"] for one in said["warnings"] if one["code"] == "option-ignored"]
+        assert lacks == ([] if exit_code else [LACKS])
+    code, out, _ = run(original(good, ORIGINAL + "irqs = [88]\niomem = ['1,1']\n"), "--board", "mine", "--json")
+    assert [one["field"] for one in json.loads(out)["misfits"]] == ["iomem (xl.conf.in)"]
+
+
+LACKS = "the profile allows it, but a release does not carry it: the guest starts without that hardware"
 
 
 def test_a_damaged_kernel_in_a_repository_is_a_misfit_like_any_other(run, original):

@@ -1,5 +1,7 @@
 """What is committed, held against a board's profile and what the live board says of itself."""
 
+from dataclasses import replace
+
 import pytest
 
 from edgedeploy.core import errors
@@ -100,3 +102,6 @@ def test_what_an_original_repository_asks_for_and_cannot_have_stops_a_push(git_h
         with pytest.raises(errors.DoesNotFit) as caught:
             fitness.some(depot, manifest, [BOARD])
         assert [line.partition(" ")[0] for line in caught.value.details] == ["disk", "irqs"]
+        with pytest.raises(errors.DoesNotFit) as caught:
+            fitness.some(depot, manifest, [replace(BOARD, passthrough=("irqs", "disk"))])  # which is none
+        assert [line.partition(" ")[0] for line in caught.value.details] == ["disk"]

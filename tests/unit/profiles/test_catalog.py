@@ -24,6 +24,7 @@ def test_every_shipped_profile_is_whole(path):
     profile = catalog.load(path.stem)
     assert profile.sources, "every fact has a source"
     assert profile.supported or profile.reason
+    assert profile.passthrough == ()
     assert profile.memory.guest_base == board.GUEST_RAM_BASE
 
 
