@@ -6,9 +6,11 @@ no generated file is kept.
 
 from __future__ import annotations
 
+import ast
 import functools
 import hashlib
 import io
+import tokenize
 import zipfile
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -30,7 +32,7 @@ def build() -> bytes:
         for source in sorted((package / floor).iterdir(), key=_name):
             name = f"{floor}/{source.name}"
             if source.name.endswith(".py") and name not in _LAPTOP_ONLY:
-                entries[f"edgedeploy/{name}"] = source.read_text()
+                entries[f"edgedeploy/{name}"] = bare(source.read_text())
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name in sorted(entries):
@@ -38,6 +40,25 @@ def build() -> bytes:
             info.external_attr = 0o644 << 16
             archive.writestr(info, entries[name], zipfile.ZIP_DEFLATED)
     return _SHEBANG + buffer.getvalue()
+
+
+def bare(source: str) -> str:
+    """A module without its comments and docstrings, every other line where it was: what the board need not carry.
+
+    A serial line would have to carry them too. The sources are on the laptop, and tracebacks name the same lines.
+    """
+    lines = source.split("\n")
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT and token.line.strip().startswith("#"):
+            lines[token.start[0] - 1] = ""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False) is not None:
+            first = node.body[0]
+            end = first.end_lineno or first.lineno
+            lines[first.lineno - 1 : end] = [""] * (end - first.lineno + 1)
+            if len(node.body) == 1:
+                lines[first.lineno - 1] = " " * first.col_offset + "pass"
+    return "\n".join(lines)
 
 
 def _name(entry: Traversable) -> str:
