@@ -30,10 +30,12 @@ kernel knows more than we do."""
 def probe(file: BinaryIO) -> KernelInfo:
     """What a ramdisk is, by its first bytes; only for zeros is more read. OSError passes through."""
     found = kernel.probe(file, deep=False)
-    if found.kind is Kind.EMPTY and any(piece.strip(b"\0") for piece in scan.Source(file).pieces()):
+    if found.kind is not Kind.EMPTY or not found.size:
+        return found
+    if any(piece.strip(b"\0") for piece in scan.Source(file).pieces()):
         # file systems keep room at their start for a boot loader
         return replace(found, kind=Kind.UNKNOWN, what="zeros, then something else")
-    return found
+    return replace(found, what="a file of zeros")
 
 
 def misfits(found: KernelInfo, name: str) -> tuple[Misfit, ...]:
