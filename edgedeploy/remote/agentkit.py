@@ -19,6 +19,8 @@ _SHEBANG = b"#!/usr/bin/python3 -IS\n"
 # -I: nothing from the environment or the current folder; -S: no site-packages, which also starts faster
 _MAIN = "import sys\nfrom edgedeploy.agent.__main__ import main\nsys.exit(main())\n"
 _LAPTOP_ONLY = {"core/cpio.py"}
+_UNUSED = {"core/link.py", "core/linkcodec.py", "core/linkflow.py"}
+"""the board's half of the serial link, which no command of the agent starts yet (docs/adr/0008)"""
 LIMIT = 100 * 1024
 """bytes; the agent must stay small enough to be typed over a serial line"""
 
@@ -31,7 +33,7 @@ def build() -> bytes:
     for floor in ("core", "agent"):
         for source in sorted((package / floor).iterdir(), key=_name):
             name = f"{floor}/{source.name}"
-            if source.name.endswith(".py") and name not in _LAPTOP_ONLY:
+            if source.name.endswith(".py") and name not in _LAPTOP_ONLY | _UNUSED:
                 entries[f"edgedeploy/{name}"] = bare(source.read_text())
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
