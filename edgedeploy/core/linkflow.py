@@ -193,7 +193,8 @@ class Sender:
 
     def _passed(self, number: int, now: float) -> None:
         if (ended := self._ends.pop(number, None)) is not None:
-            off = max(0.0, now - ended) - self.rtt
+            # more than 1 s is an ACK that was lost, or a cable that was out, and not the line's round trip
+            off = min(max(0.0, now - ended), 1.0) - self.rtt
             self.rtt += off / 4
             self._spread += (abs(off) - self._spread) / 4
         for seq, sent in list(self._flying.items()):
@@ -209,10 +210,10 @@ class Sender:
         for seq in late:
             self._lose(seq)
         if late:
-            self._backoff = min(self._backoff * 1.5, 6.0)
+            self._backoff = min(self._backoff * 1.5, 3.0)
 
     def _patience(self) -> float:
-        return (0.25 + self.rtt + 4 * self._spread) * self._backoff
+        return min((0.25 + self.rtt + 4 * self._spread) * self._backoff, 3.0)
 
     def again(self) -> None:
         """All that is under way is lost, and the pace is not to blame: the line was cut."""
