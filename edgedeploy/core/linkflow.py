@@ -67,26 +67,21 @@ class Pace:
             return
         self._results.append(arrived)
         tried, lost = len(self._results), self._results.count(False)
-        if lost >= 4 and lost * 2 >= tried:
-            self._too_fast()
-        elif tried >= (24 if self.rate == self.line else 12) and lost * 5 >= tried:
-            self._too_much()
+        if lost >= 4 and lost * 5 >= tried * 4:
+            self._worse(0.8)
+        elif tried >= (12 if self.rate < self.line else 24) and lost * 5 >= tried:
+            self._worse(0.92 if self.rate < self.line else 1.0)
         elif arrived and lost * 24 <= tried:
             self._grow(tried)
 
-    def _too_fast(self) -> None:
-        if self.payload > _SMALL:
-            self._change(self.rate, _SMALL)
+    def _worse(self, factor: float) -> None:
+        """Smaller frames while the rate is the line's and bit errors may be to blame; then a lower rate."""
+        if factor == 1.0 or self.payload > _SMALL:
+            self._change(self.rate, self.payload // 2 if factor == 1.0 else _SMALL)
             return
         self._failed = self.rate
-        self._change(max(self.rate * 0.8, self.line / 64), self.payload if self.rate > self.line / 2 else _LEAST * 2)
-
-    def _too_much(self) -> None:
-        if self.rate == self.line:
-            self._change(self.rate, self.payload // 2)
-            return
-        self._failed = self.rate
-        self._change(max(self.rate * 0.92, self.line / 64), self.payload)
+        small = self.payload if self.rate > self.line / 2 else _LEAST * 2
+        self._change(max(self.rate * factor, self.line / 64), small)
 
     def _grow(self, tried: int) -> None:
         if self.payload < self._fitting(PAYLOAD) and tried >= 4 and (self.rate == self.line or self.payload < _SMALL):
@@ -210,7 +205,7 @@ class Sender:
         for seq in late:
             self._lose(seq)
         if late:
-            self._backoff = min(self._backoff * 1.5, 3.0)
+            self._backoff = 1.5
 
     def _patience(self) -> float:
         return min((0.25 + self.rtt + 4 * self._spread) * self._backoff, 3.0)

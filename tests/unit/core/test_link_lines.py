@@ -9,7 +9,7 @@ import pytest
 from bench.conditions import CONDITIONS, Condition, carry
 from bench.line import Faults, Line
 from bench.session import Session
-from edgedeploy.core.link import FRESH, Kind
+from edgedeploy.core.link import FRESH, Kind, Link
 
 TRANSFERS, PARTS = 1000, 8
 
@@ -144,3 +144,17 @@ def test_xens_output_does_what_xen_does() -> None:
     assert through(Faults(xen="out"), b"a\nb")[0] == b"a\r\nb"
     got, _ = through(Faults(xen="out"), bytes(40_000))
     assert len(got) == 16384  # nobody is told that the rest is gone
+
+
+def test_the_rate_of_a_slow_reader_is_found_and_can_be_remembered() -> None:
+    slow, size = Faults(ring=128, read=0.02), 60_000
+    found, took = None, []
+    for _ in range(2):
+        session = Session(slow, Faults(), 5)
+        session.laptop.link = Link(session.laptop.link.session, laptop=True, rate=found)
+        assert session.transfer(bytes(size), b"", 120)
+        found = session.laptop.link.rate
+        took.append(session.ended["up"])
+        assert 4500 < found < 6400  # the ring carries 6,400 bytes/s
+    assert took[1] < took[0] - 2
+    assert size / took[1] > 0.4 * 11520
