@@ -18,6 +18,7 @@ AHEAD = 0.04
 """how far the line is filled ahead: less and a late wake-up leaves it idle, more and a stop comes late"""
 _SLICE = 24  # five fit Xen's ring of 128 bytes (console.c: SERIAL_RX_SIZE), whatever phase its reader has
 _FIRST, _SMALL, _LEAST = 256, 256, 64
+_MANY = 32  # results that are looked at
 _IN_FLIGHT = 8192  # Xen drops its guests' output when 16 KiB wait (serial.c: tx_quench)
 
 
@@ -35,7 +36,8 @@ class Pace:
         """grows with each change; what was sent before it says nothing about it"""
         self._free = 0.0  # when the line has carried all that was handed over
         self._failed = float("inf")
-        self._results: deque[bool] = deque(maxlen=32)
+        self._results: deque[bool] = deque(maxlen=_MANY)
+        self._needed = 4  # results before the frames grow
 
     def room(self, now: float) -> int:
         """Bytes that may be written now."""
@@ -76,6 +78,7 @@ class Pace:
 
     def _worse(self, factor: float) -> None:
         """Smaller frames while the rate is the line's and bit errors may be to blame; then a lower rate."""
+        self._needed = _MANY
         if factor == 1.0 or self.payload > _SMALL:
             self._change(self.rate, self.payload // 2 if factor == 1.0 else _SMALL)
             return
@@ -84,9 +87,9 @@ class Pace:
         self._change(max(self.rate * factor, self.line / 64), small)
 
     def _grow(self, tried: int) -> None:
-        if self.payload < self._fitting(PAYLOAD) and tried >= 4 and (self.rate == self.line or self.payload < _SMALL):
+        if self.payload < self._fitting(PAYLOAD) and tried >= self._needed and (self.rate == self.line or self.payload < _SMALL):
             self._change(self.rate, self.payload * 2)
-        elif self.rate < self.line and tried == self._results.maxlen:
+        elif self.rate < self.line and tried == _MANY:
             faster = min(self.rate * 1.05, self.line)
             if faster < self._failed * 0.97:
                 self._change(faster, self.payload)
