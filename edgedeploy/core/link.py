@@ -43,12 +43,12 @@ class Kind(StrEnum):
     LOST = "lost"
     """another session is on the line, or the far end forgot ours; the link is over"""
     CLOSED = "closed"
-    """the far end said good-bye; the link is over"""
+    """one of the two ends said good-bye; the link is over"""
     GONE = "gone"
     BACK = "back"
     """the far end is heard again; the session goes on where it was"""
     STOP = "stop"
-    """the laptop heard words after which it must not write"""
+    """words after which the laptop must not write: flush what the port still holds, up to 40 ms of it"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -316,3 +316,31 @@ def test_every_byte_arrives_once_and_in_order_or_the_session_is_lost(
 def test_the_largest_frame_fits_what_is_taken_for_one() -> None:
     longest = b"D" + bytes(3 + linkflow.PAYLOAD)
     assert max(len(linkcodec.frame(longest, 0, tag)) for tag in (b"7", b"8")) - 2 <= linkcodec.LARGEST
+
+
+def test_a_far_end_that_ignores_the_room_fills_no_memory() -> None:
+    receiver = linkflow.Receiver()
+    for seq in range(500):
+        receiver.take(seq & 0xFFFF, 1, bytes(linkflow.PAYLOAD))
+    assert len(receiver.unread) <= linkflow.BUFFER
+    receiver = linkflow.Receiver()
+    for seq in range(500, 0, -1):
+        receiver.take(seq, 1, b"x")
+    assert receiver.bitmap == 2**31 - 1
+    assert not receiver.take(0, 1, bytes(linkflow.PAYLOAD + 1))
+    assert not receiver.unread
+
+
+def test_a_sender_keeps_little_of_what_went_by() -> None:
+    sender = linkflow.Sender(linkflow.Pace(11520, None))
+    assert sender.acknowledge(0, 0, None, 32, 0.0)
+    for step in range(3000):
+        sender.backlog += b"x"
+        due = sender.frame(step / 10)
+        assert due is not None
+        number = sender.number()
+        sender.sent(due[1], 20, step / 10)
+        if step % 2:  # an ACK for two: nobody asks after the first transmission again
+            assert sender.acknowledge((due[1] + 1) & 0xFFFF, 0, number, 32, step / 10 + 0.05)
+    assert sender.waiting == 0
+    assert len(sender._ends) <= 128
