@@ -69,22 +69,24 @@ class Pace:
             return
         self._results.append(arrived)
         tried, lost = len(self._results), self._results.count(False)
-        if lost >= 4 and lost * 5 >= tried * 4:
+        if lost >= 5 and lost * 6 >= tried * 5:
             self._worse(0.8)
         elif tried >= (12 if self.rate < self.line else 24) and lost * 5 >= tried:
-            self._worse(0.92 if self.rate < self.line else 1.0)
+            self._worse(0.92)
         elif arrived and lost * 24 <= tried:
             self._grow(tried)
 
     def _worse(self, factor: float) -> None:
-        """Smaller frames while the rate is the line's and bit errors may be to blame; then a lower rate."""
+        """Smaller frames first: they meet fewer bit errors. A lower rate where that cannot be what is wrong."""
         self._needed = _MANY
-        if factor == 1.0 or self.payload > _SMALL:
-            self._change(self.rate, self.payload // 2 if factor == 1.0 else _SMALL)
-            return
-        self._failed = self.rate
-        small = self.payload if self.rate > self.line / 2 else _LEAST * 2
-        self._change(max(self.rate * factor, self.line / 64), small)
+        if factor == 0.8 and self.payload > _SMALL:
+            self._change(self.rate, _SMALL)
+        elif factor > 0.8 and (self.rate == self.line or self.payload > _SMALL // 2):
+            self._change(self.rate, self.payload // 2)
+        else:
+            self._failed = self.rate
+            small = self.payload if self.rate > self.line / 2 else _SMALL // 2
+            self._change(max(self.rate * factor, self.line / 32), small)
 
     def _grow(self, tried: int) -> None:
         if self.payload < self._fitting(PAYLOAD) and tried >= self._needed and (self.rate == self.line or self.payload < _SMALL):
