@@ -154,6 +154,18 @@ def test_a_single_frame_left_over_from_before_ends_nothing() -> None:
     assert board.read() == b"x"
 
 
+def test_a_frame_of_ours_makes_up_for_strange_ones() -> None:
+    laptop, board = pair()
+    other, now = Link(0xBAD, laptop=False), 0.0
+    for _ in range(5):
+        for _ in range(2):
+            now += 0.6
+            laptop.receive(other.poll(now)[0], now)
+        laptop.receive(board.poll(now)[0], now)
+    assert not laptop.over
+    assert not laptop.events()
+
+
 def test_an_agent_that_forgot_the_session_is_noticed() -> None:
     laptop, board = pair()
     laptop.send(b"x" * 20_000)
