@@ -109,7 +109,7 @@ def test_a_slow_pace_comes_in_slices_and_never_in_bursts() -> None:
 
 def test_a_cut_line_is_not_held_against_its_pace() -> None:
     laptop, board = pair()
-    laptop.send(bytes(20_000))
+    laptop.send(b"x")
     now = settle(laptop, board, 0.0)
     before = (laptop._pace.rate, laptop._pace.payload)
     laptop.send(bytes(20_000))
