@@ -2,7 +2,7 @@
 
 A byte leaves ten bit times after the one before it; latency, bit errors, drops, log lines that cut in, a cable that is out,
 Xen's console on the way, and a receive ring that is emptied now and then. Random by a seed, so a run can be repeated.
-Sources of the numbers: docs/adr/0008.
+Sources of the numbers: docs/adr/0009.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A reliable byte stream over a serial console, without I/O: the same code on the laptop and on the board.
 
-What it is up against, and where that is from, is in docs/adr/0008. The caller owns the port, the clock and the session's
+What it is up against, and where that is from, is in docs/adr/0009. The caller owns the port, the clock and the session's
 number. It calls `receive` with what it read, `poll` for what to write, and again at the time that `poll` names.
 
 Frames: D seq:16 transmission:8 payload · A session:32 next:16 bitmap:32 heard:8 flags:8 · B session:32. Big-endian, CRC-32

@@ -20,7 +20,7 @@ _SHEBANG = b"#!/usr/bin/python3 -IS\n"
 _MAIN = "import sys\nfrom edgedeploy.agent.__main__ import main\nsys.exit(main())\n"
 _LAPTOP_ONLY = {"core/cpio.py"}
 _UNUSED = {"core/link.py", "core/linkcodec.py", "core/linkflow.py"}
-"""the board's half of the serial link, which no command of the agent starts yet (docs/adr/0008)"""
+"""the board's half of the serial link, which no command of the agent starts yet (docs/adr/0009)"""
 LIMIT = 100 * 1024
 """bytes; the agent must stay small enough to be typed over a serial line"""
 
