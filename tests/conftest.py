@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from hypothesis import settings
 
-# a loaded machine is slow, not wrong: what takes too long is pytest-timeout's affair
-settings.register_profile("edgedeploy", deadline=None, database=None)
+from tests import needs
+
+# a loaded machine is slow, not wrong: what takes too long is pytest-timeout's affair;
+# `make test` asks the same questions each time, so that a red run is about the change and not about the dice; who runs
+# pytest by hand rolls them
+settings.register_profile("edgedeploy", deadline=None, database=None, derandomize=needs.must_run())
 settings.load_profile("edgedeploy")
