@@ -1,0 +1,36 @@
+"""A console's bytes as the text a person would read: no escapes, one kind of line end, and no foreign lines.
+
+Kernel and Xen write whole lines of their own between any two bytes of what a program prints. Cut out, what is
+left is what the tty's reader and writer said: "cubie login: (XEN) d1 is up\\r\\n" is still a login prompt.
+"""
+
+from __future__ import annotations
+
+import re
+
+_ESCAPE = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor, bracketed paste
+    r"|\][^\x07\x1b]{0,512}(?:\x07|\x1b\\)"  # OSC: window titles
+    r"|[()*+][0-9A-Za-z]|[ -/]?[0-~])"
+)
+_FOREIGN = r"(?:\(XEN\) |\(d\d{1,5}\) |\[ *\d{1,9}\.\d{6}\](?:\[ *[TC]\d{1,7}\])? )"
+_FOREIGN_LINE = re.compile(_FOREIGN + r"[^\n]*(?:\n|\Z)")
+_LINE_END = re.compile(r"\r*\n\r*")
+_RESTARTED = re.compile(r"[^\n]*\r(?=[^\n])")
+
+
+def plain(raw: bytes) -> str:
+    """Without escapes, lines end in LF (a console behind Xen writes CR CR LF). Never raises."""
+    text = _ESCAPE.sub("", raw.decode("utf-8", "replace"))
+    return _LINE_END.sub("\n", text).replace("\x00", "").replace("\x07", "")
+
+
+def own(text: str) -> str:
+    """`plain` text without the lines that Xen and the kernel wrote into it; one that is not whole yet goes too."""
+    return _RESTARTED.sub("", _FOREIGN_LINE.sub("", text))
+
+
+def garbled(raw: bytes) -> int:
+    """How many characters of `raw` no console prints: what a wrong baud rate makes of them."""
+    text = raw.decode("utf-8", "replace")
+    return sum(1 for c in text if c == "\ufffd" or (ord(c) < 32 and c not in "\t\n\r\b\x07\x1b") or 0x7F <= ord(c) < 0xA0)
