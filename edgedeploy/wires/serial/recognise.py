@@ -169,8 +169,8 @@ class Recogniser:
         last = text.own(shown).rsplit("\n", 1)[-1]
         if last != self._tail:  # its own quiet: log lines need not end for a prompt to be one
             self._tail, self._tail_at = last, self._last
-        kind = next((where for where, form in _LAST_LINES if form.search(last)), None)
-        if kind is None or len(last) > 300 or (booting is Where.UBOOT and kind is not Where.UBOOT):
+        kind = prompt(last)
+        if kind is None or (booting is Where.UBOOT and kind is not Where.UBOOT):
             return None  # U-Boot draws its downloads as ####
         if self._after_prompt_xen(shown):
             return None
@@ -181,6 +181,8 @@ class Recogniser:
                 return Wait(self._next) if now < self._next else self._sight(Where.PROGRAM)
             self._cancelled = True
             return self._send(_CANCEL, now)
+        if kind is Where.SHELL and self._asked_at is None:
+            return self._send(ASK, now)  # a prompt that was there before us may have half a line typed at it
         root = kind is Where.SHELL and (last.rstrip().endswith("#") or last.startswith("(initramfs)"))
         return self._sight(kind, root=root)
 
@@ -250,6 +252,16 @@ class Recogniser:
         shown = text.plain(self._raw)
         lines = tuple(line.strip() for line in shown[-2000:].split("\n") if line.strip())
         return Sight(where, root, bool(_ALIVE.search(shown) or "\n" in shown), lines[-4:])
+
+
+def prompt(last: str) -> Where | None:
+    """What kind of prompt a last line (`text.own`) is, None for none."""
+    return next((where for where, form in _LAST_LINES if len(last) <= 300 and form.search(last)), None)
+
+
+def restarted(shown: str) -> bool:
+    """Whether `text.plain` has traces of a board that starts anew."""
+    return _end(_UBOOT, shown) >= 0 or _end(_KERNEL, shown) >= 0
 
 
 def _last(form: re.Pattern[str], shown: str) -> re.Match[str] | None:

@@ -1,0 +1,164 @@
+"""From wherever the console's line is to a shell on it, and back: what was found is what is left behind."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from types import TracebackType
+
+from edgedeploy.core import errors
+from edgedeploy.core.deadline import Deadline
+from edgedeploy.core.names import printable
+from edgedeploy.wires.serial.recognise import Sight, Where
+from edgedeploy.wires.serial.shell import LEAVE, PROMPT, Shell
+from edgedeploy.wires.serial.talk import Line, Talk
+
+Ask = Callable[[str], str | None]
+"""user name -> password, None where nobody has one"""
+
+_STEP = 10.0
+_VERDICT = 30.0
+"""seconds that login may take to say yes or no: a wrong password costs 3, a busy board more"""
+
+
+class Console:
+    """A shell on a serial console, for the time of a `with`.
+
+    Logs in only where a login prompt is found, and then logs out at the end. Leaving puts the tty and the kernel's
+    log level back, also after an exception or Ctrl-C; when the cable is pulled, the board does it by itself after three
+    minutes without a key.
+    """
+
+    def __init__(
+        self, line: Line, *, user: str = "root", ask: Ask, boot_wait: float = 120.0, tick: int = 15, ticks: int = 12
+    ) -> None:
+        """`ask` is called at most once. `boot_wait`: seconds that a board which just starts may take."""
+        self._talk = Talk(line)
+        self._line = line
+        self._user, self._ask = user, ask
+        self._boot_wait = boot_wait
+        self._shell = Shell(self._talk, tick, ticks)
+        self._logged_in = self._started = False
+
+    def __enter__(self) -> Shell:
+        """Raises Unreachable (where the line is, in words), or UsageFault for a password."""
+        try:
+            self._reach_shell()
+            self._started = True
+            self._shell.start(instead=self._logged_in)
+        except BaseException:
+            self._leave(interrupt=True)
+            raise
+        return self._shell
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._leave(interrupt=error is not None)
+
+    def _reach_shell(self) -> None:
+        for _ in range(3):
+            sight = self._talk.look(boot_wait=self._boot_wait)
+            if sight.where is Where.SHELL and sight.last and sight.last[-1] == PROMPT.strip():
+                self._talk.type(LEAVE)  # ours, of a cable that was pulled less than three minutes ago
+                self._talk.prompt(Deadline.after(_STEP))
+            elif sight.where is Where.SHELL:
+                return
+            elif sight.where is Where.LOGIN:
+                self._login()
+                return
+            elif sight.where is Where.PASSWORD:
+                # a half log-in: somebody's, or login(1)'s, which takes Enter for a name where getty does not
+                self._talk.type("")
+                if self._talk.prompt(Deadline.after(_STEP))[0] is Where.LOGIN:
+                    self._login()
+                    return
+            else:
+                break
+        raise stuck(sight, self._line)
+
+    def _login(self) -> None:
+        self._talk.type("\x15" + self._user)  # Ctrl-U: somebody may have begun to type
+        where, said = self._talk.prompt(Deadline.after(_STEP))
+        if where is Where.PASSWORD:
+            password = self._ask(self._user)
+            if password is None:
+                self._give_up()
+                raise errors.UsageFault(
+                    f"the board asks for {self._user}'s password and there is none to give",
+                    hint="run this in a terminal, where it can be typed",
+                )
+            if not all(" " <= c <= "~" for c in password):
+                self._give_up()
+                raise errors.UsageFault("the password cannot be typed on a serial console: it is not plain ASCII")
+            self._talk.type(password)
+            where, said = self._talk.prompt(Deadline.after(_VERDICT))
+        if where is Where.SHELL:
+            self._logged_in = True
+            return
+        self._refused(where, said)
+
+    def _refused(self, where: Where | None, said: str) -> None:
+        details = tuple(printable(line.strip(), 120) for line in said.split("\n") if line.strip())[-4:]
+        if where is Where.LOGIN:
+            raise errors.UsageFault(
+                f"the board refuses the log-in: wrong password for {self._user}?", hint="try again", details=details
+            )
+        if where is Where.PASSWORD:
+            self._give_up()
+            raise errors.UsageFault(
+                f"the board wants a new password for {self._user}", hint="log in once by hand", details=details
+            )
+        raise errors.Unreachable(
+            f"the board does not answer the log-in on {self._line.device}", hint="try again", details=details
+        )
+
+    def _give_up(self) -> None:
+        self._talk.type("\x04", end="")
+
+    def _leave(self, *, interrupt: bool) -> None:
+        """Best effort: a port that is gone, or a board that restarts, has nothing to put back."""
+        if not (self._started or self._logged_in):
+            return
+        with contextlib.suppress(errors.EdgeError):
+            if interrupt:
+                self._talk.type("\x03", end="")
+                self._talk.prompt(Deadline.after(2.0))
+            if self._started:
+                self._shell.leave()
+            else:
+                self._talk.type("exit")
+            self._talk.prompt(Deadline.after(5.0))
+        self._started = self._logged_in = False
+
+
+def stuck(sight: Sight, line: Line) -> errors.Unreachable:
+    """Why there is no shell, in words."""
+    on = f"on {line.device}"
+    words, hint = _WORDS.get(sight.where, (f"the board's console {on} is at {sight.where.value}", "power-cycle the board"))
+    if sight.where is Where.SILENCE and sight.alive:
+        words, hint = (
+            "the board's console is alive, but nobody offers a log-in there",
+            "the board needs a getty on its console: systemctl enable --now serial-getty@hvc0 (or its inittab)",
+        )
+    details = tuple(printable(text, 120) for text in sight.last) if sight.where is not Where.WRONG_BAUD else ()
+    return errors.Unreachable(words.format(on=on, baud=line.baud), hint=hint, details=details)
+
+
+_WORDS = {
+    Where.UBOOT: ("the board is in U-Boot {on}, and has not started Linux", "type boot there, or power-cycle the board"),
+    Where.BOOTING: ("the board {on} is still starting", "wait for it, then try again"),
+    Where.PASSWORD: ("the board {on} stays at a password prompt", "press Ctrl-C there, or power-cycle the board"),
+    Where.MAINTENANCE: ("the board {on} stopped its start and waits for maintenance", "its last lines say why"),
+    Where.XEN: ("Xen keeps the console's input {on}", "press Ctrl-A three times there"),
+    Where.AGENT: ("another edgedeploy is at work {on}", "it gives the console back within a minute; try again then"),
+    Where.PROGRAM: ("a program has the board's console {on}", "end it there; nothing was typed into it but Enter"),
+    Where.WRONG_BAUD: (
+        "what comes {on} at {baud} baud is garbled",
+        "is it the right rate? usual: 115200; on a RockPro64 1500000",
+    ),
+    Where.SILENCE: (
+        "nothing answers {on} at {baud} baud",
+        "is the board on? is TX wired to RX and RX to TX, and ground to ground?",
+    ),
+}

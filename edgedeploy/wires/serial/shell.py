@@ -1,0 +1,175 @@
+"""A shell of our own at the console, that can be asked, and that puts everything back by itself when we vanish.
+
+Under the login shell, whatever that is, runs `/bin/sh` with a prompt that can be recognised. What is typed at it is
+proven by a checksum before it runs, what it says is base64 with a checksum and said again when a log line fell into
+it: a serial console drops bytes and mixes in other people's. Markers are typed in two halves, so that the echo of a
+typed line is never taken for the answer.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass
+
+from edgedeploy.core import errors
+from edgedeploy.core.deadline import Deadline
+from edgedeploy.core.names import printable
+from edgedeploy.wires.serial.talk import Talk
+
+PROMPT = "edgedeploy# "
+LONGEST = 120.0
+"""seconds that one command may take: the guard on the board takes a longer silence for a pulled cable"""
+_CHUNK = 96
+_TRIES = 4
+_STEP = 10.0
+"""seconds for a prompt"""
+_ECHO = 5.0
+"""seconds for a checksum of what was typed; asked again, and again no harm, where a key of the question got lost"""
+
+LEAVE = " r;kill -9 $w;exit"
+"""typed at our shell, or at one that was left behind: put back, then out"""
+
+# r puts back what q changed; e says the last output, x runs $c and says it.
+_LIBRARY = """t=$(stty -g);tty=$(tty);k=$(cat /proc/sys/kernel/printk)
+r(){{ stty $t <$tty;[ -z "$k" ]||echo "$k" >/proc/sys/kernel/printk;}} 2>/dev/null
+q(){{ stty sane -echo;[ -z "$k" ]||echo 1 >/proc/sys/kernel/printk;}} 2>/dev/null
+e(){{ printf '\\n%s%s %s\\n' {a} {b} "$1 $s $(printf %s "$o"|sha256sum|cut -c1-16)";printf %s "$o"|base64;echo {b}{a} $1;}}
+x(){{ o=$(eval "$c" 2>&1 </dev/null);s=$?;e $1;}}
+(trap '' 1 2 3 20 22;a=;n=0;while sleep {tick};kill -0 $$;do b=$(stat -c%X $tty)
+[ "$a" = "$b" ]&&n=$((n+1))||{{ n=0;a=$b;}}
+[ $n -lt {ticks} ]||{{ r;kill -9 $$;exit;}};done) </dev/null >/dev/null 2>&1 &
+w=$!;q"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A command's end."""
+
+    status: int
+    output: str
+    """stdout and stderr as they came, without the line ends at its end, as a shell's $( ) gives it"""
+
+
+class Shell:
+    """Made by `login.Console`. Raises Unreachable whenever the line does not answer as a shell does."""
+
+    def __init__(self, talk: Talk, tick: int = 15, ticks: int = 12) -> None:
+        """`tick` * `ticks`: seconds without a key after which the board puts everything back by itself."""
+        self._talk = talk
+        self._tick, self._ticks = tick, ticks
+        self._halves = secrets.token_hex(4), secrets.token_hex(4)
+        self._count = 0
+
+    def start(self, *, instead: bool) -> None:
+        """Start it at a login shell's prompt; `instead`: in the login shell's place, so that its end is a log-out."""
+        launch = f"env PS1='{PROMPT}' PS2= HISTFILE= LC_ALL=C TERM=dumb /bin/sh"
+        a, b = self._halves
+        # the checksum of what has been typed so far; its right answer proves itself
+        digest = f"h(){{ printf '\\n%s%s %s\\n' {a} {b} \"$1 $(printf %s \"$c\"|sha256sum|cut -c1-16)\";}};c="
+        for _ in range(_TRIES):
+            self._talk.type(f" {'exec ' * instead}{launch}")
+            if self._talk.prompt(Deadline.after(_STEP))[1].rsplit("\n", 1)[-1] == PROMPT:
+                break
+            self._cancel()
+        for _ in range(_TRIES):
+            self._talk.type(digest)
+            if self._proven(""):
+                break
+            self._cancel()
+        else:
+            raise self._deaf("no shell starts there")
+        self._send(_LIBRARY.format(a=a, b=b, tick=self._tick, ticks=self._ticks))
+        # a job number, and the prompt, follow: the next answer is looked for behind them
+        self._talk.type('eval "$c"')
+        self._talk.prompt(Deadline.after(_STEP))
+
+    def run(self, command: str, timeout: float = 20.0) -> Ran:
+        """Run a line of shell (POSIX sh, printable ASCII and line ends), its stdin empty.
+
+        Raises BoardFault when it has not ended after `timeout` (at most LONGEST) seconds: it was interrupted then.
+        """
+        if re.search(r"[^\n -~]", command):
+            raise errors.Bug("a command for the serial console must be printable ASCII")
+        deadline = Deadline.after(min(timeout, LONGEST))
+        self._send(command)
+        self._count += 1
+        question = f"x {self._count}"
+        for _ in range(_TRIES):
+            self._talk.type(question)
+            said = self._talk.until(self._answer, deadline)
+            if said is None:
+                self._cancel()
+                raise errors.BoardFault(
+                    f"the board did not finish within {timeout:g} s: {printable(command, 80)}",
+                    hint="try again with a longer --timeout, or power-cycle the board",
+                )
+            status, digest, packed = said
+            output = _unpacked(packed, digest)
+            if output is not None:
+                return Ran(status, output)
+            self._count += 1
+            question = f"e {self._count}"  # it has run: only say it again
+            deadline = Deadline.after(_STEP + timeout)
+        raise self._deaf("the answers are damaged")
+
+    def type(self, line: str) -> None:
+        """Type a line and read nothing: for a program that takes the line over."""
+        self._talk.type(line)
+
+    def leave(self) -> None:
+        """Put the tty and printk back and end; the login shell, or a login prompt, is next."""
+        self._talk.type(LEAVE)
+
+    def _send(self, value: str) -> None:
+        """Set $c to `value`, proven."""
+        for _ in range(_TRIES):
+            self._talk.type("c=")
+            for start in range(0, len(value), _CHUNK):
+                chunk = value[start : start + _CHUNK].replace("'", "'\\''").replace("\n", "\r")
+                self._talk.type(f"c=$c'{chunk}'")
+            if self._proven(value):
+                return
+            self._cancel()
+        raise self._deaf("the line loses what is typed")
+
+    def _cancel(self) -> None:
+        self._talk.type("\x03", end="")
+        self._talk.prompt(Deadline.after(_STEP))
+
+    def _proven(self, value: str) -> bool:
+        self._count += 1
+        self._talk.type(f"h {self._count}")
+        form = re.compile(rf"^{''.join(self._halves)} {self._count} ([0-9a-f]{{16}})$", re.M)
+        found = self._talk.until(form.search, Deadline.after(_ECHO))
+        return bool(found and found[1] == _digest(value.encode()))
+
+    def _answer(self, said: str) -> tuple[int, str, str] | None:
+        a, b = self._halves
+        form = rf"^{a}{b} {self._count} (\d+) ([0-9a-f]{{16}})\n(.*?){b}{a} {self._count}\n"
+        match = re.search(form, said, re.M | re.S)
+        if match:
+            return int(match[1]), match[2], match[3]
+        # the end without a whole beginning: a log line broke it, ask again
+        return (0, "", "") if f"{b}{a} {self._count}\n" in said else None
+
+    def _deaf(self, why: str) -> errors.Unreachable:
+        return errors.Unreachable(
+            f"the board's console on {self._talk.line.device} does not work: {why}",
+            hint="is the cable's ground connected? try again, or power-cycle the board",
+        )
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def _unpacked(packed: str, digest: str) -> str | None:
+    try:
+        data = base64.b64decode("".join(packed.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return data.decode("utf-8", "replace") if _digest(data) == digest else None

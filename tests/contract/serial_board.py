@@ -1,0 +1,146 @@
+"""A board's console without a board: Debian's own agetty, login and shell on a pty, a cable that can be noisy or pulled.
+
+The programs run in namespaces of their own, with an /etc/passwd and a /proc/sys/kernel/printk of their own: nobody logs
+in to this machine, and its log level stays what it is.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pty
+import random
+import select
+import subprocess
+import termios
+import threading
+import time
+from pathlib import Path
+
+PASSWORD = "correct horse"
+PRINTK = "7\t4\t1\t7\n"
+
+_ENTER = """
+set -e
+mount --bind {d}/passwd /etc/passwd; mount --bind {d}/shadow /etc/shadow; mount --bind {d}/motd /etc/motd
+mount --bind {d}/printk /proc/sys/kernel/printk
+mount -t tmpfs none /run; : >/run/utmp
+hostname cubie
+"""
+GETTY = "while :; do setsid agetty -L 115200 {tty} vt102; sleep .1; done"
+GETTY_WITHOUT_PASSWORD = "while :; do setsid agetty -L -a root 115200 {tty} vt102; sleep .1; done"
+SHELL = "setsid -c env -i TERM=vt102 HOME=/ PATH=$PATH {shell} <{dev} >{dev} 2>&1"
+
+NOISE = (
+    b"(XEN) d1v0 Unhandled SMC/HVC: 0x84000050\r\n",
+    b"[  512.031415] xenbr0: port 2(vif1.0) entered forwarding state\r\r\n",
+    b"[  513.271828][  T12] vif vif-1-0 vif1.0: Guest Rx ready\r\r\n",
+)
+
+
+def crypted(password: str) -> str:
+    crypt = ctypes.CDLL("libcrypt.so.1").crypt
+    crypt.restype = ctypes.c_char_p
+    return crypt(password.encode(), b"$5$edgedeploy").decode()
+
+
+class Cable(threading.Thread):
+    """Copies between two pty masters; cuts whole log lines in at random places, or loses bytes on the way up."""
+
+    def __init__(self, laptop: int, board: int, *, noise: float, lose: float, seed: int) -> None:
+        super().__init__(daemon=True)
+        self.laptop, self.board = laptop, board
+        self.noise, self.lose = noise, lose
+        self.random = random.Random(seed)
+        self.down, self.up = b"", b""
+        self.cut = 0
+        self.stop = threading.Event()
+
+    def run(self) -> None:
+        while not self.stop.is_set():
+            ready, _, _ = select.select([self.laptop, self.board], [], [], 0.02)
+            try:
+                if self.laptop in ready:
+                    data = os.read(self.laptop, 4096)
+                    self.up += data
+                    kept = bytes(b for b in data if self.random.random() >= self.lose)
+                    os.write(self.board, kept)
+                if self.board in ready:
+                    data = os.read(self.board, 512)
+                    self.down += data
+                    os.write(self.laptop, self.noisy(data))
+            except OSError:  # the getty between two log-ins: the tty is nobody's
+                time.sleep(0.02)
+
+    def noisy(self, data: bytes) -> bytes:
+        if self.random.random() >= self.noise:
+            return data
+        self.cut += 1
+        at = self.random.randrange(len(data) + 1)
+        return data[:at] + self.random.choice(NOISE) + data[at:]
+
+
+class Board:
+    """Use as a context manager. `port` is the laptop's end of the cable."""
+
+    def __init__(self, folder: Path, runs: str = GETTY, *, noise: float = 0.0, lose: float = 0.0, seed: int = 1, **words: str):
+        self.folder = folder
+        lines = [line for line in Path("/etc/shadow").read_text().splitlines() if not line.startswith("root:")]
+        users = Path("/etc/passwd").read_text() + "talker:x:1500:1500::/:/bin/bash\n"
+        (folder / "passwd").write_text(users)
+        accounts = [f"{name}:{crypted(PASSWORD)}:19000:0:99999:7:::" for name in ("root", "talker")]
+        (folder / "shadow").write_text("\n".join([*accounts, *lines]) + "\n")
+        (folder / "motd").write_text("Welcome # to $ the board> \n\n")
+        (folder / "printk").write_text(PRINTK)
+        (folder / "printk").chmod(0o644)
+        self.master, self.slave = pty.openpty()
+        self.laptop, self._laptop_slave = pty.openpty()
+        dev = os.ttyname(self.slave)
+        self.port = os.ttyname(self._laptop_slave)
+        self.before = termios.tcgetattr(self.slave)
+        script = _ENTER.format(d=folder) + runs.format(tty=dev.removeprefix("/dev/"), dev=dev, **words)
+        self.process = subprocess.Popen(
+            ["unshare", "--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script],
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+        )
+        self.cable = Cable(self.laptop, self.master, noise=noise, lose=lose, seed=seed)
+        self.cable.start()
+
+    def __enter__(self) -> Board:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()  # --kill-child takes the namespace's init, and with it all of it
+        self.process.wait()
+        self.unplug()
+        for fd in (self.master, self.slave):
+            os.close(fd)
+
+    def unplug(self) -> None:
+        """Pull the cable: the laptop's port is gone, the board hears nothing more."""
+        self.cable.stop.set()
+        self.cable.join()
+        for fd in (self.laptop, self._laptop_slave):
+            if fd >= 0:
+                os.close(fd)
+        self.laptop = self._laptop_slave = -1
+
+    @property
+    def printk(self) -> str:
+        return (self.folder / "printk").read_text()
+
+    @property
+    def echoes(self) -> bool:
+        return bool(termios.tcgetattr(self.slave)[3] & termios.ECHO)
+
+    def heard(self, words: bytes, seconds: float = 8.0) -> bool:
+        """Whether the board wrote `words` within that time, since the last call."""
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends:
+            _, found, after = self.cable.down.partition(words)
+            if found:
+                self.cable.down = after
+                return True
+            time.sleep(0.02)
+        return False
