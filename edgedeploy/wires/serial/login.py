@@ -30,13 +30,16 @@ class Console:
     """
 
     def __init__(
-        self, line: Line, *, user: str = "root", ask: Ask, boot_wait: float = 120.0, tick: int = 15, ticks: int = 12
-    ) -> None:
-        """`ask` is called at most once. `boot_wait`: seconds that a board which just starts may take."""
+        self, line: Line, *, user: str = "root", ask: Ask, boot_wait: float = 120.0, work: float = 90.0,
+        tick: int = 15, ticks: int = 12,
+    ) -> None:  # fmt: skip
+        """`ask` is called at most once. Seconds: `boot_wait` that a board which just starts may take, `work` from
+        the login shell's prompt to a shell of ours that answers.
+        """
         self._talk = Talk(line)
         self._line = line
         self._user, self._ask = user, ask
-        self._boot_wait = boot_wait
+        self._boot_wait, self._work = boot_wait, work
         self._shell = Shell(self._talk, tick, ticks)
         self._logged_in = self._started = False
 
@@ -44,8 +47,10 @@ class Console:
         """Raises Unreachable (where the line is, in words), or UsageFault for a password."""
         try:
             self._reach_shell()
+            self._talk.limit = Deadline.after(self._work)
             self._started = True
             self._shell.start(instead=self._logged_in)
+            self._talk.limit = None
         except BaseException:
             self._leave(interrupt=True)
             raise
@@ -120,6 +125,7 @@ class Console:
         """Best effort: a port that is gone, or a board that restarts, has nothing to put back."""
         if not (self._started or self._logged_in):
             return
+        self._talk.limit = None
         with contextlib.suppress(errors.EdgeError):
             if interrupt:
                 self._talk.type("\x03", end="")

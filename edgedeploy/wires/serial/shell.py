@@ -13,6 +13,7 @@ import binascii
 import hashlib
 import re
 import secrets
+import time
 from dataclasses import dataclass
 
 from edgedeploy.core import errors
@@ -29,16 +30,19 @@ _STEP = 10.0
 """seconds for a prompt"""
 _ECHO = 5.0
 """seconds for a checksum of what was typed; asked again, and again no harm, where a key of the question got lost"""
+_MUTE = 1.5
+"""seconds of standing at the prompt without an answer: the question, or the answer, was lost"""
 
 LEAVE = " r;kill -9 $w;exit"
 """typed at our shell, or at one that was left behind: put back, then out"""
 
-# r puts back what q changed; e says the last output, x runs $c and says it.
+# r puts back what q changed; e says the last output; x runs $c, a number and a command, unless that number was the
+# last that ran, and says its output: an x that got lost, or whose answer did, is typed again and nothing runs twice.
 _LIBRARY = """t=$(stty -g);tty=$(tty);k=$(cat /proc/sys/kernel/printk)
 r(){{ stty $t <$tty;[ -z "$k" ]||echo "$k" >/proc/sys/kernel/printk;}} 2>/dev/null
 q(){{ stty sane -echo;[ -z "$k" ]||echo 1 >/proc/sys/kernel/printk;}} 2>/dev/null
 e(){{ printf '\\n%s%s %s\\n' {a} {b} "$1 $s $(printf %s "$o"|sha256sum|cut -c1-16)";printf %s "$o"|base64;echo {b}{a} $1;}}
-x(){{ o=$(eval "$c" 2>&1 </dev/null);s=$?;e $1;}}
+x(){{ i=${{c%% *}};[ "$i" = "$d" ]||{{ d=$i;o=$(eval "${{c#* }}" 2>&1 </dev/null);s=$?;}};e $i;}}
 (trap '' 1 2 3 20 22;a=;n=0;while sleep {tick};kill -0 $$;do b=$(stat -c%X $tty)
 [ "$a" = "$b" ]&&n=$((n+1))||{{ n=0;a=$b;}}
 [ $n -lt {ticks} ]||{{ r;kill -9 $$;exit;}};done) </dev/null >/dev/null 2>&1 &
@@ -95,24 +99,21 @@ class Shell:
         if re.search(r"[^\n -~]", command):
             raise errors.Bug("a command for the serial console must be printable ASCII")
         deadline = Deadline.after(min(timeout, LONGEST))
-        self._send(command)
         self._count += 1
-        question = f"x {self._count}"
+        number = self._count
+        self._send(f"{number} {command}")
         for _ in range(_TRIES):
-            self._talk.type(question)
-            said = self._talk.until(self._answer, deadline)
+            self._talk.type("x")
+            said = self._talk.until(_Heard(*self._halves, number), deadline)
             if said is None:
                 self._cancel()
                 raise errors.BoardFault(
                     f"the board did not finish within {timeout:g} s: {printable(command, 80)}",
                     hint="try again with a longer --timeout, or power-cycle the board",
                 )
-            status, digest, packed = said
-            output = _unpacked(packed, digest)
-            if output is not None:
-                return Ran(status, output)
-            self._count += 1
-            question = f"e {self._count}"  # it has run: only say it again
+            if isinstance(said, Ran):
+                return said
+            self._talk.slower()
             deadline = Deadline.after(_STEP + timeout)
         raise self._deaf("the answers are damaged")
 
@@ -126,7 +127,7 @@ class Shell:
 
     def _send(self, value: str) -> None:
         """Set $c to `value`, proven."""
-        for _ in range(_TRIES):
+        for _ in range(2 * _TRIES):
             self._talk.type("c=")
             for start in range(0, len(value), _CHUNK):
                 chunk = value[start : start + _CHUNK].replace("'", "'\\''").replace("\n", "\r")
@@ -137,6 +138,7 @@ class Shell:
         raise self._deaf("the line loses what is typed")
 
     def _cancel(self) -> None:
+        self._talk.slower()
         self._talk.type("\x03", end="")
         self._talk.prompt(Deadline.after(_STEP))
 
@@ -147,20 +149,34 @@ class Shell:
         found = self._talk.until(form.search, Deadline.after(_ECHO))
         return bool(found and found[1] == _digest(value.encode()))
 
-    def _answer(self, said: str) -> tuple[int, str, str] | None:
-        a, b = self._halves
-        form = rf"^{a}{b} {self._count} (\d+) ([0-9a-f]{{16}})\n(.*?){b}{a} {self._count}\n"
-        match = re.search(form, said, re.M | re.S)
-        if match:
-            return int(match[1]), match[2], match[3]
-        # the end without a whole beginning: a log line broke it, ask again
-        return (0, "", "") if f"{b}{a} {self._count}\n" in said else None
-
     def _deaf(self, why: str) -> errors.Unreachable:
         return errors.Unreachable(
             f"the board's console on {self._talk.line.device} does not work: {why}",
             hint="is the cable's ground connected? try again, or power-cycle the board",
         )
+
+
+class _Heard:
+    """Looks for one command's answer: a Ran, False for one that is damaged or does not come, None for not yet."""
+
+    def __init__(self, a: str, b: str, number: int) -> None:
+        self._form = re.compile(rf"^{a}{b} {number} (\d+) ([0-9a-f]{{16}})\n(.*?){b}{a} {number}\n", re.M | re.S)
+        self._end = f"{b}{a} {number}\n"
+        self._waiting_since: float | None = None
+
+    def __call__(self, said: str) -> Ran | bool | None:
+        match = self._form.search(said)
+        output = _unpacked(match[3], match[2]) if match else None
+        if match and output is not None:
+            return Ran(int(match[1]), output)
+        if self._end in said:
+            return False
+        if said.rsplit("\n", 1)[-1] != PROMPT:  # it runs, or speaks
+            self._waiting_since = None
+            return None
+        now = time.monotonic()
+        self._waiting_since = self._waiting_since or now
+        return False if now - self._waiting_since > _MUTE else None
 
 
 def _digest(data: bytes) -> str:

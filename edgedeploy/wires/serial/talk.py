@@ -15,6 +15,7 @@ T = TypeVar("T")
 
 _SLICE, _PAUSE = 16, 0.02
 """Xen keeps 128 bytes for a dom0 that is busy, and drops the rest silently; 800 bytes/s leave it 160 ms"""
+_SLOWEST = 0.06
 _KEEP = 1 << 20
 
 
@@ -39,6 +40,13 @@ class Talk:
         self.restarted = False
         """the board has started anew: nothing must be typed any more"""
         self._raw = b""
+        self._pause = _PAUSE
+        self.limit: Deadline | None = None
+        """when it ends, whatever is being tried"""
+
+    def slower(self) -> None:
+        """Type at half the pace from now on: keys got lost."""
+        self._pause = min(2 * self._pause, _SLOWEST)
 
     def look(self, *, boot_wait: float, beacon: Callable[[bytes], bool] | None = None) -> Sight:
         """Where the line is. Takes at most ten seconds, or `boot_wait` while the board boots."""
@@ -64,7 +72,7 @@ class Talk:
         for start in range(0, len(raw), _SLICE):
             self._check()
             self.line.write(raw[start : start + _SLICE])
-            time.sleep(_PAUSE)
+            time.sleep(self._pause)
 
     def until(self, check: Callable[[str], T | None], deadline: Deadline) -> T | None:
         """Read until `check` finds in the text since the last question what it wants; None when the time is up."""
@@ -97,5 +105,9 @@ class Talk:
             self.restarted = True
 
     def _check(self) -> None:
+        if self.limit and self.limit.expired:
+            raise errors.Unreachable(
+                f"the board's console on {self.line.device} took too long", hint="try again with a longer --timeout"
+            )
         if self.restarted:
             raise errors.Unreachable("the board has restarted", hint="wait for it to start, then try again")
