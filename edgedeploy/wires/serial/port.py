@@ -117,7 +117,7 @@ class SerialPort:
         except termios.error as fault:
             raise errors.UsageFault(
                 f"{self.device} cannot be set to {self.baud} baud: {printable(str(fault.args[-1]), 80)}",
-                hint="edgedeploy console --port names another port, --baud another rate",
+                hint="--port names another port, --baud another rate",
             ) from fault
         except OSError as fault:
             raise self._vanished() from fault

@@ -1,0 +1,214 @@
+"""`edgedeploy console` as a person has it: the program in a terminal of its own, a tty at the other end of the cable."""
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import pytest
+
+from edgedeploy.wires.serial.terminal import Keys
+
+ROOT = Path(__file__).parents[3]
+
+
+class Tty:
+    def __init__(self):
+        self.master, self.slave = pty.openpty()
+        self.name = os.ttyname(self.slave)
+        self.before = termios.tcgetattr(self.slave)
+        self.seen = b""
+
+    def let_go(self):
+        """A tty that this process has open is a held one."""
+        os.close(self.slave)
+        self.slave = -1
+
+    def settings(self):
+        fd = os.open(self.name, os.O_RDWR | os.O_NOCTTY)
+        try:
+            return termios.tcgetattr(fd)
+        finally:
+            os.close(fd)
+
+    def until(self, words, seconds=15):
+        ends = time.monotonic() + seconds
+        while words not in self.seen:
+            left = ends - time.monotonic()
+            assert left > 0, f"no {words!r} in {self.seen!r}"
+            if select.select([self.master], [], [], left)[0]:
+                try:
+                    self.seen += os.read(self.master, 65536)
+                except OSError:  # nobody has its other end yet
+                    time.sleep(0.02)
+        before, _, self.seen = self.seen.partition(words)
+        return before
+
+    @property
+    def as_before(self):
+        return self.settings() == self.before
+
+    def close(self):
+        for fd in (self.master, self.slave):
+            if fd >= 0:
+                os.close(fd)
+        self.master = self.slave = -1
+
+
+@pytest.fixture
+def cable():
+    tty = Tty()
+    tty.let_go()
+    yield tty
+    tty.close()
+
+
+@pytest.fixture
+def person():
+    tty = Tty()
+    yield tty
+    tty.close()
+
+
+@pytest.fixture
+def run(cable, person, tmp_path):
+    started = []
+
+    def start(*argv, **streams):
+        ends = {"stdin": person.slave, "stdout": person.slave, "stderr": person.slave, **streams}
+        env = {**os.environ, "EDGEDEPLOY_CONFIG_DIR": str(tmp_path), "TERM": "dumb", "NO_COLOR": "1"}
+        command = [sys.executable, "-m", "edgedeploy", "console", "--port", cable.name, *argv]
+        process = subprocess.Popen(command, cwd=ROOT, env=env, **ends)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_a_conversation_and_its_end(run, cable, person, tmp_path):
+    log = tmp_path / "console.log"
+    log.write_bytes(b"earlier\n")
+    process = run("--log", str(log))
+    said = person.until(b"Ctrl-] ? says this again")
+    assert b"at 115200 baud: you named it" in said
+    os.write(person.master, b"root\r\x03\x04")
+    cable.until(b"root\r\x03\x04")
+    everything = bytes(set(range(256)) - {10})
+    os.write(cable.master, everything + b"end")
+    assert person.until(b"end").endswith(everything)
+    os.write(person.master, b"\x1d?")
+    person.until(b"Ctrl-] ? says this again")
+    os.write(person.master, b"\x1d\x1d")
+    cable.until(b"\x1d")
+    os.write(person.master, b"\x1d")
+    time.sleep(0.1)
+    os.write(person.master, b".not this")
+    assert process.wait(10) == 0
+    assert person.as_before
+    assert cable.as_before
+    assert log.read_bytes() == b"earlier\n" + everything + b"end"
+    with pytest.raises(OSError, match="Input/output"):
+        os.read(cable.master, 100)  # the cable is let go, and nothing after the escape key was sent
+
+
+def test_nothing_is_typed_by_itself(run, cable, person):
+    run()
+    person.until(b"says this again")
+    assert not select.select([cable.master], [], [], 0.5)[0]
+
+
+def test_a_pasted_text_arrives_whole_and_no_faster_than_a_board_can_read(run, cable, person):
+    run()
+    person.until(b"says this again")
+    text = b"".join(b"line %d of a pasted text;" % i for i in range(40))
+    started = time.monotonic()
+    os.write(person.master, text + b"!")
+    assert cable.until(b"!") == text
+    assert time.monotonic() - started > len(text) / 16 * 0.02 * 0.8
+
+
+def test_the_rate_of_a_kind_of_board(run, cable, person):
+    run("--board", "rockpro64")
+    assert b"at 1500000 baud" in person.until(b"says this again")
+    assert cable.settings()[5] == termios.B1500000
+    assert run("--board", "nonsense", stderr=subprocess.DEVNULL).wait(15) == 21
+
+
+def test_the_cable_is_pulled(run, cable, person):
+    process = run()
+    person.until(b"says this again")
+    cable.close()
+    assert process.wait(10) == 11
+    assert b"vanished" in person.until(b"hint:")
+    assert person.as_before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_leaves_both_terminals_as_they_were(run, cable, person, number):
+    process = run()
+    person.until(b"says this again")
+    os.write(cable.master, b"up")
+    person.until(b"up")
+    process.send_signal(number)
+    assert process.wait(10) == 130
+    assert person.as_before
+    assert cable.as_before
+
+
+def test_without_a_terminal_it_is_a_plain_copy(run, cable):
+    process = run(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdin.write(b"uptime\r\x1d.")
+    process.stdin.close()
+    cable.until(b"uptime\r\x1d.")
+    os.write(cable.master, b"up 3 days\r\n")
+    assert process.wait(15) == 0
+    assert process.stdout.read() == b"up 3 days\r\n"
+    process.stdout.close()
+    process.stderr.close()
+    assert cable.as_before
+
+
+def test_a_log_that_cannot_be_written(run, tmp_path):
+    process = run("--log", str(tmp_path / "no" / "such"), stderr=subprocess.PIPE)
+    assert b"cannot write" in process.stderr.read()
+    assert process.wait(10) == 2
+    process.stderr.close()
+
+
+def test_a_port_that_is_held_is_said_before_anything(run, cable, person):
+    run()
+    person.until(b"says this again")
+    second = run(stderr=subprocess.PIPE)
+    said = second.stderr.read()
+    assert second.wait(15) == 11
+    assert b"is held by" in said
+    assert b"(pid " in said
+    second.stderr.close()
+
+
+@pytest.mark.parametrize(
+    ("typed", "sent", "act"),
+    [
+        ([b"abc"], b"abc", ""),
+        ([b"ab\x1d.cd"], b"ab", "leave"),
+        ([b"ab\x1d", b"q"], b"ab", "leave"),
+        ([b"\x1d\x1d."], b"\x1d.", ""),
+        ([b"a\x1dxb"], b"ab", "help"),
+        ([b"."], b".", ""),
+    ],
+)
+def test_keys(typed, sent, act):
+    keys = Keys()
+    got, last = b"", ""
+    for data in typed:
+        more, last = keys.feed(data)
+        got += more
+    assert (got, last) == (sent, act)
