@@ -44,9 +44,9 @@ def never(user):
     raise AssertionError(f"there is nothing to ask {user} for")
 
 
-@pytest.mark.parametrize(("noise", "lose"), [(0.0, 0.0), (0.5, 0.0), (0.0, 0.001)], ids=["clean", "log lines", "lossy"])
+@pytest.mark.parametrize(("noise", "lose"), [(0.5, 0.0), (0.5, 0.001)], ids=["log lines", "and lost keys"])
 def test_logs_in_works_and_logs_out(request, tmp_path, noise, lose):
-    if not noise:
+    if lose:
         request.getfixturevalue("hasty")
     with Board(tmp_path, noise=noise, lose=lose, seed=7) as board, SerialPort(board.port, 115200) as port:
         with Console(port, ask=ask) as sh:
@@ -61,8 +61,7 @@ def test_logs_in_works_and_logs_out(request, tmp_path, noise, lose):
             assert not board.echoes
         assert board.printk == PRINTK
         assert board.heard(b"cubie login: ")
-        if noise:
-            assert board.cable.cut > 10
+        assert board.cable.cut > 10
         assert PASSWORD.encode() not in board.cable.down
 
 
@@ -70,6 +69,7 @@ def test_logs_in_works_and_logs_out(request, tmp_path, noise, lose):
 def test_another_user_than_root(tmp_path):
     with Board(tmp_path) as board, SerialPort(board.port, 115200) as port:
         with Console(port, user="talker", ask=ask) as sh:
+            assert sh.run("cat /proc/sys/kernel/printk").output == PRINTK.strip(), "that is root's to change"
             assert sh.run("id -un").output == "talker"
         assert board.heard(b"cubie login: ")
 
@@ -159,7 +159,7 @@ def test_a_board_that_restarts_is_not_typed_at(tmp_path):
 def test_a_pulled_cable_is_said_and_the_board_puts_everything_back_by_itself(tmp_path):
     with Board(tmp_path, GETTY_WITHOUT_PASSWORD) as board, SerialPort(board.port, 115200) as port:
         started = time.monotonic()
-        with pytest.raises(errors.Unreachable, match="vanished"), Console(port, ask=never, tick=1, ticks=4) as sh:  # noqa: PT012
+        with pytest.raises(errors.Unreachable, match="vanished"), Console(port, ask=never, tick=1, ticks=2) as sh:  # noqa: PT012
             assert sh.run("true").status == 0
             board.cable.down = b""
             board.unplug()

@@ -152,10 +152,16 @@ def stuck(sight: Sight, line: Line) -> errors.Unreachable:
 
 
 _WORDS = {
-    Where.UBOOT: ("the board is in U-Boot {on}, and has not started Linux", "see: edgedeploy console; there type boot, or power-cycle the board"),
+    Where.UBOOT: (
+        "the board is in U-Boot {on}, and has not started Linux",
+        "see: edgedeploy console; there type boot, or power-cycle the board",
+    ),
     Where.BOOTING: ("the board {on} is still starting", "wait for it, then try again"),
     Where.PASSWORD: ("the board {on} stays at a password prompt", "see: edgedeploy console; there press Ctrl-C"),
-    Where.MAINTENANCE: ("the board {on} stopped its start and waits for maintenance", "its last lines say why; see: edgedeploy console"),
+    Where.MAINTENANCE: (
+        "the board {on} stopped its start and waits for maintenance",
+        "its last lines say why; see: edgedeploy console",
+    ),
     Where.XEN: ("Xen keeps the console's input {on}", "see: edgedeploy console; there press Ctrl-A three times"),
     Where.AGENT: ("another edgedeploy is at work {on}", "it gives the console back within a minute; try again then"),
     Where.PROGRAM: ("a program has the board's console {on}", "see: edgedeploy console; end it there"),
