@@ -89,7 +89,7 @@ def run(cable, person, tmp_path):
 
     yield start
     for process in started:
-        process.kill()
+        process.terminate()  # not a kill: it takes its lock file away
         process.wait()
 
 

@@ -4,6 +4,8 @@ What getty, login and bash write here was read from Debian 12's own programs on 
 are theirs.
 """
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -319,6 +321,16 @@ def test_any_bytes_get_an_answer_in_time_and_only_harmless_keys(comes, answer):
 def test_reading_text_never_fails(raw):
     text.own(text.plain(raw))
     assert 0 <= text.garbled(raw) <= len(raw)
+
+
+@pytest.mark.parametrize("piece", [b"x", b"\r", b"\xff", b"\x1b[0", b"[   1", b"\x08 1", b"Press ", b"# ", b"password for "])
+def test_long_lines_cost_no_more_than_their_length(piece):
+    recogniser = Recogniser(0.0)
+    started = time.process_time()
+    for second in range(20):
+        recogniser.feed((piece * 16384)[:16384], float(second))
+        recogniser.step(second + 0.5)
+    assert time.process_time() - started < 1.0, "20 looks at a full buffer"
 
 
 def test_text_a_person_would_read():
