@@ -130,11 +130,17 @@ class Console:
             if interrupt:
                 self._talk.type("\x03", end="")
                 self._talk.prompt(Deadline.after(2.0))
-            if self._started:
-                self._shell.leave()
-            else:
-                self._talk.type("exit")
-            self._talk.prompt(Deadline.after(5.0))
+            for _ in range(4):  # a key of it may get lost, as of everything that is typed
+                if self._started:
+                    self._shell.leave()
+                else:
+                    self._talk.type("exit")
+                where, said = self._talk.prompt(Deadline.after(5.0))
+                if where is None:
+                    self._talk.type("")
+                    where, said = self._talk.prompt(Deadline.after(5.0))
+                if not said.endswith(PROMPT):
+                    break
         self._started = self._logged_in = False
 
 

@@ -36,14 +36,16 @@ _MUTE = 1.5
 LEAVE = " r;kill -9 $w;exit"
 """typed at our shell, or at one that was left behind: put back, then out"""
 
-# r puts back what q changed; e says the last output; x runs $c, a number and a command, unless that number was the
+# r puts back what q changed (p: the log level alone, where the tty may be somebody else's by now); e says the last
+# output; x runs $c, a number and a command, unless that number was the
 # last that ran, and says its output: an x that got lost, or whose answer did, is typed again and nothing runs twice.
 _LIBRARY = """t=$(stty -g);tty=$(tty);k=$(cat /proc/sys/kernel/printk)
-r(){{ stty $t <$tty;[ -z "$k" ]||echo "$k" >/proc/sys/kernel/printk;}} 2>/dev/null
+p(){{ [ -z "$k" ]||echo "$k" >/proc/sys/kernel/printk;}} 2>/dev/null
+r(){{ p;stty $t <$tty;}} 2>/dev/null
 q(){{ stty sane -echo;[ -z "$k" ]||echo 1 >/proc/sys/kernel/printk;}} 2>/dev/null
 e(){{ printf '\\n%s%s %s\\n' {a} {b} "$1 $s $(printf %s "$o"|sha256sum|cut -c1-16)";printf %s "$o"|base64;echo {b}{a} $1;}}
 x(){{ i=${{c%% *}};[ "$i" = "$d" ]||{{ d=$i;o=$(eval "${{c#* }}" 2>&1 </dev/null);s=$?;}};e $i;}}
-(trap '' 1 2 3 20 22;a=;n=0;while sleep {tick};kill -0 $$;do b=$(stat -c%X $tty)
+(trap '' 1 2 3 20 22;a=;n=0;while sleep {tick};kill -0 $$||{{ p;exit;}};do b=$(stat -c%X $tty)
 [ "$a" = "$b" ]&&n=$((n+1))||{{ n=0;a=$b;}}
 [ $n -lt {ticks} ]||{{ r;kill -9 $$;exit;}};done) </dev/null >/dev/null 2>&1 &
 w=$!;q"""
