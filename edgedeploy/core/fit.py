@@ -20,7 +20,7 @@ from edgedeploy.core.board import (
     Misfit,
     Profile,
     refined,
-)  # fmt: skip
+)
 from edgedeploy.core.kernel import KernelInfo, Kind
 from edgedeploy.core.release import Domain
 
@@ -118,9 +118,7 @@ def _file(kernel: KernelInfo, profile: Profile, live: BoardFacts) -> Iterator[Mi
         yield _wrong_arch(kernel, profile)
     else:
         if "big-endian" in kernel.marks:
-            yield Misfit(
-                "endian", "byte order", "little-endian", "big-endian", "Build it little-endian (Xen's only order)"
-            )
+            yield Misfit("endian", "byte order", "little-endian", "big-endian", "Build it little-endian, as Xen is")
         yield from _arch(kernel, profile, live)
         if "hypervisor" in kernel.marks:
             yield Misfit("hypervisor", "kernel", "a guest kernel", kernel.what, f"Give a guest: {would_fit(profile)}")

@@ -6,15 +6,12 @@ import os
 import select
 import socket
 import sys
-import termios
 import time
-import tty
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from edgedeploy.core import errors
 from edgedeploy.lab import process
+from edgedeploy.ports.terminal import raw, say
 
 ESCAPE = 0x1D  # Ctrl-]
 # A pasted text must not outrun the board: Xen's console keeps about 128 bytes, and drops the rest silently.
@@ -36,13 +33,13 @@ def attach(folder: Path, name: str) -> None:
         raise errors.BoardFault(
             f"cannot open {name}'s console: {error.strerror}", hint="only one program at a time can have it"
         ) from error
-    with connection, _raw(sys.stdin.fileno()) as terminal:
+    with connection, raw(sys.stdin.fileno()) as terminal:
         if terminal:
-            _say(f"[{name}: Ctrl-] leaves, Enter wakes the login]\r\n")
+            say(f"[{name}: Ctrl-] leaves, Enter wakes the login]\r\n")
             _nudge(connection)
         _copy(connection, sys.stdin.fileno(), terminal=terminal)
     if terminal:
-        _say("\r\n")
+        say("\r\n")
 
 
 def until_escape(data: bytes) -> tuple[bytes, bool]:
@@ -81,22 +78,3 @@ def _copy(connection: socket.socket, keyboard: int, *, terminal: bool) -> None:
 
 def _nudge(connection: socket.socket) -> None:
     send(connection, b"\r")
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(text)
-    sys.stderr.flush()
-
-
-@contextmanager
-def _raw(descriptor: int) -> Iterator[bool]:
-    """Raw mode where stdin is a terminal; yields whether it is one."""
-    if not os.isatty(descriptor):
-        yield False
-        return
-    before = termios.tcgetattr(descriptor)
-    try:
-        tty.setraw(descriptor)
-        yield True
-    finally:
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)

@@ -23,7 +23,7 @@ DECKS = AppName("decks")
 
 
 def board(digit: str, **said: object) -> Announcement:
-    return Announcement(BoardId(digit * 16), ProfileName("virtual-armv7"), **said)  # type: ignore[arg-type]
+    return Announcement(BoardId(digit * 16), ProfileName("virtual-armv7"), **said)
 
 
 def seen_all(*ids: str) -> object:

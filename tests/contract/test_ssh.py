@@ -37,7 +37,7 @@ class Site:
             "config_file": Path("/dev/null"),
             **options,
         }
-        return SshWire(target, trust or Exact((self.sshd.host_key,)), **settings)  # type: ignore[arg-type]
+        return SshWire(target, trust or Exact((self.sshd.host_key,)), **settings)
 
 
 @pytest.fixture(scope="module")
@@ -296,7 +296,7 @@ def test_another_address_of_the_board_is_raced(site: Site) -> None:
 
 def lone_wire(port: int, **options: object) -> SshWire:
     target = SshTarget("127.0.0.1", port, "root")
-    return SshWire(target, UserKnownHosts(paths=()), config_file=Path("/dev/null"), **options)  # type: ignore[arg-type]
+    return SshWire(target, UserKnownHosts(paths=()), config_file=Path("/dev/null"), **options)
 
 
 def test_nothing_listens() -> None:

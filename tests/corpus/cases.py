@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 Make = Callable[[], bytes]
 ARM64_ONLY = "arm64-on-armv7"
@@ -28,14 +29,14 @@ class Case:
     warnings: str = ""
 
 
-def both(name: str, make: Make, codes: str = "", **more: object) -> Case:
+def both(name: str, make: Make, codes: str = "", **more: Any) -> Case:
     """The same verdict on both boards."""
-    return Case(name, make, codes, codes, **more)  # type: ignore[arg-type]
+    return Case(name, make, codes, codes, **more)
 
 
-def wide(name: str, make: Make, codes: str = "", **more: object) -> Case:
+def wide(name: str, make: Make, codes: str = "", **more: Any) -> Case:
     """A 64-bit ARM thing: the ARMv7 board has one misfit more."""
-    return Case(name, make, f"{ARM64_ONLY} {codes}".strip(), codes, **more)  # type: ignore[arg-type]
+    return Case(name, make, f"{ARM64_ONLY} {codes}".strip(), codes, **more)
 
 
 def cut(data: bytes, size: int) -> bytes:

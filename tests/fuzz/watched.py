@@ -47,7 +47,7 @@ class Bounded(io.BytesIO):
         super().__init__()
         self._limit = limit
 
-    def write(self, data: bytes, /) -> int:  # type: ignore[override]
+    def write(self, data: bytes, /) -> int:
         ensure(len(data) <= packing.CHUNK, "a write of", len(data), "bytes")
         ensure(self.tell() + len(data) <= self._limit, "more written than the limit of", self._limit)
         return super().write(data)

@@ -6,14 +6,13 @@ import os
 import select
 import signal
 import sys
-import termios
 import time
-import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
 from edgedeploy.core import errors
+from edgedeploy.ports.terminal import raw, say
 from edgedeploy.wires.serial.port import SerialPort
 
 ESCAPE = 0x1D
@@ -57,14 +56,14 @@ def attach(port: SerialPort, log: BinaryIO | None = None) -> None:
     back whatever happens, a SIGTERM or SIGHUP included (they end as KeyboardInterrupt).
     """
     keyboard = sys.stdin.fileno()
-    with _ended_by_signals(), _raw(keyboard) as terminal:
+    with _ended_by_signals(), raw(keyboard) as terminal:
         if terminal:  # only now: what is typed after these words goes to the board, Ctrl-C too
-            _say(f"[{HELP}]\r\n")
+            say(f"[{HELP}]\r\n")
         try:
             _Copy(port, keyboard, log, Keys() if terminal else None).run()
         finally:
             if terminal:
-                _say("\r\n")
+                say("\r\n")
 
 
 class _Copy:
@@ -119,26 +118,7 @@ class _Copy:
         self._pending += send
         self._left = act == "leave"
         if act == "help":
-            _say(f"\r\n[{HELP}]\r\n")
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(text)
-    sys.stderr.flush()
-
-
-@contextmanager
-def _raw(descriptor: int) -> Iterator[bool]:
-    """Raw mode where stdin is a terminal; yields whether it is one."""
-    if not os.isatty(descriptor):
-        yield False
-        return
-    before = termios.tcgetattr(descriptor)
-    try:
-        tty.setraw(descriptor)
-        yield True
-    finally:
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+            say(f"\r\n[{HELP}]\r\n")
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -25,9 +26,9 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
     really = kernel.probe
 
-    def counted(file: object) -> kernel.KernelInfo:
+    def counted(file: BinaryIO) -> kernel.KernelInfo:
         seen.append("read")
-        return really(file)  # type: ignore[arg-type]
+        return really(file)
 
     monkeypatch.setattr(kernel, "probe", counted)
     return seen
@@ -64,7 +65,7 @@ def older(record: dict[str, object]) -> str:
         lambda record: "",
     ],
 )
-def test_a_record_that_is_foreign_or_damaged_is_made_anew(image: Path, read: list[str], spoil) -> None:  # type: ignore[no-untyped-def]
+def test_a_record_that_is_foreign_or_damaged_is_made_anew(image: Path, read: list[str], spoil) -> None:
     found = known_kernels.info(image)
     record = known_kernels.record_of(image)
     whole = record.read_bytes()

@@ -25,7 +25,7 @@ def test_a_hanging_name_server_does_not_hold_up_an_address(port: int, monkeypatc
     def hang(host: str, *rest: object, **named: object) -> object:
         if host == "cubie.local":
             freed.wait(10)
-        return real(host, *rest, **named)  # type: ignore[arg-type]
+        return real(host, *rest, **named)
 
     monkeypatch.setattr(dialing.socket, "getaddrinfo", hang)
     started = time.monotonic()
