@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -12,8 +13,9 @@ import click
 from edgedeploy.cli import options, target
 from edgedeploy.cli.options import Session
 from edgedeploy.core import errors
+from edgedeploy.lab import cable as cables
 from edgedeploy.lab import console as terminal
-from edgedeploy.lab import image, machine, process, qemu, tools
+from edgedeploy.lab import image, machine, process, qemu, qmp, tools
 from edgedeploy.lab.machine import Hardware, Machine, Status, Tap, User
 
 DEFAULT = "virtual"
@@ -163,6 +165,46 @@ def console(name: str) -> None:
 
 
 @lab.command()
+@_name
+@click.option("--baud", type=click.IntRange(300, 4_000_000), default=cables.BAUD, show_default=True, help="The line's rate.")
+@options.pass_session
+def cable(session: Session, name: str, baud: int) -> None:
+    """Plug a serial cable into a virtual board, until Ctrl-C pulls it.
+
+    The board's console becomes a tty of this computer, as slow as a real line: to rehearse `edgedeploy recover` and
+    `edgedeploy push --via serial`, whose --port it is.
+    """
+    board = machine.load(name)
+    with cables.Cable(board.folder, name, baud) as plugged:
+        click.echo(plugged.link)
+        session.report.note(f"{name}'s console is {plugged.link} (now {plugged.device}); Ctrl-C pulls the cable")
+        session.report.note(f"log in as {machine.CONSOLE_USER}, password {machine.CONSOLE_PASSWORD}")
+        sys.stdout.flush()
+        with contextlib.suppress(KeyboardInterrupt):
+            while plugged.carry(1.0):
+                pass
+            session.report.warn(f"{name} is off")
+
+
+@lab.command()
+@_name
+@options.pass_session
+def unplug(session: Session, name: str) -> None:
+    """Pull the network cable out of a virtual board; its serial cable stays."""
+    qmp.set_link(machine.load(name).folder, up=False)
+    session.report.note(f"{name} has no network now; back: edgedeploy lab plug{_again(name)}")
+
+
+@lab.command()
+@_name
+@options.pass_session
+def plug(session: Session, name: str) -> None:
+    """Put the network cable of a virtual board back."""
+    qmp.set_link(machine.load(name).folder, up=True)
+    session.report.note(f"{name} has its network again")
+
+
+@lab.command()
 @click.option("--fresh", is_flag=True, help="Build it even if it is there.")
 @options.as_json
 @options.pass_session
@@ -215,12 +257,16 @@ def _state(found: Status) -> str:
 
 
 def _describe(board: Machine) -> None:
-    again = "" if board.name == DEFAULT else f" {board.name}"
+    again = _again(board.name)
     width = len(f"edgedeploy lab console{again}")
     click.echo(f"  log in   {f'edgedeploy lab ssh{again}':{width}}  root@{board.host}, port {board.port}")
     click.echo(f"  console  edgedeploy lab console{again}  {machine.CONSOLE_USER}, password {machine.CONSOLE_PASSWORD}")
     for guest in qemu.WEB if board.forwards else ():
         click.echo(f"  guest    {guest.partition(':')[0]} is {board.url(guest)}")
+
+
+def _again(name: str) -> str:
+    return "" if name == DEFAULT else f" {name}"
 
 
 def _tidy(path: Path) -> str:

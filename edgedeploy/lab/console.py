@@ -7,9 +7,11 @@ import select
 import socket
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from edgedeploy.core import errors
+from edgedeploy.core import errors, files
 from edgedeploy.lab import process
 from edgedeploy.ports.terminal import raw, say
 
@@ -25,21 +27,30 @@ def attach(folder: Path, name: str) -> None:
 
     Raises BoardFault when the board is off or somebody else has its console.
     """
-    if process.running(folder) is None:
-        raise errors.BoardFault(f"{name} is off", hint=f"edgedeploy lab up {name}")
-    try:
-        connection = process.connect(folder, "serial.sock")
-    except OSError as error:
-        raise errors.BoardFault(
-            f"cannot open {name}'s console: {error.strerror}", hint="only one program at a time can have it"
-        ) from error
-    with connection, raw(sys.stdin.fileno()) as terminal:
+    with opened(folder, name, "edgedeploy lab console") as connection, raw(sys.stdin.fileno()) as terminal:
         if terminal:
             say(f"[{name}: Ctrl-] leaves, Enter wakes the login]\r\n")
             _nudge(connection)
         _copy(connection, sys.stdin.fileno(), terminal=terminal)
     if terminal:
         say("\r\n")
+
+
+@contextmanager
+def opened(folder: Path, name: str, who: str) -> Iterator[socket.socket]:
+    """The board's console, for one program at a time: QEMU would let a second one wait in silence.
+
+    Raises BoardFault when the board is off, or the program that has its console.
+    """
+    if process.running(folder) is None:
+        raise errors.BoardFault(f"{name} is off", hint=f"edgedeploy lab up {name}")
+    try:
+        with files.locked(folder / "serial.lock", who, wait=False), process.connect(folder, "serial.sock") as connection:
+            yield connection
+    except files.Busy as busy:
+        raise errors.BoardFault(f"{busy.holder or 'another program'} has {name}'s console", hint="end it first") from None
+    except ConnectionError as error:
+        raise errors.BoardFault(f"cannot open {name}'s console: {error}", hint=f"edgedeploy lab up {name}") from error
 
 
 def until_escape(data: bytes) -> tuple[bytes, bool]:
