@@ -7,9 +7,11 @@ no generated file is kept.
 from __future__ import annotations
 
 import ast
+import bz2
 import functools
 import hashlib
 import io
+import re
 import tokenize
 import zipfile
 from importlib import resources
@@ -17,10 +19,28 @@ from importlib.resources.abc import Traversable
 
 _SHEBANG = b"#!/usr/bin/python3 -IS\n"
 # -I: nothing from the environment or the current folder; -S: no site-packages, which also starts faster
-_MAIN = "import sys\nfrom edgedeploy.agent.__main__ import main\nsys.exit(main())\n"
+# the link needs next to nothing of the agent, and a person waits for it to start
+_MAIN = """import sys
+if sys.argv[1:2] == ["link"]:
+    from edgedeploy.agent.linkhost import main
+else:
+    from edgedeploy.agent.__main__ import main
+sys.exit(main())
+"""
 _LAPTOP_ONLY = {"core/cpio.py"}
-_UNUSED = {"core/link.py", "core/linkcodec.py", "core/linkflow.py"}
-"""the board's half of the serial link, which no command of the agent starts yet (docs/adr/0009)"""
+_FOOTHOLD = ("core/linkcodec", "core/linkflow", "core/link", "core/mux", "agent/linkhost")
+"""modules, each after those that it imports"""
+_FIRST = """import sys, types
+def m(name, source=""):
+ made = sys.modules[name] = types.ModuleType(name)
+ exec(source, made.__dict__)
+ where, _, last = name.rpartition(".")
+ if where:
+  setattr(sys.modules[where], last, made)
+ m.main = getattr(made, "main", None)
+for name in ("edgedeploy", "edgedeploy.core", "edgedeploy.agent"):
+ m(name)
+"""
 LIMIT = 100 * 1024
 """bytes; the agent must stay small enough to be typed over a serial line"""
 
@@ -33,7 +53,7 @@ def build() -> bytes:
     for floor in ("core", "agent"):
         for source in sorted((package / floor).iterdir(), key=_name):
             name = f"{floor}/{source.name}"
-            if source.name.endswith(".py") and name not in _LAPTOP_ONLY | _UNUSED:
+            if source.name.endswith(".py") and name not in _LAPTOP_ONLY:
                 entries[f"edgedeploy/{name}"] = bare(source.read_text())
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
@@ -42,6 +62,40 @@ def build() -> bytes:
             info.external_attr = 0o644 << 16
             archive.writestr(info, entries[name], zipfile.ZIP_DEFLATED)
     return _SHEBANG + buffer.getvalue()
+
+
+@functools.cache
+def foothold() -> bytes:
+    """The board's half of the serial link for a board without our agent: one Python program, compressed by bzip2."""
+    package = resources.files("edgedeploy")
+    made = [_FIRST]
+    for name in _FOOTHOLD:
+        made.append(f"m({'edgedeploy.' + name.replace('/', '.')!r}, {_small((package / f'{name}.py').read_text())!r})")
+    made.append("sys.exit(m.main())\n")
+    return bz2.compress("\n".join(made).encode())  # 4 % smaller than xz, 9 % than zlib
+
+
+def _small(source: str) -> str:
+    """The same program in fewer bytes: no docstrings, comments or hints of types, one blank for a step of indentation."""
+    tree = _Less().visit(ast.parse(source))
+    # ast.unparse writes every string in one line, so that what stands at a line's beginning is indentation
+    return re.sub(r"^(?: {4})+", lambda found: " " * (len(found[0]) // 4), ast.unparse(tree), flags=re.M)
+
+
+class _Less(ast.NodeTransformer):
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        super().generic_visit(node)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            node.body = [one for one in node.body if not _is_text(one)] or [ast.Pass()]
+        if isinstance(node, ast.FunctionDef):
+            node.returns = None
+        if isinstance(node, ast.arg):
+            node.annotation = None
+        return node
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 def bare(source: str) -> str:

@@ -1,7 +1,7 @@
 """A board's console without a board: Debian's own agetty, login and shell on a pty, a cable that can be noisy or pulled.
 
-The programs run in namespaces of their own, with an /etc/passwd and a /proc/sys/kernel/printk of their own: nobody logs
-in to this machine, and its log level stays what it is.
+The programs run in namespaces of their own, with an /etc/passwd and a /proc/sys/kernel of their own: nobody logs in to this
+machine, and its log level stays what it is.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from pathlib import Path
 
 PASSWORD = "correct horse"
 PRINTK = "7\t4\t1\t7\n"
+SYSRQ = "438\n"
 
 _ENTER = """
 set -e
 mount --bind {d}/passwd /etc/passwd; mount --bind {d}/shadow /etc/shadow; mount --bind {d}/motd /etc/motd
-mount --bind {d}/printk /proc/sys/kernel/printk
+mount --bind {d}/kernel /proc/sys/kernel
+mount --bind {d}/bin /usr/local/bin
 mount -t tmpfs none /run; : >/run/utmp
 hostname cubie
 """
@@ -57,20 +59,34 @@ class Cable(threading.Thread):
         self.stop = threading.Event()
 
     def run(self) -> None:
+        waiting = {self.laptop: b"", self.board: b""}
+        for fd in waiting:
+            os.set_blocking(fd, False)
         while not self.stop.is_set():
-            ready, _, _ = select.select([self.laptop, self.board], [], [], 0.02)
-            try:
-                if self.laptop in ready:
-                    data = os.read(self.laptop, 4096)
-                    self.up += data
-                    kept = bytes(b for b in data if self.random.random() >= self.lose)
-                    os.write(self.board, kept)
-                if self.board in ready:
-                    data = os.read(self.board, 512)
-                    self.down += data
-                    os.write(self.laptop, self.noisy(data))
-            except OSError:  # the getty between two log-ins: the tty is nobody's
-                time.sleep(0.02)
+            # a pty may forget to say that it takes bytes again: who waits in a write to one may wait for ever
+            held = any(waiting.values())
+            select.select([fd for fd in waiting if not waiting[self._other(fd)]], [], [], 0.002 if held else 0.02)
+            for fd, size in ((self.laptop, 4096), (self.board, 512)):
+                try:
+                    if not waiting[self._other(fd)]:
+                        waiting[self._other(fd)] = self._carried(fd, os.read(fd, size))
+                    other = self._other(fd)
+                    if waiting[other]:
+                        waiting[other] = waiting[other][os.write(other, waiting[other]) :]
+                except BlockingIOError:
+                    continue
+                except OSError:  # the getty between two log-ins: the tty is nobody's
+                    time.sleep(0.02)
+
+    def _other(self, fd: int) -> int:
+        return self.board if fd == self.laptop else self.laptop
+
+    def _carried(self, fd: int, data: bytes) -> bytes:
+        if fd == self.board:
+            self.down += data
+            return self.noisy(data)
+        self.up += data
+        return bytes(b for b in data if self.random.random() >= self.lose) if self.lose else data
 
     def noisy(self, data: bytes) -> bytes:
         if self.random.random() >= self.noise:
@@ -83,7 +99,7 @@ class Cable(threading.Thread):
 class Board:
     """Use as a context manager. `port` is the laptop's end of the cable."""
 
-    def __init__(self, folder: Path, runs: str = GETTY, *, noise: float = 0.0, lose: float = 0.0, seed: int = 1, **words: str):
+    def __init__(self, folder: Path, runs: str = GETTY, *, noise: float = 0.0, lose: float = 0.0, seed: int = 1, agent: bytes = b"", **words: str):
         self.folder = folder
         lines = [line for line in Path("/etc/shadow").read_text().splitlines() if not line.startswith("root:")]
         users = Path("/etc/passwd").read_text() + "talker:x:1500:1500::/:/bin/bash\n"
@@ -91,8 +107,14 @@ class Board:
         accounts = [f"{name}:{crypted(PASSWORD)}:19000:0:99999:7:::" for name in ("root", "talker")]
         (folder / "shadow").write_text("\n".join([*accounts, *lines]) + "\n")
         (folder / "motd").write_text("Welcome # to $ the board> \n\n")
-        (folder / "printk").write_text(PRINTK)
-        (folder / "printk").chmod(0o644)
+        (folder / "kernel").mkdir()
+        for name, text in (("printk", PRINTK), ("sysrq", SYSRQ)):
+            (folder / "kernel" / name).write_text(text)
+            (folder / "kernel" / name).chmod(0o644)
+        (folder / "bin").mkdir()
+        if agent:
+            (folder / "bin" / "edgedeploy-agent").write_bytes(agent)
+            (folder / "bin" / "edgedeploy-agent").chmod(0o755)
         self.master, self.slave = pty.openpty()
         self.laptop, self._laptop_slave = pty.openpty()
         dev = os.ttyname(self.slave)
@@ -128,7 +150,11 @@ class Board:
 
     @property
     def printk(self) -> str:
-        return (self.folder / "printk").read_text()
+        return (self.folder / "kernel" / "printk").read_text()
+
+    @property
+    def sysrq(self) -> str:
+        return (self.folder / "kernel" / "sysrq").read_text()
 
     @property
     def echoes(self) -> bool:

@@ -17,7 +17,6 @@ from edgedeploy.core import errors
 from edgedeploy.ports.wire import Stream, Wire
 
 PATIENCE = 30.0
-BIG = 5_000_000
 TORTURE = [
     "a b", "", "'", '"', "$HOME", "`id`", "$(id)", "\\", "a\nb", "\t", "*", "~", "-x", "--", "!", ";&|<>()#",
     "naïve ☃ 日本", "%s", "a'b\"c", " lead", "trail ", "{a,b}", "=",
@@ -91,6 +90,9 @@ def transfer_both_ways(wire: Wire, size: int) -> float:
 class WireContract:
     """Subclass, and give a fixture `wire`."""
 
+    big = 5_000_000
+    """bytes; less for a wire that would need minutes for them"""
+
     def test_traits_are_constant(self, wire: Wire) -> None:
         assert wire.traits.label
         assert wire.traits == wire.traits
@@ -112,7 +114,7 @@ class WireContract:
         assert run(wire, "cat", data=data) == (0, b"", data)
 
     def test_big_both_ways_at_once(self, wire: Wire) -> None:
-        transfer_both_ways(wire, BIG)
+        transfer_both_ways(wire, self.big)
 
     def test_read_timeout_leaves_the_stream_usable(self, wire: Wire) -> None:
         with opened(wire, "cat") as stream:

@@ -9,6 +9,7 @@ from types import TracebackType
 from edgedeploy.core import errors
 from edgedeploy.core.deadline import Deadline
 from edgedeploy.core.names import printable
+from edgedeploy.wires.serial import leftover
 from edgedeploy.wires.serial.recognise import Sight, Where
 from edgedeploy.wires.serial.shell import LEAVE, PROMPT, Shell
 from edgedeploy.wires.serial.talk import Line, Talk
@@ -52,19 +53,25 @@ class Console:
             self._shell.start(instead=self._logged_in)
             self._talk.limit = None
         except BaseException:
-            self._leave(interrupt=True)
+            self.leave(interrupt=True)
             raise
         return self._shell
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._leave(interrupt=error is not None)
+        self.leave(interrupt=error is not None)
+
+    def abandon(self) -> None:
+        """Leave nothing as it was found: there is nobody who would hear. The board puts everything back by itself."""
+        self._started = self._logged_in = False
 
     def _reach_shell(self) -> None:
-        for _ in range(3):
-            sight = self._talk.look(boot_wait=self._boot_wait)
-            if sight.where is Where.SHELL and sight.last and sight.last[-1] == PROMPT.strip():
+        for _ in range(4):
+            sight = self._talk.look(boot_wait=self._boot_wait, beacon=lambda raw: leftover.session(raw) is not None)
+            if sight.where is Where.AGENT:
+                leftover.dismiss(self._line)
+            elif sight.where is Where.SHELL and sight.last and sight.last[-1] == PROMPT.strip():
                 self._talk.type(LEAVE)  # ours, of a cable that was pulled less than three minutes ago
                 self._talk.prompt(Deadline.after(_STEP))
             elif sight.where is Where.SHELL:
@@ -121,8 +128,8 @@ class Console:
     def _give_up(self) -> None:
         self._talk.type("\x04", end="")
 
-    def _leave(self, *, interrupt: bool) -> None:
-        """Best effort: a port that is gone, or a board that restarts, has nothing to put back."""
+    def leave(self, *, interrupt: bool) -> None:
+        """Put everything back; idempotent. Best effort: a port that is gone, or a board that restarts, has nothing to put back."""
         if not (self._started or self._logged_in):
             return
         self._talk.limit = None
@@ -169,7 +176,7 @@ _WORDS = {
         "its last lines say why; see: edgedeploy console",
     ),
     Where.XEN: ("Xen keeps the console's input {on}", "see: edgedeploy console; there press Ctrl-A three times"),
-    Where.AGENT: ("another edgedeploy is at work {on}", "it gives the console back within a minute; try again then"),
+    Where.AGENT: ("an earlier edgedeploy is still at work {on}", "it gives the console back within a minute; try again then"),
     Where.PROGRAM: ("a program has the board's console {on}", "see: edgedeploy console; end it there"),
     Where.WRONG_BAUD: (
         "what comes {on} at {baud} baud is garbled",

@@ -37,6 +37,10 @@ class SerialPort:
         speed = getattr(termios, f"B{baud}", None)
         if speed is None:
             raise errors.UsageFault(f"this computer knows no rate of {baud} baud", hint="usual: 115200, 1500000, 9600")
+        self._speed: int = speed
+        self._acquire(device)
+
+    def _acquire(self, device: str) -> None:
         self._gone = False
         self._lock = holders.Lock(device)
         self._fd = _open(device)
@@ -45,10 +49,20 @@ class SerialPort:
             holder = self._lock.take() or holders.of(device)
             if holder:
                 raise _held(device, holder)
-            self._take(speed)
+            self._take(self._speed)
         except BaseException:
             self.close()
             raise
+
+    def reopen(self, device: str) -> None:
+        """Take the port again after it vanished, under whatever name it has now. Raises as the first time."""
+        self.close()
+        self._acquire(device)
+
+    def forget(self) -> None:
+        """Throw away what was written and has not left yet. Never raises."""
+        with contextlib.suppress(OSError, termios.error):
+            termios.tcflush(self._fd, termios.TCOFLUSH)
 
     def read(self, n: int, timeout: float) -> bytes:
         """1..n bytes as soon as any are there; b"" when none came within `timeout` seconds."""

@@ -50,6 +50,12 @@ x(){{ i=${{c%% *}};[ "$i" = "$d" ]||{{ d=$i;o=$(eval "${{c#* }}" 2>&1 </dev/null
 [ $n -lt {ticks} ]||{{ r;kill -9 $$;exit;}};done) </dev/null >/dev/null 2>&1 &
 w=$!;q"""
 
+# While `command` runs, no bit error that makes a Ctrl-O may be a SysRq; and what the laptop still sends when it was killed
+# must not be typed at this shell: cat swallows it until 2.5 s are silent (0.3 s after a good-bye).
+_TAKEN_OVER = """(trap '' 1 2 3 20;y=/proc/sys/kernel/sysrq;k=$(cat $y);m=$(stty -g);{{ echo 0 >$y;}} 2>/dev/null
+stty raw -echo;{command}&&t=3||t=25
+stty raw -echo min 0 time $t;cat >/dev/null;stty $m;{{ [ -z "$k" ]||echo "$k" >$y;}} 2>/dev/null)"""
+
 
 @dataclass(frozen=True, slots=True)
 class Ran:
@@ -122,6 +128,16 @@ class Shell:
     def type(self, line: str) -> None:
         """Type a line and read nothing: for a program that takes the line over."""
         self._talk.type(line)
+
+    def start_link(self, command: str) -> None:
+        """Have `command` take the console over: at its prompt again, this shell has the tty as it was."""
+        self._send(_TAKEN_OVER.format(command=command))
+        self._talk.type('eval "$c"')
+
+    def stands(self, seconds: float) -> bool:
+        """Whether the prompt stands, or comes back within that time."""
+        found = self._talk.until(lambda said: said.endswith(PROMPT) or None, Deadline.after(seconds))
+        return bool(found)
 
     def leave(self) -> None:
         """Put the tty and printk back and end; the login shell, or a login prompt, is next."""

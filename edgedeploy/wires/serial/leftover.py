@@ -1,0 +1,41 @@
+"""The board's half of a session whose laptop is gone: known by its beacon, and sent away.
+
+The port is ours alone, and one cable leads to one board: whoever it still waits for does not come back.
+"""
+
+from __future__ import annotations
+
+import time
+
+from edgedeploy.core import linkcodec
+from edgedeploy.core.link import Link
+from edgedeploy.wires.serial.talk import Line
+
+_PATIENCE = 4.0
+_RECENT = 4096
+
+
+def session(raw: bytes) -> int | None:
+    """The number of the session whose beacon is in `raw`, None for none."""
+    for piece in reversed(raw[-_RECENT:].split(bytes([linkcodec.MARK]))):
+        for kept, _ in linkcodec.cuts(piece):
+            found = linkcodec.body(kept, {ord("A"): 0}) if kept else None
+            if found and len(found[0]) >= 5:
+                return int.from_bytes(found[0][1:5], "big")
+    return None
+
+
+def dismiss(line: Line) -> None:
+    """Say good-bye in its name, then hear nothing of it. Raises Unreachable as the port does."""
+    ends, raw, link = time.monotonic() + _PATIENCE, b"", None
+    while time.monotonic() < ends and not (link and link.over):
+        data = line.read(4096, 0.1)
+        raw = (raw + data)[-_RECENT:]
+        if link is None and (number := session(raw)) is not None:
+            link = Link(number, laptop=True, line=line.baud / 10)
+        if link:
+            link.receive(data, time.monotonic())
+            if link.heard_at is not None:
+                link.close()
+            out, _ = link.poll(time.monotonic())
+            line.write(out)

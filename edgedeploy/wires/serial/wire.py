@@ -1,0 +1,196 @@
+"""The serial wire: log in at the board's console, start the board's half of the link there, then commands as channels."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from edgedeploy.core import errors, mux
+from edgedeploy.core.deadline import Deadline
+from edgedeploy.core.link import Link
+from edgedeploy.ports.wire import Traits
+from edgedeploy.wires.argv import checked
+from edgedeploy.wires.serial.login import Ask, Console
+from edgedeploy.wires.serial.port import SerialPort
+from edgedeploy.wires.serial.pump import Pump
+from edgedeploy.wires.serial.shell import Shell
+from edgedeploy.wires.serial.start import NotStarted, start
+from edgedeploy.wires.serial.stream import SerialStream
+
+BY_ID = Path("/dev/serial/by-id")
+_SHARE = 0.85
+"""of the line's rate that commands get at least, where nothing is lost: Xen's input has seven bits (docs/adr/0009)"""
+_ATTEMPTS = 3
+
+
+def _ignore(_: str) -> None:
+    return None
+
+
+class SerialWire:
+    """ports.wire.Wire over a serial console. Connects at the first `open` (or `connect`); once lost, it stays lost.
+
+    While the cable is out for less than a minute, nothing is lost: streams wait. `close` leaves the console as it was
+    found, and returns within seconds even when there is nobody to leave.
+    """
+
+    def __init__(
+        self, device: str, baud: int, foothold: bytes, *, user: str = "root", ask: Ask, timeout: float = 120.0,
+        rate: float | None = None, tell: Callable[[str], None] = _ignore,
+    ) -> None:  # fmt: skip
+        """Does no I/O yet. `foothold`: remote.agentkit.foothold(). `ask` is called at most once, `tell` also by a thread.
+
+        `timeout`: seconds until a shell of ours answers; a board that boots is waited for that long. `rate`: bytes/s
+        that an earlier session learned.
+        """
+        self._device, self._baud, self._foothold = device, baud, foothold
+        self._user, self._ask, self._timeout = user, _once(ask), timeout
+        self._rate, self._tell = rate, tell
+        self._lock = threading.Lock()
+        self._port: SerialPort | None = None
+        self._console: Console | None = None
+        self._shell: Shell | None = None
+        self._pump: Pump | None = None
+        self._closed = False
+
+    @property
+    def traits(self) -> Traits:
+        """As ports.wire.Wire.traits."""
+        return Traits(f"serial {self._device}", int(self._line * _SHARE))
+
+    @property
+    def rate(self) -> float:
+        """Bytes/s up that the link found to arrive: worth remembering for the board."""
+        return self._pump.link.rate if self._pump else (self._rate or self._line)
+
+    @property
+    def heard(self) -> tuple[str, ...]:
+        """The last lines that the kernel and Xen wrote during the session. Raw text from outside."""
+        return self._pump.watch.heard if self._pump else ()
+
+    @property
+    def _line(self) -> float:
+        return self._baud / 10
+
+    def connect(self) -> None:
+        """Log in and start the link, once. Raises Unreachable (where the console is, in words), UsageFault (the password,
+        the port), BoardFault (no Python there).
+        """
+        with self._lock:
+            if self._closed:
+                raise errors.WireFault(f"{self.traits.label} is closed")
+            if self._pump:
+                if self._pump.fault:
+                    raise self._pump.fault
+                return
+            try:
+                self._connect()
+            except BaseException:
+                self._leave()
+                raise
+
+    def open(self, argv: Sequence[str]) -> SerialStream:
+        """As ports.wire.Wire.open."""
+        words = b"\0".join(os.fsencode(word) for word in checked(argv))
+        if len(words) > mux.ARGV:
+            raise errors.Bug(f"a command of {len(words)} bytes is too long for the serial wire")
+        self.connect()
+        assert self._pump is not None
+        return SerialStream(self._pump, words)
+
+    def close(self) -> None:
+        """As ports.wire.Wire.close."""
+        with self._lock:
+            self._closed = True
+            self._leave()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _connect(self) -> None:
+        deadline = Deadline.after(self._timeout)
+        self._port = SerialPort(self._device, self._baud)
+        names = _names(self._device)
+        for attempt in range(1, _ATTEMPTS + 1):
+            link = Link(secrets.randbits(32), laptop=True, line=self._line, rate=self._rate)
+            try:
+                self._begin(self._port, link, deadline)
+            except NotStarted:
+                if attempt == _ATTEMPTS or deadline.expired:
+                    raise
+                self._tell("the link did not start; trying again")
+                self._leave_console(interrupt=True)
+            else:
+                self._pump = Pump(self._port, link, self._line, names, self._tell)
+                return
+
+    def _begin(self, port: SerialPort, link: Link, deadline: Deadline) -> None:
+        console = Console(port, user=self._user, ask=self._ask, boot_wait=deadline.remaining)
+        self._shell = console.__enter__()
+        self._console = console
+        self._tell("the board's console answers; starting the link")
+        start(self._shell, port, self._foothold, link)
+
+    def _leave(self) -> None:
+        """Best effort, never raises for the line's sake."""
+        pump, self._pump = self._pump, None
+        if pump:
+            self._rate = pump.link.rate
+            ended = pump.watch.prompt
+            if not pump.close() or not (ended or self._prompted()):
+                self._abandon()
+            self._leave_console(interrupt=False)
+        else:
+            self._leave_console(interrupt=True)
+        if self._port:
+            self._port.close()
+            self._port = None
+
+    def _prompted(self) -> bool:
+        """Whether our shell has the console back."""
+        try:
+            return self._shell is not None and self._shell.stands(_BACK)
+        except errors.EdgeError:
+            return False
+
+    def _leave_console(self, *, interrupt: bool) -> None:
+        console, self._console = self._console, None
+        if console:
+            console.leave(interrupt=interrupt)
+
+    def _abandon(self) -> None:
+        if self._console:
+            self._console.abandon()
+
+
+_BACK = 8.0
+"""seconds until the board's half has ended: two for its commands to go, less than one for the guard"""
+
+
+def _once(ask: Ask) -> Ask:
+    """`ask`, which is asked at most once for each user, however often we log in."""
+    known: dict[str, str | None] = {}
+
+    def answer(user: str) -> str | None:
+        if user not in known:
+            known[user] = ask(user)
+        return known[user]
+
+    return answer
+
+
+def _names(device: str) -> tuple[str, ...]:
+    """Names of the device, the lasting one first: after a re-plug ttyUSB0 may be ttyUSB1."""
+    real = os.path.realpath(device)
+    lasting = [str(link) for link in BY_ID.glob("*") if os.path.realpath(link) == real]
+    return (*lasting[:1], device)
