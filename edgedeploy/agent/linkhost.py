@@ -67,9 +67,9 @@ class Command:
             os.close(fd)
 
     def hang_up(self, now: float) -> None:
-        """As a lost terminal does it; `kill` is next."""
-        for name in ("stdin", "stdout", "stderr"):
-            self.shut(name)
+        """As a lost terminal does it; `kill` is next. Its last words are read: they must not end it before its clean-up."""
+        self.shut("stdin")
+        self.shut("stdout")
         self.due = now
         self.kill(signal.SIGHUP)
 
@@ -234,10 +234,12 @@ class Host:
 
     def _bury(self, now: float) -> None:
         for one in list(self._dying):
+            one.read_words()
             one.reap(now)
             if one.status is None and now - one.due > GRACE:
                 one.kill(signal.SIGKILL)
             if one.status is not None:
+                one.shut("stderr")
                 self._dying.remove(one)
 
     def _end(self) -> None:
@@ -249,8 +251,7 @@ class Host:
         ends = now + 2 * GRACE
         while self._dying and time.monotonic() < ends:
             self._bury(time.monotonic())
-            select.select([self._wake], [], [], 0.05)
-            _read(self._wake)
+            time.sleep(0.02)
 
 
 def ahead(line: float) -> int:

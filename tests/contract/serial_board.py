@@ -99,7 +99,10 @@ class Cable(threading.Thread):
 class Board:
     """Use as a context manager. `port` is the laptop's end of the cable."""
 
-    def __init__(self, folder: Path, runs: str = GETTY, *, noise: float = 0.0, lose: float = 0.0, seed: int = 1, agent: bytes = b"", **words: str):
+    def __init__(
+        self, folder: Path, runs: str = GETTY, *, noise: float = 0.0, lose: float = 0.0, seed: int = 1, agent: bytes = b"",
+        **words: str,
+    ):  # fmt: skip
         self.folder = folder
         lines = [line for line in Path("/etc/shadow").read_text().splitlines() if not line.startswith("root:")]
         users = Path("/etc/passwd").read_text() + "talker:x:1500:1500::/:/bin/bash\n"
@@ -116,9 +119,7 @@ class Board:
             (folder / "bin" / "edgedeploy-agent").write_bytes(agent)
             (folder / "bin" / "edgedeploy-agent").chmod(0o755)
         self.master, self.slave = pty.openpty()
-        self.laptop, self._laptop_slave = pty.openpty()
         dev = os.ttyname(self.slave)
-        self.port = os.ttyname(self._laptop_slave)
         self.before = termios.tcgetattr(self.slave)
         script = _ENTER.format(d=folder) + runs.format(tty=dev.removeprefix("/dev/"), dev=dev, **words)
         self.process = subprocess.Popen(
@@ -126,8 +127,8 @@ class Board:
             start_new_session=True,
             stdin=subprocess.DEVNULL,
         )
-        self.cable = Cable(self.laptop, self.master, noise=noise, lose=lose, seed=seed)
-        self.cable.start()
+        self._quality = {"noise": noise, "lose": lose, "seed": seed}
+        self.plug()
 
     def __enter__(self) -> Board:
         return self
@@ -139,10 +140,20 @@ class Board:
         for fd in (self.master, self.slave):
             os.close(fd)
 
+    def plug(self) -> None:
+        """The cable is in: the laptop has a port `port`, whose lasting name is `by_id`."""
+        self.laptop, self._laptop_slave = pty.openpty()
+        self.port = os.ttyname(self._laptop_slave)
+        self.by_id.unlink(missing_ok=True)
+        self.by_id.symlink_to(self.port)
+        self.cable = Cable(self.laptop, self.master, **self._quality)
+        self.cable.start()
+
     def unplug(self) -> None:
         """Pull the cable: the laptop's port is gone, the board hears nothing more."""
         self.cable.stop.set()
         self.cable.join()
+        self.by_id.unlink(missing_ok=True)
         for fd in (self.laptop, self._laptop_slave):
             if fd >= 0:
                 os.close(fd)
@@ -151,6 +162,10 @@ class Board:
     @property
     def printk(self) -> str:
         return (self.folder / "kernel" / "printk").read_text()
+
+    @property
+    def by_id(self) -> Path:
+        return self.folder / "usb-adapter"
 
     @property
     def sysrq(self) -> str:

@@ -61,8 +61,9 @@ class SerialPort:
 
     def forget(self) -> None:
         """Throw away what was written and has not left yet. Never raises."""
-        with contextlib.suppress(OSError, termios.error):
-            termios.tcflush(self._fd, termios.TCOFLUSH)
+        if self._fd >= 0:
+            with contextlib.suppress(OSError, termios.error):
+                termios.tcflush(self._fd, termios.TCOFLUSH)
 
     def read(self, n: int, timeout: float) -> bytes:
         """1..n bytes as soon as any are there; b"" when none came within `timeout` seconds."""
