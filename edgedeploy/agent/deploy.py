@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from edgedeploy.agent import health, plan, state
 from edgedeploy.agent.attempt import Attempt
-from edgedeploy.agent.console import ConsoleTail
+from edgedeploy.agent.console import ConsoleTail, Kept
 from edgedeploy.agent.gitrepo import GitRepo
 from edgedeploy.agent.layout import AppLayout
 from edgedeploy.agent.plan import Slot, State
@@ -255,7 +255,9 @@ class Deployment:
         if domain is None:
             return plan.Broke("the guest was gone right after it was started")
         self._seen.domid = domain.domid
-        self._seen.tail = self._seen.tail or ConsoleTail(self._runtime.console(domain.domid))
+        self._seen.tail = self._seen.tail or ConsoleTail(
+            self._runtime.console(domain.domid), Kept(self._layout.console(domain.domid))
+        )
         if manifest.health is None:
             time.sleep(2.0)  # nothing to ask: a guest that dies at boot dies within this
             reason = self._dead(slot)

@@ -52,7 +52,7 @@ class Layout:
 
     def app(self, app: AppName) -> AppLayout:
         """The folders of one app."""
-        return AppLayout(self.state / "apps" / app)
+        return AppLayout(self.state / "apps" / app, self.root / "run/edgedeploy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,8 @@ class AppLayout:
     """Paths of one app below /var/lib/edgedeploy/apps/<app>."""
 
     folder: Path
+    run: Path
+    """what need not outlive a reboot"""
 
     @property
     def repo(self) -> Path:
@@ -98,3 +100,12 @@ class AppLayout:
     def swap_lock(self) -> Path:
         """Held while we prepare and swap. Taken inside pull_lock (by the hook), never the other way round."""
         return self.folder / "swap.lock"
+
+    @property
+    def attach_lock(self) -> Path:
+        """Held by the one person who is at the guest's console. No deployment ever asks for it."""
+        return self.folder / "attach.lock"
+
+    def console(self, domid: int) -> Path:
+        """What the console of a domain said. Domain ids are not used again before the next boot, when /run is empty."""
+        return self.run / f"{self.folder.name}.{domid}"

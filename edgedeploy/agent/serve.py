@@ -48,6 +48,7 @@ class Server:
             messages.Rollback: self._rollback,
             messages.Status: self._status,
             messages.Log: self._log,
+            messages.Attach: self._attach,
         }
 
     def run(self) -> None:
@@ -79,8 +80,8 @@ class Server:
             self._pending = self._decoder.feed(data)
         return self._pending.pop(0)
 
-    def _send(self, message: messages.Message) -> None:
-        self._out.write(frames.encode(messages.to_frame(message)))
+    def _send(self, message: messages.Message, body: bytes = b"") -> None:
+        self._out.write(frames.encode(messages.to_frame(message, body)))
         self._out.flush()
 
     def _fail(self, error: errors.EdgeError) -> None:
@@ -110,6 +111,12 @@ class Server:
         while len(json.dumps(records)) > frames.MAX_HEAD // 2:
             records = records[1:]  # the newest are what is asked for
         self._send(messages.LogLines(records))
+
+    def _attach(self, ask: messages.Attach) -> None:
+        from edgedeploy.agent import attach  # noqa: PLC0415 - a push need not load it
+
+        laptop = attach.Laptop(self._in.fileno(), self._pending, self._decoder.feed, self._send)
+        attach.Attachment(self._board, AppName(ask.app), printable(ask.who, 100), laptop).run()
 
     # --- transfer -------------------------------------------------------------------------------------------------
 

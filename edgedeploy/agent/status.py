@@ -13,6 +13,7 @@ from typing import Any
 from edgedeploy.agent import attempt, facts, state, version
 from edgedeploy.agent.board import Board
 from edgedeploy.agent.layout import AppLayout
+from edgedeploy.agent.plan import State
 from edgedeploy.agent.run import CommandFailed
 from edgedeploy.agent.xen import Running
 from edgedeploy.core import errors, release
@@ -54,10 +55,8 @@ def _app(of: Board, name: AppName, domains: list[Running]) -> dict[str, Any]:
     now = state.load(layout.state)
     there = (layout.repo / ".git").is_dir() and not repo.damaged()
     head = repo.head() if there else None  # what a laptop need not send again
-    slots = _known(layout) | {
-        slot.uuid: slot.release for slot in (now.previous, now.candidate, now.failed, now.good) if slot
-    }
-    running = next((d for d in domains if d.uuid in slots), None)
+    slots = _releases(layout, now)
+    running, running_release = on_air(layout, domains)
     try:
         wanted = repo.manifest(head, name) if head else None
     except (errors.EdgeError, CommandFailed):
@@ -65,7 +64,7 @@ def _app(of: Board, name: AppName, domains: list[Running]) -> dict[str, Any]:
     last = attempt.last(layout.attempts, 1)
     return {
         "head": head or "",
-        "release": slots[running.uuid] if running else "",
+        "release": running_release,
         "uuid": running.uuid if running else "",
         "healthy": bool(running and not running.dead),
         "phase": now.phase,
@@ -78,6 +77,18 @@ def _app(of: Board, name: AppName, domains: list[Running]) -> dict[str, Any]:
         "url": _url(of, name, now.good.release if now.good else ""),
         "last": last[0] if last else None,
     }
+
+
+def on_air(layout: AppLayout, domains: list[Running]) -> tuple[Running | None, str]:
+    """The app's domain, a living one before one that is only preserved, and its release; (None, "") when there is none."""
+    slots = _releases(layout, state.load(layout.state))
+    found = next((d for d in sorted(domains, key=lambda d: d.dead) if d.uuid in slots), None)
+    return found, slots[found.uuid] if found else ""
+
+
+def _releases(layout: AppLayout, now: State) -> dict[str, str]:
+    slots = (now.previous, now.candidate, now.failed, now.good)
+    return _known(layout) | {slot.uuid: slot.release for slot in slots if slot}
 
 
 def _known(layout: AppLayout) -> dict[str, str]:

@@ -62,7 +62,7 @@ class Have(Message):
 
 @dataclass(frozen=True, slots=True)
 class Chunk(Message):
-    """Bytes of the file, in the frame's body. Not answered."""
+    """Bytes in the frame's body: of the file, or of a guest's console in either direction. Not answered."""
 
     kind = "chunk"
 
@@ -182,8 +182,58 @@ class LogLines(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class Attach(Message):
+    """Be at the console of an app's guest. Answered by `Attached`; then `Chunk`s and `Seen`s go both ways, `Event`s
+    come down, until the laptop says `Detach` or the board `Detached`.
+
+    A laptop says something at least every few seconds (an empty Chunk will do): see edgedeploy.agent.attach.
+    """
+
+    kind = "attach"
+    app: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attached(Message):
+    """The console is open. `dead`: the guest has crashed or shut down, and is only preserved."""
+
+    kind = "attached"
+    domain: str
+    release: str
+    dead: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Seen(Message):
+    """So many bytes of the other side's Chunks have been taken since `Attached`. CONSOLE_WINDOW more may be sent."""
+
+    kind = "seen"
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Detach(Message):
+    """The person leaves. Answered by `Detached`."""
+
+    kind = "detach"
+
+
+@dataclass(frozen=True, slots=True)
+class Detached(Message):
+    """The console is closed; `reason` is empty when the person left."""
+
+    kind = "detached"
+    reason: str
+
+
+CONSOLE_WINDOW = 8192
+"""bytes of a console that may be on their way in one direction: 0.8 s of a line of 115200 baud, so that Ctrl-C is soon seen to work"""
+
+
+@dataclass(frozen=True, slots=True)
 class Event(Message):
-    """Progress, in words for a person. `step` names the stage: receive, check, unpack, swap, probe, return;
+    """Progress, in words for a person. `step` names the stage: receive, check, unpack, swap, probe, return, console;
     `repair` is what had to be put right, and stays on the screen."""
 
     kind = "event"

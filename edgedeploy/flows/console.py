@@ -1,9 +1,14 @@
-"""A person at a board's serial console."""
+"""A person at a board's serial console, or at the console of a guest."""
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import sys
+from contextlib import ExitStack, closing
 
+from edgedeploy.core import names
+from edgedeploy.flows.find import Wanted
+from edgedeploy.flows.kit import Kit, refreshed
+from edgedeploy.ports import join
 from edgedeploy.ports.report import Report
 from edgedeploy.profiles import catalog
 from edgedeploy.wires.serial import ports, terminal
@@ -18,10 +23,37 @@ def rate(baud: int | None, kind: str | None) -> int:
 
 
 def console(named: str | None, baud: int, log: str | None, report: Report) -> None:
-    """Open the port and join it with this terminal. Raises as ports.choose, SerialPort and terminal.attach."""
+    """Open the port and join it with this terminal. Raises as ports.choose, SerialPort and join.join."""
     choice = ports.choose(ports.here(), named=named or "")
+
+    def again() -> SerialPort:
+        there = ports.choose(ports.here(), named=choice.port.pin)  # a cable may come back under another device name
+        return SerialPort(there.port.device, baud)
+
     with ExitStack() as stack:
-        port = stack.enter_context(SerialPort(choice.port.device, baud))
-        file = stack.enter_context(terminal.open_log(log)) if log else None
+        port = SerialPort(choice.port.device, baud)
+        # a person may plug it in again; a script wants to know that it is out
+        cable = stack.enter_context(closing(terminal.Cable(port, again if sys.stdin.isatty() else None)))
+        file = stack.enter_context(join.open_log(log)) if log else None
         report.note(f"{choice.port.device} at {baud} baud: {choice.why}")
-        terminal.attach(port, file)
+        join.join(cable, file)
+
+
+def guest(wanted: Wanted, app: names.AppName, log: str | None, kit: Kit) -> None:
+    """Join the console of the app's guest with this terminal, over any wire. Raises as AgentClient.attach and join.join."""
+    with ExitStack() as stack:
+        file = stack.enter_context(join.open_log(log)) if log else None
+        found = kit.find(wanted)
+        kit.enrolled(found)
+        with kit.report.step(f"opening the console of {app} on {found.name}"):
+            wire, client = kit.talk(found)
+            stack.enter_context(wire)
+            stack.enter_context(client)
+            line = stack.enter_context(client.attach(app, kit.who))
+        refreshed(found, kit, app)
+        told = line.told
+        release = names.printable(told.release, 80)
+        kit.report.note(f"{app} on {found.name}: VM {names.printable(told.domain, 80)}, release {release}")
+        if told.dead:
+            kit.report.warn(f"{app} has crashed or shut down: these are its last words")
+        join.join(line, file)

@@ -13,6 +13,7 @@ from edgedeploy.core.deadline import Deadline
 from edgedeploy.core.names import AppName, CommitId, ReleaseId, Sha256, printable
 from edgedeploy.ports.report import Step
 from edgedeploy.ports.wire import Stream, Wire
+from edgedeploy.remote.attached import Attachment
 
 PROGRAM = "/usr/local/bin/edgedeploy-agent"
 _CHUNK = 128 * 1024
@@ -92,6 +93,23 @@ class AgentClient:
     ) -> messages.Outcome:
         """Have the board go back. Raises OutcomeUnknown when contact is lost on the way."""
         return self._decide(messages.Rollback(app, release or "", who), on_event, timeout)
+
+    def attach(self, app: AppName, who: str) -> Attachment:
+        """Be at the console of an app's guest. Nothing else may be asked until it is left.
+
+        Raises UsageFault for an app the board does not have, BoardFault when nothing of it runs or somebody else is there,
+        ProtocolMismatch for an agent from before there was this.
+        """
+        try:
+            told = self._ask(messages.Attach(app, who), messages.Attached)
+        except errors.ProtocolMismatch as error:
+            raise errors.ProtocolMismatch(
+                f"the agent on {self._wire.traits.label} is too old for this",
+                hint="edgedeploy enrol brings it up to date",
+                details=(error.message,),
+            ) from error
+        come, self._pending = self._pending, []
+        return Attachment(told, self._stream, come, self._decoder.feed, self._ended)
 
     # --- the stream -----------------------------------------------------------------------------------------------
 

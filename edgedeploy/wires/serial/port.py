@@ -94,6 +94,18 @@ class SerialPort:
             except OSError as fault:
                 raise self._vanished() from fault
 
+    def send_break(self) -> None:
+        """Hold the line low for a quarter of a second or more (tcsendbreak(3)): a getty's, or SysRq's, attention."""
+        try:
+            termios.tcsendbreak(self._fd, 0)
+        except (OSError, termios.error) as fault:
+            raise self._vanished() from fault
+
+    @property
+    def vanished(self) -> bool:
+        """Whether the port was found gone."""
+        return self._gone
+
     def close(self) -> None:
         """Give the port back with the settings it had. Idempotent, never raises."""
         fd, self._fd = self._fd, -1

@@ -39,6 +39,8 @@ class ModelXen:
         self.on_air: str = ""
         self.says: dict[str, str] = {}
         """what `xl info` says otherwise than usual"""
+        self.ttys: dict[int, Path] = {}
+        """domain id -> its console"""
         self.on_create: Callable[[], None] = lambda: None
         self._server = _Guest(self)
         self.port = self._server.port
@@ -84,7 +86,8 @@ class ModelXen:
         self.on_air = ""
 
     def console(self, domid: int) -> Path | None:
-        return None
+        tty = self.ttys.get(domid)
+        return tty if tty and tty.exists() else None
 
     def info(self) -> dict[str, str]:
         used = sum(guest.memory_mb for guest in self.guests.values())

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edgedeploy.wires.serial.terminal import Keys
+from edgedeploy.ports.join import Keys
 
 ROOT = Path(__file__).parents[3]
 
@@ -102,8 +102,11 @@ def test_a_conversation_and_its_end(run, cable, person, tmp_path):
     os.write(person.master, b"root\r\x03\x04")
     cable.until(b"root\r\x03\x04")
     everything = bytes(set(range(256)) - {10})
-    os.write(cable.master, everything + b"end")
-    assert person.until(b"end").endswith(everything)
+    os.write(cable.master, b"\x1b]0;title\a\x1b[1mbold\x1b[6n" + everything + b"end")
+    shown = person.until(b"end")
+    assert b"\x1b[1mbold" in shown
+    assert not any(word in shown for word in (b"title", b"\x1b[6n", b"\x1b]", b"\x9b", b"\x05")), "nothing that answers"
+    assert b"ABCDEF" in shown, "and all that is text"
     os.write(person.master, b"\x1d?")
     person.until(b"Ctrl-] ? says this again")
     os.write(person.master, b"\x1d\x1d")
@@ -114,7 +117,8 @@ def test_a_conversation_and_its_end(run, cable, person, tmp_path):
     assert process.wait(10) == 0
     assert person.as_before
     assert cable.as_before
-    assert log.read_bytes() == b"earlier\n" + everything + b"end"
+    assert b"\x1b[m" in person.until(b"\r\n"), "no colour is left behind"
+    assert log.read_bytes() == b"earlier\n\x1b]0;title\a\x1b[1mbold\x1b[6n" + everything + b"end"
     with pytest.raises(OSError, match="Input/output"):
         os.read(cable.master, 100)  # the cable is let go, and nothing after the escape key was sent
 
@@ -142,13 +146,67 @@ def test_the_rate_of_a_kind_of_board(run, cable, person):
     assert run("--board", "nonsense", stderr=subprocess.DEVNULL).wait(15) == 21
 
 
-def test_the_cable_is_pulled(run, cable, person):
-    process = run()
+def test_the_cable_is_pulled_and_comes_back(run, cable, person, tmp_path):
+    name = tmp_path / "cable"
+    name.symlink_to(cable.name)
+    process = run("--port", str(name))
     person.until(b"says this again")
     cable.close()
-    assert process.wait(10) == 11
-    assert b"vanished" in person.until(b"hint:")
+    person.until(b"[the cable is out: plug it in again, or Ctrl-] . leaves]")
+    os.write(person.master, b"to nobody")
+    time.sleep(0.7)
+    other = Tty()
+    name.unlink()
+    name.symlink_to(other.name)
+    other.let_go()
+    person.until(b"[the cable is back]")
+    os.write(other.master, b"board# ")
+    person.until(b"board# ")
+    os.write(person.master, b"id\r")
+    assert other.until(b"id\r") == b""
+    other.close()
+    person.until(b"cable is out")
+    os.write(person.master, b"\x1d.")
+    assert process.wait(10) == 0
     assert person.as_before
+
+
+def test_the_cable_is_pulled_and_nobody_can_plug_it_in(run, cable):
+    process = run(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert b"at 115200 baud" in process.stderr.readline()
+    os.write(cable.master, b"up")
+    assert process.stdout.read(2) == b"up"
+    cable.close()
+    assert process.wait(10) == 11
+    assert b"vanished" in process.stderr.read()
+    for stream in (process.stdin, process.stdout, process.stderr):
+        stream.close()
+
+
+def test_a_break_is_sent(run, cable, person):
+    run()
+    person.until(b"says this again")
+    os.write(person.master, b"\x1db")
+    person.until(b"[BREAK sent]")  # a pty has no line to hold low
+
+
+@pytest.mark.parametrize("argv", [["--on", "cubie"], ["--host", "192.0.2.1"], ["--interface", "lo"]])
+def test_what_only_a_network_has_is_refused_at_the_cable(run, argv):
+    process = run(*argv, stderr=subprocess.PIPE)
+    said = process.stderr.read().decode()
+    assert process.wait(10) == 2
+    assert f"{argv[0]} means nothing here: the board's serial console is at the end of the cable" in said
+    process.stderr.close()
+
+
+@pytest.mark.parametrize("argv", [["--baud", "9600"], ["--board", "cubieboard2"]])
+def test_what_only_a_cable_has_is_refused_for_a_guest(argv):
+    ran = subprocess.run(
+        [sys.executable, "-m", "edgedeploy", "console", "decks", *argv], cwd=ROOT, capture_output=True, check=False,
+        env={**os.environ, "EDGEDEPLOY_PORT": "/dev/ttyUSB7"},
+    )  # fmt: skip
+    assert ran.returncode == 2
+    assert f"{argv[0]} means nothing here: the console of decks is reached as a push reaches the board" in ran.stderr.decode()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
@@ -202,6 +260,7 @@ def test_a_port_that_is_held_is_said_before_anything(run, cable, person):
         ([b"ab\x1d", b"q"], b"ab", "leave"),
         ([b"\x1d\x1d."], b"\x1d.", ""),
         ([b"a\x1dxb"], b"ab", "help"),
+        ([b"a\x1d", b"b"], b"a", "break"),
         ([b"."], b".", ""),
     ],
 )
