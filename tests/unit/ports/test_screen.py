@@ -37,8 +37,10 @@ def only_allowed(shown: bytes) -> bool:
 _PIECES = st.one_of(
     st.binary(max_size=6),
     st.text(max_size=6).map(str.encode),
-    st.sampled_from([b"\x1b", b"\x1b[", b"\x1b]", b"\x1bP", b"\x1b_", b"\x1b^", b"\x1bX", b"\x9b", b"\x9d", b"\xc2\x9b", b"\xc2", b"\x1b\\", b"\a",
-                     b"?", b"1049", b";", b"0", b"h", b"l", b"m", b"n", b"c", b"r", b"(", b"\x05", b"\x18", b"\x7f", b"\n", b"31", b"$", b" q"]),
+    st.sampled_from([b"\x1b", b"\x1b[", b"\x1b]", b"\x1bP", b"\x1b_", b"\x1b^", b"\x1bX", b"\x9b", b"\x9d",
+                     b"\xc2\x9b", b"\xc2", b"\x1b\\", b"\a",
+                     b"?", b"1049", b";", b"0", b"h", b"l", b"m", b"n", b"c", b"r", b"(", b"\x05", b"\x18", b"\x7f", b"\n",
+                     b"31", b"$", b" q"]),
 )  # fmt: skip
 
 
@@ -74,8 +76,10 @@ def test_text_comes_through_as_it_is(text: str) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        b"a\tb\b\r\n\a\v\f", b"\x1b[0;1;38;5;196;48;2;1;2;3m", b"\x1b[4:3m", b"\x1b[m", b"\x1b[2J\x1b[H\x1b[K", b"\x1b[12;40H", b"\x1b[3A",
-        b"\x1b[?1049h", b"\x1b[?25l", b"\x1b[1;24r", b"\x1b7\x1b8\x1bM", b"\x1b(0lqqk\x1b(B", b"\x0e\x0f", b"\x1b[2L\x1b[P\x1b[5@", b"\x1b[!p",
+        b"a\tb\b\r\n\a\v\f", b"\x1b[0;1;38;5;196;48;2;1;2;3m", b"\x1b[4:3m", b"\x1b[m", b"\x1b[2J\x1b[H\x1b[K", b"\x1b[12;40H",
+        b"\x1b[3A",
+        b"\x1b[?1049h", b"\x1b[?25l", b"\x1b[1;24r", b"\x1b7\x1b8\x1bM", b"\x1b(0lqqk\x1b(B",
+        b"\x0e\x0f", b"\x1b[2L\x1b[P\x1b[5@", b"\x1b[!p",
     ],
 )  # fmt: skip
 def test_what_a_full_screen_program_needs_comes_through(data: bytes) -> None:
@@ -85,9 +89,12 @@ def test_what_a_full_screen_program_needs_comes_through(data: bytes) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        b"\x1b]0;title\a", b"\x1b]52;c;cm0gLXJm\x1b\\", b"\x1bP+q544e\x1b\\", b"\x1b_Gq\x1b\\", b"\x1b^x\x1b\\", b"\x1bXx\x1b\\",
-        b"\x1b[c", b"\x1b[>c", b"\x1b[0c", b"\x1b[6n", b"\x1b[?6n", b"\x1bZ", b"\x05", b"\x1b[21t", b"\x1b[>q", b"\x1b[x", b"\x1b[?1000h",
-        b"\x1b[?1003;1006h", b"\x1b[?1004h", b"\x1b[?2004$p", b"\x1b[>4;2m", b"\x1b[5i", b"\x1bc", b"\x1b[20h", b"\x1b[?u", b"\x1b[1;2;3;4;5T",
+        b"\x1b]0;title\a", b"\x1b]52;c;cm0gLXJm\x1b\\", b"\x1bP+q544e\x1b\\", b"\x1b_Gq\x1b\\",
+        b"\x1b^x\x1b\\", b"\x1bXx\x1b\\",
+        b"\x1b[c", b"\x1b[>c", b"\x1b[0c", b"\x1b[6n", b"\x1b[?6n", b"\x1bZ", b"\x05",
+        b"\x1b[21t", b"\x1b[>q", b"\x1b[x", b"\x1b[?1000h",
+        b"\x1b[?1003;1006h", b"\x1b[?1004h", b"\x1b[?2004$p", b"\x1b[>4;2m", b"\x1b[5i", b"\x1bc", b"\x1b[20h",
+        b"\x1b[?u", b"\x1b[1;2;3;4;5T",
         b"\xc2\x9b", b"\xc2\x9d", b"\x00\x7f", b"\x1b#8", b"\x1b%G", b"\x1b F", b"\x1b[" + b"1" * 200 + b"m",
     ],
 )  # fmt: skip

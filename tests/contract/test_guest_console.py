@@ -1,0 +1,267 @@
+"""`edgedeploy console decks` from a person's terminal to a guest's: the program, a real sshd with the push key's forced
+command, the agent, and the terminals as xenconsoled makes them. Only xl and xenstore-read are stand-ins."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+import tty
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from edgedeploy.agent import config, plan, state
+from edgedeploy.agent.layout import Layout
+from edgedeploy.core import names
+from edgedeploy.remote import pushkey
+from edgedeploy.remote.known import KnownBoard, KnownBoards
+from edgedeploy.wires.trust import Pins, alias_of
+from tests.sshd import Sshd
+from tests.terminal import Tty
+
+pytestmark = pytest.mark.contract
+
+ROOT = Path(__file__).parents[2]
+ID, DECKS = names.BoardId("00112233aabbccdd"), names.AppName("decks")
+UUID = "11111111-2222-3333-4444-55555555555{}"
+AGENT = """
+import sys
+from pathlib import Path
+from edgedeploy.agent import __main__ as agent, attach
+from edgedeploy.agent.board import Board
+from edgedeploy.agent.layout import Layout
+attach.BACK_S = 3.0
+sys.exit(agent._serve(Board(Layout(Path(sys.argv[1])))))
+"""
+XL = """#!/bin/sh
+[ "$1" = list ] && exec cat {folder}/list
+echo "xl $*: not on this board" >&2; exit 1
+"""
+XENSTORE = """#!/bin/sh
+domid=${{1#/local/domain/}}
+exec cat {folder}/tty.${{domid%%/*}}
+"""
+HEAD = "Name ID Mem VCPUs State Time(s) UUID Reason-Code Security-Label\nDomain-0 0 512 2 r----- 9.0 0-0 - -\n"
+READY = b"Ctrl-] ? says this again]\r\n"
+
+
+class Guest:
+    """A domain with its console; the slave end is nobody's but the agent's."""
+
+    def __init__(self, bin_: Path, domid: int, release: int) -> None:
+        self.bin, self.domid = bin_, domid
+        self.console = Tty()
+        tty.setraw(self.console.slave)
+        (bin_ / f"tty.{domid}").write_text(self.console.name + "\n")
+        (bin_ / "list").write_text(HEAD + f"decks {domid} 96 1 -b---- 1.0 {UUID.format(release)} - -\n")
+        self.console.let_go()
+
+    def says(self, data: bytes) -> None:
+        os.write(self.console.master, data)
+
+    def ends(self) -> None:
+        (self.bin / "list").write_text(HEAD)
+        self.console.close()
+
+
+class Stage:
+    """A laptop, an enrolled board, and what runs there."""
+
+    def __init__(self, folder: Path, sshd: Sshd) -> None:
+        self.folder, self.sshd = folder, sshd
+        self.bin = folder / "bin"
+        self.bin.mkdir()
+        for name, text in (("xl", XL), ("xenstore-read", XENSTORE)):
+            (self.bin / name).write_text(text.format(folder=self.bin))
+            (self.bin / name).chmod(0o755)
+        layout = Layout(folder / "board")
+        layout.config.parent.mkdir(parents=True)
+        board = config.AgentConfig(ID, names.BoardName("cubie"), names.ProfileName("cubieboard2"), {DECKS: config.AppConfig()})
+        layout.config.write_text(config.render(board))
+        self.layout = layout.app(DECKS)
+        self.layout.folder.mkdir(parents=True)
+        state.save(self.layout.state, plan.State(good=plan.Slot("r1", UUID.format(1)), previous=plan.Slot("r0", UUID.format(0))))
+        self._enrol()
+        self.started: list[subprocess.Popen[bytes]] = []
+
+    def _enrol(self) -> None:
+        (self.folder / "agent.py").write_text(AGENT)
+        pushkey.ensure(self.folder)
+        environment = f"PATH={self.bin}:$PATH PYTHONPATH={ROOT} PYTHONDONTWRITEBYTECODE=1"
+        command = f"{environment} exec {sys.executable} {self.folder}/agent.py {self.folder}/board"
+        self.sshd.authorize(pushkey.private_key(self.folder), f'restrict,command="{command}"')
+        Pins(self.folder / "known_hosts").pin(alias_of(ID), self.sshd.host_key)
+        KnownBoards(self.folder).remember(
+            KnownBoard(
+                ID, names.BoardName("cubie"), names.ProfileName("cubieboard2"), self.sshd.user, ("127.0.0.1",), self.sshd.port, (DECKS,)
+            )
+        )  # fmt: skip
+
+    def console(self, *argv: str, **streams: object) -> subprocess.Popen[bytes]:
+        env = {
+            **os.environ, "EDGEDEPLOY_CONFIG_DIR": str(self.folder), "EDGEDEPLOY_STATE_DIR": str(self.folder),
+            "EDGEDEPLOY_INTERFACES": "127.0.0.1", "TERM": "dumb", "NO_COLOR": "1",
+        }  # fmt: skip
+        command = [sys.executable, "-m", "edgedeploy", "console", *argv, "--host", f"127.0.0.1:{self.sshd.port}"]
+        process = subprocess.Popen(command, cwd=ROOT, env=env, **streams)  # type: ignore[call-overload]  # streams
+        self.started.append(process)
+        return process
+
+    def agents(self) -> list[int]:
+        found = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                if f"{self.folder}/agent.py".encode() in path.read_bytes():
+                    found.append(int(path.parts[2]))
+        return found
+
+    def no_agent_within(self, seconds: float) -> bool:
+        ends = time.monotonic() + seconds
+        while self.agents() and time.monotonic() < ends:
+            time.sleep(0.05)
+        return not self.agents()
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with Sshd(tmp_path / "sshd") as sshd:
+        stage = Stage(tmp_path, sshd)
+        yield stage
+        for process in stage.started:
+            process.kill()
+            process.wait()
+            for stream in (process.stdin, process.stdout, process.stderr):
+                if stream:
+                    stream.close()
+        assert stage.no_agent_within(5), "no agent outlives its laptop"
+
+
+@pytest.fixture
+def person() -> Iterator[Tty]:
+    person = Tty()
+    yield person
+    person.close()
+
+
+@pytest.fixture
+def sit(stage: Stage, person: Tty) -> Callable[..., subprocess.Popen[bytes]]:
+    """A person types `edgedeploy console decks` at a terminal."""
+
+    def sit(*argv: str) -> subprocess.Popen[bytes]:
+        process = stage.console("decks", *argv, stdin=person.slave, stdout=person.slave, stderr=person.slave)
+        said = person.until(READY, 30)
+        assert b"decks on cubie: VM decks, release r1" in said
+        return process
+
+    return sit
+
+
+def piped(stage: Stage, *argv: str) -> subprocess.Popen[bytes]:
+    return stage.console(*argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def test_a_person_at_the_guest(stage: Stage, sit: Callable[..., subprocess.Popen[bytes]], person: Tty) -> None:
+    log = stage.folder / "guest.log"
+    guest = Guest(stage.bin, 7, 1)
+    process = sit("--log", str(log))
+    hostile = b"\x1b]52;c;cm0gLXJm\a\x1b[c\x1b[?25l\x1b[32mlogin:\x1b[0m "
+    guest.says(hostile)
+    assert person.until(b"login:\x1b[0m ") == b"\x1b[?25l\x1b[32m"
+    os.write(person.master, b"root\r\x03\x04")
+    guest.console.until(b"root\r\x03\x04")
+    os.write(person.master, b"\x1db")
+    person.until(b"[a guest's console has no BREAK]")
+    os.write(person.master, b"\x1d.")
+    assert process.wait(10) == 0
+    person.until(b"\x1b[?25h")  # the guest had hidden the cursor
+    assert person.as_before
+    assert log.read_bytes() == hostile
+    assert stage.no_agent_within(5)
+    process = sit()
+    person.until(b"login:\x1b[0m ")  # what came before is shown first
+    os.write(person.master, b"\x1dq")
+    assert process.wait(10) == 0
+    guest.ends()
+
+
+def test_it_follows_the_app_and_says_so(stage: Stage, sit: Callable[..., subprocess.Popen[bytes]], person: Tty) -> None:
+    guest = Guest(stage.bin, 7, 1)
+    process = sit()
+    guest.says(b"r1 is here")
+    person.until(b"r1 is here")
+    guest.ends()
+    person.until(b"[decks has ended]")
+    guest = Guest(stage.bin, 8, 0)
+    person.until(b"[decks is back: release r0]")
+    guest.says(b"r0 is here")
+    person.until(b"r0 is here")
+    guest.ends()
+    person.until(b"[decks did not come back within 3 s]", 20)
+    assert process.wait(10) == 0
+    assert person.as_before
+
+
+def test_a_laptop_that_dies_leaves_nothing_on_the_board(stage: Stage, sit: Callable[..., subprocess.Popen[bytes]]) -> None:
+    guest = Guest(stage.bin, 7, 1)
+    process = sit()
+    assert len(stage.agents()) >= 1
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert stage.no_agent_within(5)
+    guest.ends()
+
+
+def test_a_signal_and_a_board_that_vanishes(stage: Stage, sit: Callable[..., subprocess.Popen[bytes]], person: Tty) -> None:
+    guest = Guest(stage.bin, 7, 1)
+    process = sit()
+    process.terminate()
+    assert process.wait(10) == 130
+    assert person.as_before
+    process = sit()
+    stage.sshd.signal_sessions(signal.SIGKILL)
+    assert process.wait(20) == 11
+    assert person.as_before
+    guest.ends()
+
+
+def test_one_person_at_a_time(stage: Stage, sit: Callable[..., subprocess.Popen[bytes]]) -> None:
+    guest = Guest(stage.bin, 7, 1)
+    sit()
+    second = piped(stage, "decks")
+    assert second.wait(20) == 47
+    assert second.stderr
+    assert b"is at the console of decks already" in second.stderr.read()
+    guest.ends()
+
+
+def test_without_a_terminal_it_is_a_plain_copy(stage: Stage) -> None:
+    guest = Guest(stage.bin, 7, 1)
+    process = piped(stage, "decks")
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(b"uptime\r\x1d.")
+    process.stdin.close()
+    guest.console.until(b"uptime\r\x1d.")
+    guest.says(b"up \x1b[c 3 days\r\n")
+    assert process.wait(15) == 0
+    assert process.stdout.read() == b"up \x1b[c 3 days\r\n", "as it came: nobody's terminal is there"
+    guest.ends()
+
+
+def test_what_is_not_there(stage: Stage) -> None:
+    (stage.bin / "list").write_text(HEAD)
+    for argv, code, words in (
+        (["decks"], 47, b"decks is not on air on this board"),
+        (["mail"], 2, b"no app 'mail' on this board (known: decks)"),
+    ):
+        process = piped(stage, *argv)
+        assert process.wait(20) == code
+        assert process.stderr
+        said = process.stderr.read()
+        assert words in said, said
+        assert b"hint: " in said
