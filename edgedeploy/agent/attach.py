@@ -106,6 +106,8 @@ class Attachment:
         return None, ""
 
     def _open(self, domain: Running) -> bool:
+        if "d" in domain.state:  # dying: xenconsoled has let go, and its terminal's number may be somebody else's by now
+            return False
         tty = self._board.runtime.console(domain.domid)
         try:
             self._tty = os.open(tty, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK) if tty else -1
@@ -179,6 +181,9 @@ class Attachment:
             self._sent += len(data)
             self._laptop.send(messages.Chunk(), data)
         if now - self._heard > SILENT_S:
+            why = f"the board heard nothing from this laptop for {SILENT_S:.0f} s"
+            hint = f"was it asleep? edgedeploy console {self._app}"
+            self._laptop.send(messages.Failed(errors.WireFault.exit_code, why, hint, []))
             raise SystemExit(0)
 
     def _at_tty(self, ready: int, room: int) -> None:

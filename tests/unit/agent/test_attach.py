@@ -214,7 +214,18 @@ def test_a_lost_laptop_leaves_nothing_behind(live: ModelBoard, guest: Guest, mon
     stream.thread.join(5)
     assert not stream.thread.is_alive()
     assert not attach.held(live.layout.app(live.app).attach_lock)
+    last = messages.from_frame(frames.Decoder(expect_banner=True).feed(stream.read(65536, 1))[-1])
+    assert isinstance(last, messages.Failed), "one that was only asleep is told"
+    assert last.code == 11
     stream.close()
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_dying_domains_terminal_is_not_opened(live: ModelBoard, guest: Guest) -> None:
+    running = live.xen.guests[guest.domid]
+    live.xen.guests[guest.domid] = replace(running, dead=True, state="--p--d")
+    with talk(live) as client, pytest.raises(errors.BoardFault, match="has no console"):
+        client.attach(live.app, "ada")
 
 
 def test_a_laptop_that_hangs_up_frees_the_console_at_once(live: ModelBoard, guest: Guest) -> None:
