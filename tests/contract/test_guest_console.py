@@ -5,68 +5,28 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
-import tty
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from edgedeploy.agent import config, plan, state
-from edgedeploy.agent.layout import Layout
 from edgedeploy.core import names
 from edgedeploy.remote import pushkey
 from edgedeploy.remote.known import KnownBoard, KnownBoards
 from edgedeploy.wires.trust import Pins, alias_of
+from tests.contract.guest_board import DECKS, ID, ROOT, Guest, GuestBoard
 from tests.sshd import Sshd
 from tests.terminal import Tty
 
 pytestmark = pytest.mark.contract
 
-ROOT = Path(__file__).parents[2]
-ID, DECKS = names.BoardId("00112233aabbccdd"), names.AppName("decks")
-UUID = "11111111-2222-3333-4444-55555555555{}"
-AGENT = """
-import sys
-from pathlib import Path
-from edgedeploy.agent import __main__ as agent, attach
-from edgedeploy.agent.board import Board
-from edgedeploy.agent.layout import Layout
-attach.BACK_S = 3.0
-sys.exit(agent._serve(Board(Layout(Path(sys.argv[1])))))
-"""
-XL = """#!/bin/sh
-[ "$1" = list ] && exec cat {folder}/list
-echo "xl $*: not on this board" >&2; exit 1
-"""
-XENSTORE = """#!/bin/sh
-domid=${{1#/local/domain/}}
-exec cat {folder}/tty.${{domid%%/*}}
-"""
-HEAD = "Name ID Mem VCPUs State Time(s) UUID Reason-Code Security-Label\nDomain-0 0 512 2 r----- 9.0 0-0 - -\n"
 READY = b"Ctrl-] ? says this again]\r\n"
-
-
-class Guest:
-    """A domain with its console; the slave end is nobody's but the agent's."""
-
-    def __init__(self, bin_: Path, domid: int, release: int) -> None:
-        self.bin, self.domid = bin_, domid
-        self.console = Tty()
-        tty.setraw(self.console.slave)
-        (bin_ / f"tty.{domid}").write_text(self.console.name + "\n")
-        (bin_ / "list").write_text(HEAD + f"decks {domid} 96 1 -b---- 1.0 {UUID.format(release)} - -\n")
-        self.console.let_go()
-
-    def says(self, data: bytes) -> None:
-        os.write(self.console.master, data)
-
-    def ends(self) -> None:
-        (self.bin / "list").write_text(HEAD)
-        self.console.close()
 
 
 class Stage:
@@ -74,26 +34,14 @@ class Stage:
 
     def __init__(self, folder: Path, sshd: Sshd) -> None:
         self.folder, self.sshd = folder, sshd
-        self.bin = folder / "bin"
-        self.bin.mkdir()
-        for name, text in (("xl", XL), ("xenstore-read", XENSTORE)):
-            (self.bin / name).write_text(text.format(folder=self.bin))
-            (self.bin / name).chmod(0o755)
-        layout = Layout(folder / "board")
-        layout.config.parent.mkdir(parents=True)
-        board = config.AgentConfig(ID, names.BoardName("cubie"), names.ProfileName("cubieboard2"), {DECKS: config.AppConfig()})
-        layout.config.write_text(config.render(board))
-        self.layout = layout.app(DECKS)
-        self.layout.folder.mkdir(parents=True)
-        state.save(self.layout.state, plan.State(good=plan.Slot("r1", UUID.format(1)), previous=plan.Slot("r0", UUID.format(0))))
+        self.board = GuestBoard(folder)
+        self.bin = self.board.bin
         self._enrol()
         self.started: list[subprocess.Popen[bytes]] = []
 
     def _enrol(self) -> None:
-        (self.folder / "agent.py").write_text(AGENT)
         pushkey.ensure(self.folder)
-        environment = f"PATH={self.bin}:$PATH PYTHONPATH={ROOT} PYTHONDONTWRITEBYTECODE=1"
-        command = f"{environment} exec {sys.executable} {self.folder}/agent.py {self.folder}/board"
+        command = f"exec {shlex.join(self.board.command)}"
         self.sshd.authorize(pushkey.private_key(self.folder), f'restrict,command="{command}"')
         Pins(self.folder / "known_hosts").pin(alias_of(ID), self.sshd.host_key)
         KnownBoards(self.folder).remember(
@@ -253,8 +201,43 @@ def test_without_a_terminal_it_is_a_plain_copy(stage: Stage) -> None:
     guest.ends()
 
 
+def test_a_long_text_waits_for_a_guest_that_reads_slowly(stage: Stage) -> None:
+    guest = Guest(stage.bin, 7, 1)
+    process = piped(stage, "decks")
+    assert process.stdin
+    text = b"".join(b"line %d\n" % n for n in range(12_000)) + b"the end"
+    stdin = process.stdin
+    feeder = threading.Thread(target=lambda: (stdin.write(text), stdin.close()))
+    feeder.start()
+    heard, ends = b"", time.monotonic() + 40
+    while not heard.endswith(b"the end"):
+        assert time.monotonic() < ends, len(heard)
+        time.sleep(0.005)
+        with contextlib.suppress(OSError):  # not open yet
+            heard += os.read(guest.console.master, 1024)
+    feeder.join()
+    assert heard == text
+    assert process.wait(15) == 0
+    guest.ends()
+
+
+def test_a_guest_that_reads_nothing_can_be_left(
+    stage: Stage, sit: Callable[..., subprocess.Popen[bytes]], person: Tty
+) -> None:
+    guest = Guest(stage.bin, 7, 1)
+    process = sit()
+    os.write(person.master, b"pasted" * 600)
+    for _ in range(30):
+        time.sleep(0.05)
+        os.write(person.master, b"and more " * 200)
+    os.write(person.master, b"\x1d.")
+    assert process.wait(10) == 0
+    assert person.as_before
+    assert stage.no_agent_within(5)
+    guest.ends()
+
+
 def test_what_is_not_there(stage: Stage) -> None:
-    (stage.bin / "list").write_text(HEAD)
     for argv, code, words in (
         (["decks"], 47, b"decks is not on air on this board"),
         (["mail"], 2, b"no app 'mail' on this board (known: decks)"),

@@ -1,0 +1,82 @@
+"""A board's folder with one app and the consoles of its guests: terminals as xenconsoled makes them, an agent that runs
+as it does on a board. Only xl and xenstore-read are stand-ins."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tty
+from pathlib import Path
+
+from edgedeploy.agent import config, plan, state
+from edgedeploy.agent.layout import Layout
+from edgedeploy.core import names
+from tests.terminal import Tty
+
+ROOT = Path(__file__).parents[2]
+ID, DECKS = names.BoardId("00112233aabbccdd"), names.AppName("decks")
+UUID = "11111111-2222-3333-4444-55555555555{}"
+AGENT = """
+import sys
+from pathlib import Path
+from edgedeploy.agent import __main__ as agent, attach
+from edgedeploy.agent.board import Board
+from edgedeploy.agent.layout import Layout
+attach.BACK_S = 3.0
+sys.exit(agent._serve(Board(Layout(Path(sys.argv[1])))))
+"""
+XL = """#!/bin/sh
+[ "$1" = list ] && exec cat {folder}/list
+echo "xl $*: not on this board" >&2; exit 1
+"""
+XENSTORE = """#!/bin/sh
+domid=${{1#/local/domain/}}
+exec cat {folder}/tty.${{domid%%/*}}
+"""
+HEAD = "Name ID Mem VCPUs State Time(s) UUID Reason-Code Security-Label\nDomain-0 0 512 2 r----- 9.0 0-0 - -\n"
+
+
+class GuestBoard:
+    """What is below `folder`; `command` starts the agent's end of a conversation, as argv."""
+
+    def __init__(self, folder: Path) -> None:
+        self.bin = folder / "bin"
+        self.bin.mkdir()
+        for name, text in (("xl", XL), ("xenstore-read", XENSTORE)):
+            (self.bin / name).write_text(text.format(folder=self.bin))
+            (self.bin / name).chmod(0o755)
+        layout = Layout(folder / "board")
+        layout.config.parent.mkdir(parents=True)
+        board = config.AgentConfig(ID, names.BoardName("cubie"), names.ProfileName("cubieboard2"), {DECKS: config.AppConfig()})
+        layout.config.write_text(config.render(board))
+        app = layout.app(DECKS)
+        app.folder.mkdir(parents=True)
+        state.save(app.state, plan.State(good=plan.Slot("r1", UUID.format(1)), previous=plan.Slot("r0", UUID.format(0))))
+        program = folder / "agent.py"
+        program.write_text(AGENT)
+        path = f"PATH={self.bin}:{os.environ['PATH']}"
+        python = ("env", path, f"PYTHONPATH={ROOT}", "PYTHONDONTWRITEBYTECODE=1", sys.executable)
+        self.command = (*python, str(program), str(folder / "board"))
+        self.nothing_runs()
+
+    def nothing_runs(self) -> None:
+        (self.bin / "list").write_text(HEAD)
+
+
+class Guest:
+    """A domain with its console; the slave end is nobody's but the agent's."""
+
+    def __init__(self, bin_: Path, domid: int, release: int) -> None:
+        self.bin, self.domid = bin_, domid
+        self.console = Tty()
+        tty.setraw(self.console.slave)
+        (bin_ / f"tty.{domid}").write_text(self.console.name + "\n")
+        (bin_ / "list").write_text(HEAD + f"decks {domid} 96 1 -b---- 1.0 {UUID.format(release)} - -\n")
+        self.console.let_go()
+
+    def says(self, data: bytes) -> None:
+        os.write(self.console.master, data)
+
+    def ends(self) -> None:
+        (self.bin / "list").write_text(HEAD)
+        self.console.close()
