@@ -75,7 +75,8 @@ class Guest:
         self.console.let_go()
 
     def says(self, data: bytes) -> None:
-        os.write(self.console.master, data)
+        while data:
+            data = data[os.write(self.console.master, data) :]
 
     def ends(self) -> None:
         (self.bin / "list").write_text(HEAD)
