@@ -29,6 +29,7 @@ SECTIONS = {
         "status": _at("status", "Show what runs on a board."),
         "rollback": _at("rollback", "Go back to the previous release, or to a named one."),
         "log": _at("log", "Show the last deployments."),
+        "recover": _at("recover", "Rescue a board by its serial cable."),
         "release": _at("release", "Make a release of a kernel and slides, and commit it."),
         "check": _at("check", "Prove that a kernel fits a board."),
     },

@@ -10,12 +10,13 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from edgedeploy.core import errors, names
+from edgedeploy.core import errors, messages, names
 from edgedeploy.core.board import Profile
 from edgedeploy.flows.find import Found
 from edgedeploy.flows.kit import Kit, pins_file
 from edgedeploy.ports.wire import Wire
 from edgedeploy.remote import agentkit, pushkey
+from edgedeploy.remote.client import AgentClient
 from edgedeploy.remote.known import KnownBoard
 from edgedeploy.wires import trust
 
@@ -63,7 +64,7 @@ class _Facts:
 
 def enrol(
     wire: Wire,
-    host_key: trust.HostKey,
+    host_key: trust.HostKey | None,
     user: str,
     hosts: tuple[str, ...],
     port: int,
@@ -71,11 +72,16 @@ def enrol(
     kit: Kit,
     profiles: Sequence[Profile],
     ask: Callable[[str], str | None],
+    *,
+    cable: bool = False,
 ) -> Result:
     """Install the agent over `wire`, pin the board and prove that the push key works.
 
-    Idempotent. With dry_run nothing is changed, neither there nor here. Raises errors.BadConfig when the board cannot be
-    an edgedeploy board, and says why.
+    `cable`: the wire is a cable to the board, and the network may be dead: there may be no `hosts` and no `host_key`,
+    and the proof is given over the cable where the network gives none.
+
+    Idempotent. With dry_run nothing is changed, neither there nor here. Raises errors.BadConfig when the board cannot
+    be an edgedeploy board, and says why.
     """
     facts = _probe(wire)
     profile = _profile(request.profile, facts, profiles)
@@ -104,7 +110,7 @@ def enrol(
             dict(request.forwards),
         )
         changes += _remember(board, host_key, kit)
-        _prove(board, kit)
+        _prove(board, kit, wire if cable else None)
     return Result(board_id, name, profile.name, agentkit.digest(), changes, request.dry_run)
 
 
@@ -195,15 +201,20 @@ def _list(value: object) -> list[object]:
     return value if isinstance(value, list) else []
 
 
-def _remember(board: KnownBoard, host_key: trust.HostKey, kit: Kit) -> tuple[str, ...]:
+def pin(board: KnownBoard, host_key: trust.HostKey, kit: Kit) -> tuple[str, ...]:
+    """From now on the board is who has this key; says what that changed."""
     pins, alias = trust.Pins(pins_file(kit.config)), trust.alias_of(board.board_id)
     pinned = pins.lookup(alias)
     if pinned and host_key not in pinned:
         kit.report.warn(f"the host key of {board.name} changed since it was enrolled; it is pinned anew")
-    changes: tuple[str, ...] = ()
-    if pinned != [host_key]:
-        pins.pin(alias, host_key)
-        changes = (f"pinned its host key {host_key.fingerprint} on this laptop",)
+    if pinned == [host_key]:
+        return ()
+    pins.pin(alias, host_key)
+    return (f"pinned its host key {host_key.fingerprint} on this laptop",)
+
+
+def _remember(board: KnownBoard, host_key: trust.HostKey | None, kit: Kit) -> tuple[str, ...]:
+    changes = pin(board, host_key, kit) if host_key else ()
     old = kit.known.get(board.board_id)
     if old:
         board = KnownBoard(
@@ -211,7 +222,7 @@ def _remember(board: KnownBoard, host_key: trust.HostKey, kit: Kit) -> tuple[str
             board.name,
             board.profile,
             board.user,
-            board.hosts,
+            board.hosts or old.hosts,
             board.port,
             tuple(dict.fromkeys([*old.apps, *board.apps])),
             board.forwards or old.forwards,
@@ -220,18 +231,30 @@ def _remember(board: KnownBoard, host_key: trust.HostKey, kit: Kit) -> tuple[str
     return changes
 
 
-def _prove(board: KnownBoard, kit: Kit) -> None:
-    """A new connection, with the push key only: what a push will do."""
-    with kit.report.step("proving that the push key works"):
-        found = Found(board.name, board.hosts, board.port, "enrolment", board, board.profile)
-        wire, client = kit.talk(found)
-        with wire, client:
-            welcome = client.hello()
+def _prove(board: KnownBoard, kit: Kit, cable: Wire | None) -> None:
+    """A new connection, with the push key only: what a push will do. Else over the cable: what a push by cable will do."""
+    with kit.report.step("proving that the push key works") as step:
+        try:
+            welcome = _hello(board, kit)
+        except errors.WireFault as fault:
+            if cable is None:
+                raise
+            step.detail(f"over the cable; over the network it is not proven: {fault.message}")
+            with AgentClient(cable) as client:
+                welcome = client.hello()
     if welcome.board_id != board.board_id or welcome.agent != agentkit.digest():
         raise errors.ProtocolMismatch(
             "the agent that answers is not the one that was installed",
             hint=f"is {agentkit.digest()[:12]} what /usr/local/bin/edgedeploy-agent --version says?",
         )
+
+
+def _hello(board: KnownBoard, kit: Kit) -> messages.Welcome:
+    if not board.hosts:
+        raise errors.Unreachable(f"no address of {board.name} is known", hint="edgedeploy recover")
+    wire, client = kit.talk(Found(board.name, board.hosts, board.port, "enrolment", board, board.profile))
+    with wire, client:
+        return client.hello()
 
 
 def run(wire: Wire, argv: Sequence[str], data: bytes = b"", timeout: float = 120.0) -> tuple[int, str, str]:

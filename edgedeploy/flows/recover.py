@@ -1,0 +1,286 @@
+"""Rescue a board by its serial cable: what is wrong, in words; what can be done, one by one; does it answer again?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Literal
+
+from edgedeploy.core import errors, names
+from edgedeploy.core.board import Profile
+from edgedeploy.flows import enrol
+from edgedeploy.flows.kit import Kit, pins_file
+from edgedeploy.flows.rescue import diagnosis, facts, mends, network, verify
+from edgedeploy.flows.rescue.facts import Facts
+from edgedeploy.flows.rescue.finding import Finding, Laptop
+from edgedeploy.flows.rescue.mends import Mend, Wish
+from edgedeploy.flows.rescue.patient import Done, Patient, Shell
+from edgedeploy.ports.wire import Wire
+from edgedeploy.remote import agentkit, pushkey
+from edgedeploy.remote.known import KnownBoard
+from edgedeploy.wires import trust
+
+Outcome = Literal["helped", "no help", "failed", "declined", "would"]
+Verdict = Literal["reachable", "unreachable", "ailing", "not enrolled"]
+_EXITS = {
+    "reachable": 0, "unreachable": errors.Unreachable.exit_code,
+    "ailing": errors.BoardFault.exit_code, "not enrolled": errors.BoardFault.exit_code,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the command line says."""
+
+    on: str | None = None
+    kind: names.ProfileName | None = None
+    wish: Wish = field(default_factory=Wish)
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The cable and the person. `confirm`: whether to do a mend; `address`: which to set by hand, None where nobody says."""
+
+    console: Callable[[], AbstractContextManager[Shell]]
+    wire: Callable[[], Wire]
+    """takes the cable for itself: opened only while the console is closed"""
+    confirm: Callable[[Mend], bool]
+    address: Callable[[], Wish | None]
+    show: Callable[[str, Sequence[Finding]], None]
+    """who it is, and the first diagnosis: before any question is asked"""
+    now: Callable[[], float]
+    kit: Kit
+    profiles: Sequence[Profile]
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A mend and what became of it."""
+
+    mend: Mend
+    outcome: Outcome
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The end of a recovery. `findings`: what is still so; `first`: what was found at first."""
+
+    who: str
+    name: str
+    board_id: str
+    enrolled: bool
+    app: str
+    """an app of the board, for the command to type next"""
+    first: tuple[Finding, ...]
+    findings: tuple[Finding, ...]
+    tried: tuple[Tried, ...]
+    verdict: Verdict
+    reached: verify.Reached
+    on_air: tuple[str, ...]
+    dry_run: bool
+
+    @property
+    def exit_code(self) -> int:
+        """0 only for a board that has proven itself over the network."""
+        return _EXITS[self.verdict]
+
+
+def recover(request: Request, tools: Tools) -> Result:
+    """Diagnose, mend, verify. Raises as Console and SerialWire do; UsageFault for another board than the one named."""
+    case = _Case(request, tools)
+    with tools.console() as shell:
+        case.begin(Patient(shell))
+        case.mend()
+    if case.agent_agreed:
+        case.install()
+        with tools.console() as shell:
+            case.look_again(Patient(shell))
+            case.mend()
+    return case.conclude()
+
+
+class _Case:
+    """One recovery under way."""
+
+    def __init__(self, request: Request, tools: Tools) -> None:
+        self._request, self._tools, self._kit = request, tools, tools.kit
+        self._wish = request.wish
+        self._tried: dict[str, Tried] = {}
+        self.agent_agreed = False
+        self.facts = Facts()
+        self.findings: tuple[Finding, ...] = ()
+        self._laptop = Laptop(0.0)
+
+    # --- looking --------------------------------------------------------------------------------------------------
+
+    def begin(self, patient: Patient) -> None:
+        self._look(patient, deep=True)
+        if "uid" not in self.facts.text:
+            raise errors.BoardFault("the board's shell answers no questions", hint="look at it: edgedeploy console")
+        self._is_the_one()
+        self._first = self.findings
+        self._tools.show(self.who, self.findings)
+
+    def look_again(self, patient: Patient) -> None:
+        self._look(patient, deep=True)
+
+    def _look(self, patient: Patient, *, deep: bool) -> None:
+        self._patient = patient
+        with self._kit.report.step("asking the board how it is"):
+            self.facts, now = patient.ask(deep=deep)
+        self._laptop = self._compared(now)
+        self.findings = diagnosis.diagnose(self.facts, self._laptop)
+
+    def _compared(self, now: float) -> Laptop:
+        public = pushkey.private_key(self._kit.config).with_suffix(".pub")
+        board = self.board
+        pinned = trust.Pins(pins_file(self._kit.config)).lookup(trust.alias_of(board.board_id)) if board else []
+        return Laptop(
+            now,
+            agentkit.digest(),
+            public.read_text().split()[1] if public.is_file() else "",
+            network.usual_bridge(self.facts.compatible, self.kind, self._tools.profiles),
+            tuple(key.line for key in pinned),
+            board is not None,
+        )
+
+    @property
+    def board(self) -> KnownBoard | None:
+        """The registered board at the cable's other end."""
+        return self._kit.known.get(self.facts.board_id) if self.facts.board_id else None
+
+    @property
+    def kind(self) -> str:
+        said = self.facts.toml.get("profile", "")
+        return self._request.kind or (self.board.profile if self.board else said)
+
+    @property
+    def name(self) -> str:
+        return self.board.name if self.board else self.facts.name or "the board"
+
+    @property
+    def who(self) -> str:
+        kind = f" ({self.kind})" if self.kind else ""
+        return f"this is {self.name}{kind}, {'' if self.board else 'not '}enrolled on this laptop"
+
+    def _is_the_one(self) -> None:
+        wanted = self._request.on
+        if wanted and wanted not in (self.name, self.facts.board_id):
+            raise errors.UsageFault(
+                f"the cable leads to {self.name} (board id {self.facts.board_id or 'unknown'}), not to {wanted}",
+                hint=f"put the cable into {wanted}, or name the other: --on {self.name}",
+            )
+
+    # --- mending --------------------------------------------------------------------------------------------------
+
+    def mend(self) -> None:
+        """Offer what can be done until nothing is left that was not offered."""
+        try:
+            if self.facts.root:
+                while (chosen := self._next()) is not None:
+                    self._one(*chosen)
+                if not self._request.dry_run and self._tried:
+                    self._look(self._patient, deep=True)
+        finally:
+            self._patient.leave()
+
+    def _next(self) -> tuple[str, Mend] | None:
+        wish = self._wish.address
+        if wish and "static" not in self._tried and all(a.value != wish for a in self.facts.addresses):
+            return self._made("", "static")
+        for finding in self.findings:
+            for code in finding.mends:
+                if code in self._tried:
+                    continue
+                made = self._made(finding.code, code)
+                if made:
+                    return made
+        return None
+
+    def _made(self, finding: str, code: str) -> tuple[str, Mend] | None:
+        if code == "static" and self._wish.address is None and not self._request.dry_run:
+            self._wish = self._tools.address() or self._wish
+        mend = mends.mend(code, self.facts, self._laptop, self._wish, self._tools.now)
+        return (finding, mend) if mend else None
+
+    def _one(self, finding: str, mend: Mend) -> None:
+        if self._request.dry_run:
+            self._tried[mend.code] = Tried(mend, "would")
+        elif not self._tools.confirm(mend):
+            self._tried[mend.code] = Tried(mend, "declined")
+        elif mend.code == "agent":
+            self.agent_agreed = True
+            self._tried[mend.code] = Tried(mend, "failed")  # until it is done
+        else:
+            self._do(finding, mend)
+
+    def _do(self, finding: str, mend: Mend) -> None:
+        with self._kit.report.step(mend.title) as step:
+            done = self._pin() if mend.code == "pin" else self._patient.do(mend, step.detail)
+        self._look(self._patient, deep=mend.code in ("boot", "space", "writable"))
+        still = finding in {one.code for one in self.findings}
+        outcome: Outcome = "failed" if not done.ok else "no help" if still else "helped"
+        self._tried[mend.code] = Tried(mend, outcome, done.words)
+        if outcome != "helped":
+            self._kit.report.warn(" ".join([_WORDS[outcome].format(mend.title), *done.words[-1:]]))
+
+    def _host_key(self) -> trust.HostKey | None:
+        try:
+            return trust.HostKey.parse(self.facts["hostkey"])
+        except ValueError:
+            return None
+
+    def _pin(self) -> Done:
+        key, board = self._host_key(), self.board
+        if key is None or board is None:
+            return Done(False)
+        return Done(True, enrol.pin(board, key, self._kit))
+
+    def install(self) -> None:
+        """Enrol over the cable. The host key was read over it: no first contact is more to be trusted."""
+        board = self.board
+        kind = self._request.kind or (board.profile if board else None)
+        said = self.facts.toml.get("profile", "")
+        if kind is None and names.ProfileName.pattern.fullmatch(said):
+            kind = names.ProfileName(said)
+        hosts = tuple(address.text for address in self.facts.usable(six=True))
+        mend = self._tried["agent"].mend
+        try:
+            with self._tools.wire() as wire:
+                result = enrol.enrol(
+                    wire, self._host_key(), "root", board.hosts if board and board.hosts else hosts,
+                    board.port if board else self.facts.ssh_port,
+                    enrol.Request(profile=kind, name=board.name if board else None), self._kit, self._tools.profiles,
+                    lambda _: None, cable=True,
+                )  # fmt: skip
+        except errors.EdgeError as error:  # what else was mended stays so: it is still to be verified
+            words = (error.message, *error.details, error.hint)
+            self._tried["agent"] = Tried(mend, "failed", tuple(line for line in words if line))
+            self._kit.report.warn(f"{_WORDS['failed'].format(mend.title)} {error.message}")
+        else:
+            self._tried["agent"] = Tried(mend, "helped", result.changes)
+
+    # --- the end --------------------------------------------------------------------------------------------------
+
+    def conclude(self) -> Result:
+        board = self.board
+        reached = verify.verify(board, self.facts, self._kit) if board else verify.Reached(why_not="it is not enrolled")
+        verdict: Verdict
+        if reached.at:
+            verdict = "reachable"
+        elif not diagnosis.network_is_fine(self.facts, self._laptop):
+            verdict = "ailing"
+        else:
+            verdict = "unreachable" if board else "not enrolled"
+        apps = [*(board.apps if board else ()), "APP"]
+        return Result(
+            self.who, self.name, facts.board_id(self.facts) if self.facts.board_id else "", board is not None,
+            str(apps[0]), self._first, self.findings, tuple(self._tried.values()), verdict, reached,
+            diagnosis.on_air(self.facts), self._request.dry_run,
+        )  # fmt: skip
+
+
+_WORDS = {"failed": "this did not work: {}.", "no help": "this did not help: {}."}

@@ -1,0 +1,72 @@
+"""The serial cable of one recovery: chosen once, opened in turn as a console and as a wire."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from functools import cached_property
+
+from edgedeploy.flows import console
+from edgedeploy.flows.find import Wanted, candidates
+from edgedeploy.flows.kit import Kit
+from edgedeploy.ports.wire import Wire
+from edgedeploy.remote import agentkit
+from edgedeploy.wires.serial import ports
+from edgedeploy.wires.serial.login import Ask, Console
+from edgedeploy.wires.serial.port import SerialPort
+from edgedeploy.wires.serial.shell import Shell
+
+
+class Cable:
+    """Raises as ports.choose, SerialPort, Console and SerialWire do. The password is asked for once."""
+
+    def __init__(
+        self, named: str | None, baud: int | None, kind: str | None, on: str | None, timeout: float, kit: Kit, ask: Ask
+    ) -> None:
+        """`timeout`: seconds until a shell answers."""
+        self._named, self._kind, self._baud = named or "", kind, baud
+        self._timeout, self._kit, self._ask = timeout, kit, ask
+        meant = candidates(Wanted(on=on), kit.known.all())
+        self._board = meant[0] if len(meant) == 1 else None
+        self._passwords: dict[str, str | None] = {}
+
+    @cached_property
+    def port(self) -> ports.Port:
+        """The chosen port, said once."""
+        pinned = str(getattr(self._board, "serial", ""))
+        choice = ports.choose(ports.here(), named=self._named, pinned=pinned)
+        self._kit.report.note(f"{choice.port.device} at {self.baud} baud: {choice.why}")
+        return choice.port
+
+    @cached_property
+    def baud(self) -> int:
+        """The rate: the named one, else the kind's, else the usual."""
+        return console.rate(self._baud, self._kind or (self._board.profile if self._board else None))
+
+    @contextlib.contextmanager
+    def console(self) -> Iterator[Shell]:
+        """A shell on the board."""
+        with contextlib.ExitStack() as stack:
+            with self._kit.report.step("reaching the board's console"):
+                line = stack.enter_context(SerialPort(self.port.device, self.baud))
+                # looking and logging in take up to 40 s, which is the rest
+                boot = max(10.0, self._timeout - 90.0)
+                work = max(20.0, min(60.0, self._timeout / 3))
+                shell = stack.enter_context(Console(line, ask=self.password, boot_wait=boot, work=work))
+            yield shell
+
+    def wire(self, foothold: Callable[[], bytes] = agentkit.build) -> Wire:
+        """The agent's way over the same cable, opened by whoever uses it first."""
+        from importlib import import_module  # noqa: PLC0415
+
+        made: Wire = import_module("edgedeploy.wires.serial.wire").SerialWire(
+            self.port.device, self.baud, foothold(), ask=self.password, timeout=self._timeout,
+            tell=self._kit.report.note,
+        )  # fmt: skip
+        return made
+
+    def password(self, user: str) -> str | None:
+        """The user's password, asked for once."""
+        if user not in self._passwords:
+            self._passwords[user] = self._ask(user)
+        return self._passwords[user]

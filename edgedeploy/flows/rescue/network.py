@@ -1,0 +1,146 @@
+"""What is wrong with a board's network, as far as it can be seen from the board itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from edgedeploy.core.board import Profile
+from edgedeploy.flows.rescue.facts import Facts, Link
+from edgedeploy.flows.rescue.finding import Finding, Laptop
+
+_ADDRESS = ("dhcp", "static", "link-local")
+_SILENT = ("FAILED", "INCOMPLETE")
+"""states of a neighbour that did not answer (ip-neighbour(8))"""
+
+
+def findings(facts: Facts, laptop: Laptop) -> Iterator[Finding]:
+    """From the cable up: what is wrong below is said first."""
+    if "ip" not in facts.tools:
+        yield Finding("incomplete", "warning", "the board has no `ip`: its addresses cannot be read or set",
+                      "apt-get install iproute2, when there is a network")  # fmt: skip
+    yield from _cable(facts)
+    yield from _bridge(facts, laptop)
+    yield from _addresses(facts)
+    yield from _twins(facts)
+    yield from _route(facts)
+
+
+def port(facts: Facts) -> Link | None:
+    """The port that matters: one with a cable, else in a bridge, else the first that is no wireless one."""
+    return min(
+        facts.ports, key=lambda p: (not p.carrier, not p.master, p.name.startswith("wl"), p.name), default=None
+    )
+
+
+def bridge_name(facts: Facts, laptop: Laptop) -> str:
+    """The bridge that is there under the right name, or that the port is in, or that ought to be there; "" for none."""
+    there = [link.name for link in facts.links if link.bridge]
+    main = port(facts)
+    if laptop.bridge in there or not there:
+        return laptop.bridge
+    return main.master if main and main.master else laptop.bridge or there[0]
+
+
+def way_out(facts: Facts, laptop: Laptop) -> str:
+    """The interface that the board's address belongs on: the bridge where it is there, else the port."""
+    bridge, main = bridge_name(facts, laptop), port(facts)
+    if bridge and any(link.name == bridge for link in facts.links):
+        return bridge
+    return main.name if main else ""
+
+
+def usual_bridge(compatible: Sequence[str], kind: str, profiles: Sequence[Profile]) -> str:
+    """The bridge of a kind of board, named or told by its device tree; "" where neither tells."""
+    named = [p for p in profiles if p.name == kind]
+    same = named or [p for p in profiles if set(p.compatible) & set(compatible[:1])]
+    return same[0].bridge if same else ""
+
+
+def _cable(facts: Facts) -> Iterator[Finding]:
+    main = port(facts)
+    if main is None:
+        yield Finding("no-port", "bad", "the board has no network port that Linux knows",
+                      "is its driver loaded? edgedeploy console, then: dmesg | grep -i eth")  # fmt: skip
+    elif not main.up:
+        yield Finding("link-down", "bad", f"the network port {main.name} is switched off", mends=("link-up",))
+    elif main.carrier is False:
+        yield Finding("no-carrier", "bad", f"{main.name} has no carrier: no cable, or nothing at its other end",
+                      "push the network cable in at both ends; look for the lamp at the board's socket")  # fmt: skip
+    off = [link.name for link in facts.links if link.bridge and not link.up]
+    if off and main and main.master in off:
+        yield Finding("link-down", "bad", f"the bridge {main.master} is switched off", mends=("link-up",))
+
+
+def _bridge(facts: Facts, laptop: Laptop) -> Iterator[Finding]:
+    main, wanted = port(facts), bridge_name(facts, laptop)
+    if main is None or not wanted:
+        return
+    on_port = [a for a in facts.usable() if a.link == main.name]
+    mends = () if on_port else ("bridge",)
+    hint = f"it must be made by hand, because {main.name} has the board's address" if on_port else ""
+    if all(link.name != wanted for link in facts.links):
+        yield Finding("no-bridge", "bad", f"the bridge {wanted} is missing: no guest can be on the network", hint, mends)
+    elif main.master != wanted:
+        yield Finding("port-outside-bridge", "bad", f"the port {main.name} is not in the bridge {wanted}", hint, mends)
+    elif on_port:
+        yield Finding("address-on-port", "bad",
+                      f"the address {on_port[0].text} is on {main.name}, which is a port of the bridge {wanted}",
+                      mends=("move-address",))  # fmt: skip
+
+
+def _addresses(facts: Facts) -> Iterator[Finding]:
+    if "ip" not in facts.tools or not facts.links:
+        return
+    own = facts.link_local(4)
+    if not facts.usable() and own:
+        yield Finding("link-local-only", "bad",
+                      f"the board has only an address that it made itself, {own[0].text}: no DHCP server answered",
+                      "a laptop on the same cable or switch reaches it there if it has such an address too",
+                      ("dhcp", "static"))  # fmt: skip
+    elif not facts.usable():
+        yield Finding("no-address", "bad", "the board has no address", mends=_ADDRESS)
+    for six in facts.link_local(6):
+        if not facts.usable() and any(link.name == six.link and not link.guest for link in facts.links):
+            yield Finding("ipv6", "note", f"it has the IPv6 address {six.text} on {six.link} all the same",
+                          f"from a laptop on the same cable or switch: --host [{six.text}%YOUR-PORT]")  # fmt: skip
+            return
+
+
+def _twins(facts: Facts) -> Iterator[Finding]:
+    for twin in facts.twins:
+        yield Finding("duplicate-address", "bad", f"another machine ({twin.mac}) has the board's address {twin.address} too",
+                      "give one of the two another", ("dhcp", "static"))  # fmt: skip
+    for address in facts.addresses:
+        if address.duplicate:
+            yield Finding("duplicate-address", "bad", f"another machine has the board's address {address.text} too")
+    yield from _macs(facts)
+
+
+def _macs(facts: Facts) -> Iterator[Finding]:
+    hint = "change one of the two: a guest's is in its release (mac), a board's in its U-Boot environment (ethaddr)"
+    owners: dict[str, str] = {}
+    guests = [(f"guest {dom}", mac) for dom, _, mac in (row.partition(" ") for row in facts.all("vifmac"))]
+    for owner, mac in [*((p.name, p.mac) for p in facts.ports if p.mac.strip("-:0")), *guests]:
+        other = owners.setdefault(mac.strip().strip('"').lower(), owner)
+        if other != owner:
+            yield Finding("duplicate-mac", "bad", f"{other} and {owner} have the same MAC address {mac.strip()}", hint)
+    for row in facts.all("neigh"):
+        words = row.split()
+        mac = words[words.index("lladdr") + 1].lower() if "lladdr" in words[:-1] else ""
+        if mac in owners:
+            yield Finding("duplicate-mac", "bad", f"{words[0]} has the same MAC address as {owners[mac]}: {mac}", hint)
+    if facts["ownmac"]:
+        yield Finding("duplicate-mac", "warning", "another machine sends with the board's own MAC address", hint)
+
+
+def _route(facts: Facts) -> Iterator[Finding]:
+    if not facts.usable():
+        return
+    if not facts.routed:
+        yield Finding("no-route", "warning", "the board has no default route: only machines of its own network reach it",
+                      mends=("dhcp",))  # fmt: skip
+    gateway, ping = facts.gateway, facts["ping"].split()
+    states = [row.split()[-1] for row in facts.all("neigh") if row.split()[0] == gateway]
+    if gateway and (any(state in _SILENT for state in states) or (not states and ping == [gateway, "1"])):
+        yield Finding("gateway-silent", "warning", f"the gateway {gateway} does not answer",
+                      "is the cable in the right switch? is the address right for this network?", ("dhcp", "static"))  # fmt: skip

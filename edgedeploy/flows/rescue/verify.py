@@ -1,0 +1,59 @@
+"""Does the board answer this laptop over the network, and is it that board? The end of a recovery, and its only proof."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from edgedeploy.core import errors
+from edgedeploy.flows import kit as kits
+from edgedeploy.flows.find import Found, Wanted
+from edgedeploy.flows.rescue.facts import Facts
+from edgedeploy.remote.known import KnownBoard
+
+TIMEOUT = 30.0
+"""seconds that an agent may take to say who it is"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """Where the board answered and proved itself. `at` "" : nowhere."""
+
+    at: str = ""
+    how: str = ""
+    why_not: str = ""
+    """the last thing that went wrong, in words"""
+
+
+def verify(board: KnownBoard, facts: Facts, kit: kits.Kit) -> Reached:
+    """Try mDNS, then where it was before, then what the board said of itself over the cable; remember what is proven."""
+    why_not = "no address of it is known"
+    for found in _places(board, facts, kit):
+        try:
+            with kit.report.step(f"asking {found.name} at {found.hosts[0]}"):
+                wire, client = kit.talk(found, timeout=TIMEOUT)
+                with wire, client:
+                    welcome = client.hello()
+        except errors.EdgeError as error:
+            why_not = error.message
+            continue
+        if welcome.board_id == board.board_id:
+            kits.refreshed(found, kit)
+            host = f"[{found.hosts[0]}]" if ":" in found.hosts[0] else found.hosts[0]
+            return Reached(host if found.port == 22 else f"{host}:{found.port}", found.how)
+        why_not = f"another board answers at {found.hosts[0]}: {welcome.name}"
+    return Reached(why_not=why_not)
+
+
+def _places(board: KnownBoard, facts: Facts, kit: kits.Kit) -> Iterator[Found]:
+    tried: tuple[str, ...] = ()
+    try:
+        found = kit.find(Wanted(on=board.board_id))
+        tried = found.hosts
+        yield found
+    except errors.NoSuchBoard:
+        pass
+    own = [address.text for address in (*facts.usable(six=True), *facts.link_local(4))]
+    hosts = tuple(host for host in own if host not in tried or board.port != facts.ssh_port)
+    if hosts:
+        yield Found(board.name, hosts, facts.ssh_port, "by the address that it said over the cable", board, board.profile)
