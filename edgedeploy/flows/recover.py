@@ -182,8 +182,6 @@ class _Case:
             if self.facts.root:
                 while (chosen := self._next()) is not None:
                     self._one(*chosen)
-                if not self._request.dry_run and self._tried:
-                    self._look(self._patient, deep=True)
         finally:
             self._patient.leave()
 
@@ -267,7 +265,11 @@ class _Case:
 
     def conclude(self) -> Result:
         board = self.board
-        reached = verify.verify(board, self.facts, self._kit) if board else verify.Reached(why_not="it is not enrolled")
+        if board is None or network.cut_off(self.facts):
+            why = next((one.words for one in network.findings(self.facts, self._laptop)), "it is not enrolled")
+            reached = verify.Reached(why_not=why)
+        else:
+            reached = verify.verify(board, self.facts, self._kit)
         verdict: Verdict
         if reached.at:
             verdict = "reachable"

@@ -15,6 +15,7 @@ import subprocess
 import termios
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 PASSWORD = "correct horse"
@@ -23,6 +24,7 @@ SYSRQ = "438\n"
 
 _ENTER = """
 set -e
+{first}
 mount --bind {d}/passwd /etc/passwd; mount --bind {d}/shadow /etc/shadow; mount --bind {d}/motd /etc/motd
 mount --bind {d}/kernel /proc/sys/kernel
 mount --bind {d}/bin /usr/local/bin
@@ -100,9 +102,10 @@ class Board:
     """Use as a context manager. `port` is the laptop's end of the cable."""
 
     def __init__(
-        self, folder: Path, runs: str = GETTY, *, noise: float = 0.0, lose: float = 0.0, seed: int = 1, agent: bytes = b"",
-        **words: str,
+        self, folder: Path, runs: str = GETTY, *, noise: float = 0.0, lose: float = 0.0, seed: int = 1,
+        agent: bytes = b"", within: Sequence[str] = (), first: str = "", **words: str,
     ):  # fmt: skip
+        """`within`: a command that everything is started with, `first`: what its namespaces begin with."""
         self.folder = folder
         lines = [line for line in Path("/etc/shadow").read_text().splitlines() if not line.startswith("root:")]
         users = Path("/etc/passwd").read_text() + "talker:x:1500:1500::/:/bin/bash\n"
@@ -121,9 +124,9 @@ class Board:
         self.master, self.slave = pty.openpty()
         dev = os.ttyname(self.slave)
         self.before = termios.tcgetattr(self.slave)
-        script = _ENTER.format(d=folder) + runs.format(tty=dev.removeprefix("/dev/"), dev=dev, **words)
+        script = _ENTER.format(d=folder, first=first) + runs.format(tty=dev.removeprefix("/dev/"), dev=dev, **words)
         self.process = subprocess.Popen(
-            ["unshare", "--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script],
+            [*within, "unshare", "--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script],
             start_new_session=True,
             stdin=subprocess.DEVNULL,
         )

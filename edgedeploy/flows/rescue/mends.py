@@ -150,9 +150,8 @@ def _dhcp(facts: Facts, _laptop: Laptop, _wish: Wish, way: str, *_: object) -> M
 def _service(name: str, unit: str, check: str, start: str) -> str:
     """Start a service again by what the board starts services with, and by hand where that did not do it."""
     return f"""up(){{ i=0;until {check};do [ $((i+=1)) -lt 8 ]||return 1;sleep 1;done;}}
-if [ -d /run/systemd/system ];then systemctl reset-failed {unit};systemctl restart {unit}
-elif [ -x /etc/init.d/{name} ];then /etc/init.d/{name} restart;fi
-up&&exit
+if [ -d /run/systemd/system ];then systemctl reset-failed {unit};systemctl restart {unit};up&&exit
+elif [ -x /etc/init.d/{name} ];then /etc/init.d/{name} restart;up&&exit;fi
 {start}
 up"""
 

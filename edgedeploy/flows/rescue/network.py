@@ -32,6 +32,12 @@ def port(facts: Facts) -> Link | None:
     )
 
 
+def cut_off(facts: Facts) -> bool:
+    """Whether nobody can reach it, whatever they try: no cable, or no address at all."""
+    main = port(facts)
+    return main is None or not main.up or main.carrier is False or not (facts.usable(six=True) or facts.link_local(4))
+
+
 def bridge_name(facts: Facts, laptop: Laptop) -> str:
     """The bridge that is there under the right name, or that the port is in, or that ought to be there; "" for none."""
     there = [link.name for link in facts.links if link.bridge]
@@ -138,9 +144,9 @@ def _route(facts: Facts) -> Iterator[Finding]:
         return
     if not facts.routed:
         yield Finding("no-route", "warning", "the board has no default route: only machines of its own network reach it",
-                      mends=("dhcp",))  # fmt: skip
+                      "that is enough for a laptop on the same network")  # fmt: skip
     gateway, ping = facts.gateway, facts["ping"].split()
     states = [row.split()[-1] for row in facts.all("neigh") if row.split()[0] == gateway]
     if gateway and (any(state in _SILENT for state in states) or (not states and ping == [gateway, "1"])):
         yield Finding("gateway-silent", "warning", f"the gateway {gateway} does not answer",
-                      "is the cable in the right switch? is the address right for this network?", ("dhcp", "static"))  # fmt: skip
+                      "is the cable in the right switch? is the address right there? another: --address IP/LENGTH --gateway IP")  # fmt: skip

@@ -1,0 +1,12 @@
+"""`edgedeploy` where no U-Boot counts at the far end and no Xen has a small ring: the waits for those need no test seconds."""
+
+from edgedeploy.cli import main
+from edgedeploy.wires.serial import holders, recognise, talk
+
+recognise.LISTEN = 0.3
+recognise.ANSWER = 0.7
+talk._PAUSE = 0.004
+holders.of = lambda _device: ""  # the test itself holds the laptop's end of the pty open
+
+if __name__ == "__main__":
+    main.main()
