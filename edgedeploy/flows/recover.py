@@ -79,6 +79,8 @@ class Result:
     tried: tuple[Tried, ...]
     verdict: Verdict
     reached: verify.Reached
+    cut: bool
+    """the board itself said at first that its network, or what answers there, does not work"""
     on_air: tuple[str, ...]
     dry_run: bool
 
@@ -112,25 +114,30 @@ class _Case:
         self.agent_agreed = False
         self.facts = Facts()
         self.findings: tuple[Finding, ...] = ()
+        self._first: tuple[Finding, ...] = ()
+        self._cut = False
         self._laptop = Laptop(0.0)
 
     # --- looking --------------------------------------------------------------------------------------------------
 
     def begin(self, patient: Patient) -> None:
+        """Ask the board how it is, and whether it is the one that is meant."""
         self._look(patient, deep=True)
         if "uid" not in self.facts.text:
             raise errors.BoardFault("the board's shell answers no questions", hint="look at it: edgedeploy console")
         self._is_the_one()
         self._first = self.findings
+        self._cut = not diagnosis.network_is_fine(self.facts, self._laptop)
         self._tools.show(self.who, self.findings)
 
     def look_again(self, patient: Patient) -> None:
+        """Ask anew, through another log-in."""
         self._look(patient, deep=True)
 
-    def _look(self, patient: Patient, *, deep: bool) -> None:
+    def _look(self, patient: Patient, *, deep: bool, near: bool = True) -> None:
         self._patient = patient
         with self._kit.report.step("asking the board how it is"):
-            self.facts, now = patient.ask(deep=deep)
+            self.facts, now = patient.ask(deep=deep, near=near)
         self._laptop = self._compared(now)
         self.findings = diagnosis.diagnose(self.facts, self._laptop)
 
@@ -186,17 +193,18 @@ class _Case:
             self._patient.leave()
 
     def _next(self) -> tuple[str, Mend] | None:
-        wish = self._wish.address
-        if wish and "static" not in self._tried and all(a.value != wish for a in self.facts.addresses):
-            return self._made("", "static")
         for finding in self.findings:
             for code in finding.mends:
-                if code in self._tried:
-                    continue
-                made = self._made(finding.code, code)
+                if code in mends.ADDRESS and self._wished():
+                    break  # what the person named goes before what a server says
+                made = None if code in self._tried else self._made(finding.code, code)
                 if made:
                     return made
-        return None
+        return self._made("", "static") if self._wished() else None
+
+    def _wished(self) -> bool:
+        wish = self._request.wish.address
+        return bool(wish and "static" not in self._tried and all(a.value != wish for a in self.facts.addresses))
 
     def _made(self, finding: str, code: str) -> tuple[str, Mend] | None:
         if code == "static" and self._wish.address is None and not self._request.dry_run:
@@ -218,7 +226,7 @@ class _Case:
     def _do(self, finding: str, mend: Mend) -> None:
         with self._kit.report.step(mend.title) as step:
             done = self._pin() if mend.code == "pin" else self._patient.do(mend, step.detail)
-        self._look(self._patient, deep=mend.code in ("boot", "space", "writable"))
+        self._look(self._patient, deep=mend.code in mends.APPS, near=mend.code in mends.NETWORK)
         still = finding in {one.code for one in self.findings}
         outcome: Outcome = "failed" if not done.ok else "no help" if still else "helped"
         self._tried[mend.code] = Tried(mend, outcome, done.words)
@@ -264,6 +272,7 @@ class _Case:
     # --- the end --------------------------------------------------------------------------------------------------
 
     def conclude(self) -> Result:
+        """Ask for the board over the network, and sum up."""
         board = self.board
         if board is None or network.cut_off(self.facts):
             why = next((one.words for one in network.findings(self.facts, self._laptop)), "it is not enrolled")
@@ -280,7 +289,7 @@ class _Case:
         apps = [*(board.apps if board else ()), "APP"]
         return Result(
             self.who, self.name, facts.board_id(self.facts) if self.facts.board_id else "", board is not None,
-            str(apps[0]), self._first, self.findings, tuple(self._tried.values()), verdict, reached,
+            str(apps[0]), self._first, self.findings, tuple(self._tried.values()), verdict, reached, self._cut,
             diagnosis.on_air(self.facts), self._request.dry_run,
         )  # fmt: skip
 

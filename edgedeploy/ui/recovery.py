@@ -62,10 +62,9 @@ def _tried(tried: Tried) -> list[str]:
 def verdict(result: Result) -> list[str]:
     """Whether it answers, and what to type next. Never a yes without proof."""
     name, push = result.name, f"edgedeploy push {result.app}"
-    was_wrong = any(one.severity == "bad" for one in result.first)
     if result.verdict == "reachable":
-        again = " again" if was_wrong and not result.dry_run else ""
-        return [f"{name} answers{again} at {result.reached.at}, {result.reached.how}: {push}"]
+        again = " again" if result.cut and not result.dry_run else ""
+        return [f"{name} answers{again} at {result.reached.at} ({result.reached.how}): {push}"]
     if result.verdict == "unreachable":
         return [
             f"{name} says that its network is fine, but this laptop cannot reach it: {result.reached.why_not}",

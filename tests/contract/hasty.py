@@ -1,11 +1,14 @@
 """`edgedeploy` where no U-Boot counts at the far end and no Xen has a small ring: the waits for those need no test seconds."""
 
 from edgedeploy.cli import main
+from edgedeploy.flows import find
 from edgedeploy.wires.serial import holders, recognise, talk
 
 recognise.LISTEN = 0.3
 recognise.ANSWER = 0.7
-talk._PAUSE = 0.004
+recognise.SETTLE = 0.1
+talk._PAUSE, talk._SLICE = 0.002, 32
+find.PATIENCE_S = 1.5
 holders.of = lambda _device: ""  # the test itself holds the laptop's end of the pty open
 
 if __name__ == "__main__":

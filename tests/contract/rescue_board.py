@@ -44,7 +44,8 @@ esac
 """
 _XL = """#!/bin/sh
 case $1 in
-info) printf 'xen_version : 4.17.5\\nxen_major : 4\\nxen_minor : 17\\nxen_extra : .5\\nfree_memory : 700\\ntotal_memory : 1024\\nnr_cpus : 2\\n'
+info) printf 'xen_version : 4.17.5\\nxen_major : 4\\nxen_minor : 17\\nxen_extra : .5\\n'
+printf 'free_memory : 700\\ntotal_memory : 1024\\nnr_cpus : 2\\n'
 printf 'machine : armv7l\\nxen_caps : xen-3.0-armv7l\\n';;
 list) [ "$2" = -l ]&&echo '[]'||echo 'Name ID Mem VCPUs State Time(s)';;
 esac

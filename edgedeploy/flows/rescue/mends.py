@@ -59,6 +59,14 @@ CODES = {
 }
 """code -> what it does, as the documentation's table says it"""
 
+APPS = frozenset({"boot", "space", "writable"})
+"""what may change what is on air"""
+NETWORK = frozenset({"link-up", "bridge", "move-address", "dhcp", "static", "link-local"})
+"""what may change which machines have which addresses"""
+
+ADDRESS = frozenset({"dhcp", "static", "link-local"})
+"""what gives the board an address"""
+
 PATH = "PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin\n"
 
 
@@ -76,9 +84,13 @@ def _link_up(facts: Facts, laptop: Laptop, *_: object) -> Mend | None:  # noqa: 
     if port is None:
         return None
     names = [port.name, *([port.master] if port.master else [])]
-    # carrier takes a moment, and an answer about it at once would be no
-    script = "\n".join(f"ip link set {name} up||exit 1" for name in names) + "\nsleep 3"
+    script = "\n".join(f"ip link set {name} up||exit 1" for name in names) + "\n" + _carrier(port.name)
     return Mend("link-up", f"switch {' and '.join(names)} on", script)
+
+
+def _carrier(port: str) -> str:
+    """Wait for it: two ends take seconds to agree on how to talk. None is no failure of this mend's: it is said next."""
+    return f'i=0;until [ "$(cat /sys/class/net/{port}/carrier)" = 1 ]||[ $((i+=1)) -gt 5 ];do sleep 1;done'
 
 
 def _bridge(facts: Facts, laptop: Laptop, *_: object) -> Mend | None:
@@ -89,7 +101,9 @@ def _bridge(facts: Facts, laptop: Laptop, *_: object) -> Mend | None:
     script = f"""{own}[ -d /sys/class/net/{bridge} ]||ip link add name {bridge} type bridge||brctl addbr {bridge}||exit 1
 ip link set {port.name} up
 ip link set {port.name} master {bridge}||brctl addif {bridge} {port.name}||exit 1
-ip link set {bridge} up&&sleep 3"""
+echo 0 >/sys/class/net/{bridge}/bridge/forward_delay
+ip link set {bridge} up||exit 1
+{_carrier(port.name)}"""
     return Mend("bridge", f"make the bridge {bridge} with {port.name} in it", script)
 
 

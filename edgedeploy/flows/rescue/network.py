@@ -149,4 +149,4 @@ def _route(facts: Facts) -> Iterator[Finding]:
     states = [row.split()[-1] for row in facts.all("neigh") if row.split()[0] == gateway]
     if gateway and (any(state in _SILENT for state in states) or (not states and ping == [gateway, "1"])):
         yield Finding("gateway-silent", "warning", f"the gateway {gateway} does not answer",
-                      "is the cable in the right switch? is the address right there? another: --address IP/LENGTH --gateway IP")  # fmt: skip
+                      "is the address right for this network? another: --address IP/LENGTH --gateway IP")  # fmt: skip

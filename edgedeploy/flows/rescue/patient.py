@@ -14,7 +14,7 @@ from edgedeploy.flows.rescue import facts, probe
 from edgedeploy.flows.rescue.facts import Facts
 from edgedeploy.flows.rescue.mends import Mend
 
-_LOOK = 8
+_NAPS = ".2 .4 1 1 2 2"
 """seconds that the board itself waits for a mend's end before it says that it still works"""
 _WORDS = 1500
 """bytes of a mend's output that are asked for"""
@@ -54,14 +54,21 @@ class Patient:
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
         self._folder = ""
-        self._status = ""
+        self._status = self._twins = ""
 
-    def ask(self, *, deep: bool) -> tuple[Facts, float]:
-        """The facts, and this laptop's time when they came. `deep`: what is on air is asked for anew, too."""
+    def ask(self, *, deep: bool, near: bool = True) -> tuple[Facts, float]:
+        """The facts, and this laptop's time when they came.
+
+        `deep`: what is on air is asked for anew too; `near`: and the neighbours, whether they have its addresses.
+        """
         self._prepare()
         command = f". {self._folder}/probe" if self._folder else probe.SCRIPT
-        output = self._shell.run(f"({command})", probe.SECONDS).output
+        output = self._shell.run(f"({'' if near else 'near=no;'}{command})", probe.SECONDS).output
         now = time.time()
+        if near:
+            self._twins = "".join(f"{line}\n" for line in output.splitlines() if line.startswith("dup "))
+        else:
+            output = self._twins + output
         found = facts.parse(output)
         if deep and found.all("agent"):
             self._status = self._shell.run(probe.STATUS, probe.STATUS_SECONDS).output
@@ -105,9 +112,9 @@ echo begun"""
 
     def _await(self, job: str, mend: Mend, tell: Callable[[str], None]) -> Done:
         deadline = Deadline.after(mend.seconds)
-        look = f"i=0;until [ -s {job}/end ];do [ $((i+=1)) -lt {_LOOK} ]||break;sleep 1;done;cat {job}/end 2>/dev/null;echo ---;"
+        look = f"for i in {_NAPS};do [ -s {job}/end ]&&break;sleep $i;done;cat {job}/end 2>/dev/null;echo ---;"
         while True:
-            said = self._shell.run(f"{look}tail -c {_WORDS} {job}/said", _LOOK + 20.0).output
+            said = self._shell.run(f"{look}tail -c {_WORDS} {job}/said", 30.0).output
             status, _, words = said.partition("---")
             lines = tuple(printable(line.rstrip(), 200) for line in words.splitlines() if line.strip())[-6:]
             ended = status.split()[-1:]

@@ -40,7 +40,8 @@ def verify(board: KnownBoard, facts: Facts, kit: kits.Kit) -> Reached:
         if welcome.board_id == board.board_id:
             kits.refreshed(found, kit)
             host = f"[{found.hosts[0]}]" if ":" in found.hosts[0] else found.hosts[0]
-            return Reached(host if found.port == 22 else f"{host}:{found.port}", found.how)
+            how = found.how if found.how == "seen by mDNS" else "by its address; mDNS does not bring it here"
+            return Reached(host if found.port == 22 else f"{host}:{found.port}", how)
         why_not = f"another board answers at {found.hosts[0]}: {welcome.name}"
     return Reached(why_not=why_not)
 

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import ipaddress
+import os
+import shutil
+import stat
+import subprocess
+
+import pytest
+
+from edgedeploy.flows.rescue import dhcp, mends, probe
+from tests.unit.flows.rescue.answers import KEY, LAPTOP, board
+
+WISH = mends.Wish(ipaddress.IPv4Interface("10.0.0.9/24"), "10.0.0.1")
+BARE = [("tool dhclient\n", "bb udhcpc\ntool busybox\n")]
+BOARDS = {
+    "Debian": board(),
+    "bare": board(*BARE),
+    "NetworkManager": board(("dbus-daemon sshd", "dbus-daemon sshd NetworkManager"), ("tool dhclient", "tool nmcli")),
+    "networkd": board(("dbus-daemon sshd", "dbus-daemon sshd systemd-network"), ("tool dhclient", "tool networkctl")),
+    "ifupdown": board(("tool dhclient", "tool ifup")),
+    "dhcpcd": board(("tool dhclient", "tool dhcpcd")),
+    "no bridge": board(("link xenbr0 1 0x1003 1 - bridge 02:16:3e:00:00:01\n", "")),
+    "twins": board(("dup 0 xenbr0 192.168.1.7", "dup 1 xenbr0 192.168.1.7 aa:bb:cc:dd:ee:ff")),
+}
+TOOLS = {"Debian": "dhclient", "bare": "busybox udhcpc", "NetworkManager": "NetworkManager", "networkd": "networkd",
+         "ifupdown": "ifup", "dhcpcd": "dhcpcd"}  # fmt: skip
+SHELLS = [argv for argv in (["/bin/sh"], ["dash"], ["bash", "--posix"], ["busybox", "sh"]) if shutil.which(argv[0])]
+
+
+def made(code, facts=BOARDS["Debian"], wish=WISH):
+    return mends.mend(code, facts, LAPTOP, wish, lambda: 1_800_000_000.0)
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+@pytest.mark.parametrize("name", BOARDS)
+def test_every_script_is_one_and_can_be_typed(name, shell):
+    scripts = [mend.script for code in mends.CODES if (mend := made(code, BOARDS[name])) and mend.script]
+    assert len(scripts) >= 12
+    for script in [*scripts, probe.SCRIPT, probe.STATUS]:
+        assert all(" " <= c <= "~" or c == "\n" for c in script)
+        ended = subprocess.run([*shell, "-n"], input=script, text=True, capture_output=True, check=False)
+        assert ended.returncode == 0, (script, ended.stderr)
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_an_address_is_asked_for_in_the_boards_own_way(name):
+    assert dhcp.again(BOARDS[name], "xenbr0").tool == TOOLS[name]
+
+
+def test_without_a_client_or_a_wish_there_is_no_such_mend():
+    assert made("dhcp", board(("tool dhclient\n", ""))) is None
+    assert made("static", wish=mends.Wish()) is None
+    assert made("link-up", board(("link eth0", "link vif9.0"))) is None
+
+
+def test_a_damaged_file_system_is_made_writable_by_a_person_only():
+    assert made("writable").safe
+    assert not made("writable", board(("now ", "kernel EXT4-fs error (device mmcblk0p2)\nnow "))).safe
+
+
+def test_link_local_addresses_are_a_boards_own_and_allowed():
+    found = dhcp.link_local("02:16:3e:00:00:01", 200)
+    assert found == dhcp.link_local("02:16:3E:00:00:01", 200)
+    assert found[:4] != dhcp.link_local("02:16:3e:00:00:02")
+    first, last = ipaddress.ip_address("169.254.1.0"), ipaddress.ip_address("169.254.254.255")
+    assert all(first <= ipaddress.ip_address(one) <= last for one in found)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run a script with these programs and no others but the machine's plain ones; what they were asked is returned."""
+
+    def run(script, shell=("sh",), **programs):
+        folder = tmp_path / "bin"
+        folder.mkdir(exist_ok=True)
+        for name, body in programs.items():
+            file = folder / name
+            file.write_text(f'#!/bin/sh\necho "{name} $*" >>{tmp_path}/asked\n{body}\n')
+            file.chmod(file.stat().st_mode | stat.S_IXUSR)
+        env = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+        ended = subprocess.run([*shell, "-c", script], env=env, capture_output=True, text=True, timeout=30, check=False)
+        asked = (tmp_path / "asked").read_text().splitlines() if (tmp_path / "asked").exists() else []
+        return ended, asked
+
+    return run
+
+
+def test_link_local_takes_the_first_that_nobody_has(run):
+    first, second = dhcp.link_local("02:16:3e:00:00:01")[:2]
+    ended, asked = run(made("link-local").script, ip="", arping=f'case $* in -V) echo iputils;; *{first}) exit 1;; esac')
+    assert ended.returncode == 0
+    assert asked[-1] == f"ip addr add {second}/16 brd + scope link dev xenbr0"
+
+
+@pytest.mark.parametrize("answer", ["echo Arping 2.23, by Thomas Habets", "exit 2"], ids=["another arping", "none that works"])
+def test_an_arping_that_cannot_be_asked_makes_no_address_taken(run, answer):
+    ended, asked = run(made("link-local").script, ip="", arping=answer, busybox="exit 127")
+    assert ended.returncode == 0
+    assert asked[-1].startswith("ip addr add 169.254.")
+
+
+def test_an_address_that_another_machine_has_is_not_set(run):
+    ended, asked = run(made("static").script, ip="", arping='case $* in -V) echo iputils;; *) exit 1;; esac')
+    assert ended.returncode == 3
+    assert "another machine has 10.0.0.9" in ended.stdout
+    assert not [line for line in asked if "addr add" in line]
+
+
+def test_a_twin_address_goes_before_another_comes(run):
+    mend = made("static", BOARDS["twins"])
+    _, asked = run(mend.script, ip="[ \"$1\" != -o ]||echo ' 10.0.0.9/24 '", arping="[ \"$1\" != -V ]||echo iputils")
+    steps = [line for line in asked if "addr del" in line or "addr add" in line or "route" in line]
+    assert steps == [
+        "ip addr del 192.168.1.7/24 dev xenbr0",
+        "ip addr add 10.0.0.9/24 brd + dev xenbr0",
+        "ip route replace default via 10.0.0.1 dev xenbr0",
+    ]
+
+
+def test_no_lease_is_no_success(run):
+    mend = made("dhcp", BOARDS["Debian"])
+    ended, _ = run(mend.script.replace("sleep 1", ":"), ip="", dhclient="exit 0")
+    assert ended.returncode == 1
+
+
+def test_the_clock_is_set_to_the_laptops(run):
+    _, asked = run(made("clock").script, date="", hwclock="")
+    assert asked == ["date -s @1800000002", "hwclock -w"]
+
+
+def test_sshd_is_not_restarted_with_a_configuration_it_refuses(run):
+    ended, asked = run(made("sshd").script.replace("mkdir -p /run/sshd", ":"), sshd="echo bad line 3;exit 255", systemctl="")
+    assert ended.returncode == 1
+    assert asked == ["sshd -t"]
+    assert KEY not in ended.stdout
