@@ -248,10 +248,8 @@ class _Case:
     def install(self) -> None:
         """Enrol over the cable. The host key was read over it: no first contact is more to be trusted."""
         board = self.board
-        kind = self._request.kind or (board.profile if board else None)
-        said = self.facts.toml.get("profile", "")
-        if kind is None and names.ProfileName.pattern.fullmatch(said):
-            kind = names.ProfileName(said)
+        kind = names.ProfileName(self.kind) if names.ProfileName.pattern.fullmatch(self.kind) else None
+        name = board.name if board else names.BoardName(self.facts.name) if self.facts.name else None
         hosts = tuple(address.text for address in self.facts.usable(six=True))
         mend = self._tried["agent"].mend
         try:
@@ -259,7 +257,7 @@ class _Case:
                 result = enrol.enrol(
                     wire, self._host_key(), "root", board.hosts if board and board.hosts else hosts,
                     board.port if board else self.facts.ssh_port,
-                    enrol.Request(profile=kind, name=board.name if board else None), self._kit, self._tools.profiles,
+                    enrol.Request(profile=kind, name=name), self._kit, self._tools.profiles,
                     lambda _: None, cable=True,
                 )  # fmt: skip
         except errors.EdgeError as error:  # what else was mended stays so: it is still to be verified

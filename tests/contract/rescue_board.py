@@ -29,7 +29,7 @@ echo cubie >/etc/hostname
 rm -f /etc/ssh/ssh_host_* /etc/systemd/network/*
 printf 'Port 22\\nPermitRootLogin prohibit-password\\nUsePAM no\\nStrictModes no\\n' >/etc/ssh/sshd_config
 rm -rf /etc/ssh/sshd_config.d
-cp {d}/bin/* /usr/local/sbin/
+cp {d}/tools/* /usr/local/sbin/
 echo 0 >/root/clock
 """
 
@@ -56,7 +56,7 @@ class SickBoard(Board):
     """`ills` is shell that makes it sick, run inside before its getty starts. `laptop` is where edgedeploy runs."""
 
     def __init__(self, folder: Path, net: Namespace, ills: str = "", **more: object):
-        tools = folder / "bin"
+        tools = folder / "tools"
         tools.mkdir()
         for name, text in {"xl": _XL, "date": _DATE.format(clock="/root/clock"), "crontab": "#!/bin/sh\n"}.items():
             (tools / name).write_text(text)

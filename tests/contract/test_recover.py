@@ -75,12 +75,6 @@ def test_a_board_that_is_well_is_verified_and_left_alone(desk):
     assert desk.board.inside("ls -d /run/edgedeploy* /tmp/edgedeploy*") == "", "nothing of ours stays there"
 
 
-def test_another_board_than_the_named_one(desk):
-    run = desk.run("recover", "--port", desk.board.port, "--on", "demo")
-    assert run.status == 2
-    assert f"leads to stage (board id {board_id_of(MACHINE)}), not to demo" in run.err
-
-
 def test_network_off_services_dead_and_clock_wrong_are_named_mended_and_verified(desk):
     desk.board.inside("ip link set eth0 down; pkill -x sshd; pkill avahi-daemon; echo -1700000000 >/root/clock")
     shown = desk.recover("--dry-run")
@@ -128,3 +122,15 @@ def test_a_full_disk_and_lost_host_keys(desk):
     assert "freed" in str(run.data["mends"][0]["words"])
     assert run.status == 0, run
     assert desk.board.inside("ls /var/cache/apt/archives/old.deb /var/log/notes.txt") == "/var/log/notes.txt"
+
+
+def test_a_board_that_was_never_enrolled_here_is_enrolled_over_the_cable(desk, tmp_path):
+    """Another laptop: it knows neither the board nor its host key, and no SSH access was ever given to it."""
+    pytest.importorskip("edgedeploy.wires.serial.wire", reason="the serial wire lands beside this")
+    run = edgedeploy(desk.laptop, tmp_path, "recover", "--port", desk.board.port, "--json", "--yes")
+    assert run.mends() == {"agent": "helped"}, run
+    assert run.status == 0, run
+    assert run.data["board"] == {"id": board_id_of(MACHINE), "name": "stage", "enrolled": True}
+    assert "10.77.0.9" in (tmp_path / "state/edgedeploy/boards.json").read_text()
+    host_key = desk.board.inside("cat /etc/ssh/ssh_host_ed25519_key.pub").split()[1]
+    assert host_key in (tmp_path / "config/edgedeploy/known_hosts").read_text()

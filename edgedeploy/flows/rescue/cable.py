@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
+from importlib import import_module
 
 from edgedeploy.flows import console
 from edgedeploy.flows.find import Wanted, candidates
@@ -55,13 +56,12 @@ class Cable:
                 shell = stack.enter_context(Console(line, ask=self.password, boot_wait=boot, work=work))
             yield shell
 
-    def wire(self, foothold: Callable[[], bytes] = agentkit.build) -> Wire:
+    def wire(self) -> Wire:
         """The agent's way over the same cable, opened by whoever uses it first."""
-        from importlib import import_module  # noqa: PLC0415
-
-        made: Wire = import_module("edgedeploy.wires.serial.wire").SerialWire(
-            self.port.device, self.baud, foothold(), ask=self.password, timeout=self._timeout,
-            tell=self._kit.report.note,
+        module = import_module("edgedeploy.wires.serial.wire")  # lands beside this
+        made: Wire = module.SerialWire(
+            self.port.device, self.baud, getattr(agentkit, "foothold")(), ask=self.password,  # noqa: B009 - lands beside this
+            timeout=self._timeout, tell=self._kit.report.note,
         )  # fmt: skip
         return made
 
