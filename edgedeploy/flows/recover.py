@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Literal
@@ -93,15 +94,28 @@ class Result:
 def recover(request: Request, tools: Tools) -> Result:
     """Diagnose, mend, verify. Raises as Console and SerialWire do; UsageFault for another board than the one named."""
     case = _Case(request, tools)
-    with tools.console() as shell:
-        case.begin(Patient(shell))
+    with _patient(tools) as patient:
+        case.begin(patient)
         case.mend()
     if case.agent_agreed:
         case.install()
-        with tools.console() as shell:
-            case.look_again(Patient(shell))
+        with _patient(tools) as patient:
+            case.look_again(patient)
             case.mend()
     return case.conclude()
+
+
+@contextlib.contextmanager
+def _patient(tools: Tools) -> Iterator[Patient]:
+    with tools.console() as shell:
+        patient = Patient(shell)
+        try:
+            yield patient
+        except (errors.UsageFault, errors.BoardFault):
+            patient.leave()
+            raise
+        # not after Ctrl-C or a pulled cable: the shell may be in the middle of something, or gone
+        patient.leave()
 
 
 class _Case:
@@ -143,12 +157,13 @@ class _Case:
 
     def _compared(self, now: float) -> Laptop:
         public = pushkey.private_key(self._kit.config).with_suffix(".pub")
+        mine = public.read_text(errors="replace").split() if public.is_file() else []
         board = self.board
         pinned = trust.Pins(pins_file(self._kit.config)).lookup(trust.alias_of(board.board_id)) if board else []
         return Laptop(
             now,
             agentkit.digest(),
-            public.read_text().split()[1] if public.is_file() else "",
+            mine[1] if len(mine) > 1 else "",
             network.usual_bridge(self.facts.compatible, self.kind, self._tools.profiles),
             tuple(key.line for key in pinned),
             board is not None,
@@ -185,12 +200,8 @@ class _Case:
 
     def mend(self) -> None:
         """Offer what can be done until nothing is left that was not offered."""
-        try:
-            if self.facts.root:
-                while (chosen := self._next()) is not None:
-                    self._one(*chosen)
-        finally:
-            self._patient.leave()
+        while self.facts.root and (chosen := self._next()) is not None:
+            self._one(*chosen)
 
     def _next(self) -> tuple[str, Mend] | None:
         for finding in self.findings:
