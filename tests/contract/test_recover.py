@@ -126,7 +126,6 @@ def test_a_full_disk_and_lost_host_keys(desk):
 
 def test_a_board_that_was_never_enrolled_here_is_enrolled_over_the_cable(desk, tmp_path):
     """Another laptop: it knows neither the board nor its host key, and no SSH access was ever given to it."""
-    pytest.importorskip("edgedeploy.wires.serial.wire", reason="the serial wire lands beside this")
     run = edgedeploy(desk.laptop, tmp_path, "recover", "--port", desk.board.port, "--json", "--yes")
     assert run.mends() == {"agent": "helped"}, run
     assert run.status == 0, run

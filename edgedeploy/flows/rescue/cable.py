@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from functools import cached_property
-from importlib import import_module
 
 from edgedeploy.flows import console
 from edgedeploy.flows.find import Wanted, candidates
@@ -16,6 +15,7 @@ from edgedeploy.wires.serial import ports
 from edgedeploy.wires.serial.login import Ask, Console
 from edgedeploy.wires.serial.port import SerialPort
 from edgedeploy.wires.serial.shell import Shell
+from edgedeploy.wires.serial.wire import SerialWire
 
 
 class Cable:
@@ -58,12 +58,10 @@ class Cable:
 
     def wire(self) -> Wire:
         """The agent's way over the same cable, opened by whoever uses it first."""
-        module = import_module("edgedeploy.wires.serial.wire")  # lands beside this
-        made: Wire = module.SerialWire(
-            self.port.device, self.baud, getattr(agentkit, "foothold")(), ask=self.password,  # noqa: B009 - lands beside this
-            timeout=self._timeout, tell=self._kit.report.note,
+        return SerialWire(
+            self.port.device, self.baud, agentkit.foothold(), ask=self.password, timeout=self._timeout,
+            tell=self._kit.report.note,
         )  # fmt: skip
-        return made
 
     def password(self, user: str) -> str | None:
         """The user's password, asked for once."""
