@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Literal
 
 from edgedeploy.core import errors, names
 from edgedeploy.core.board import Profile
@@ -17,17 +16,11 @@ from edgedeploy.flows.rescue.facts import Facts
 from edgedeploy.flows.rescue.finding import Finding, Laptop
 from edgedeploy.flows.rescue.mends import Mend, Wish
 from edgedeploy.flows.rescue.patient import Done, Patient, Shell
+from edgedeploy.flows.rescue.result import Outcome, Result, Tried, Verdict
 from edgedeploy.ports.wire import Wire
 from edgedeploy.remote import agentkit, pushkey
 from edgedeploy.remote.known import KnownBoard
 from edgedeploy.wires import trust
-
-Outcome = Literal["helped", "no help", "failed", "declined", "would"]
-Verdict = Literal["reachable", "unreachable", "ailing", "not enrolled"]
-_EXITS = {
-    "reachable": 0, "unreachable": errors.Unreachable.exit_code,
-    "ailing": errors.BoardFault.exit_code, "not enrolled": errors.BoardFault.exit_code,
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,41 +47,6 @@ class Tools:
     now: Callable[[], float]
     kit: Kit
     profiles: Sequence[Profile]
-
-
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """A mend and what became of it."""
-
-    mend: Mend
-    outcome: Outcome
-    words: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """The end of a recovery. `findings`: what is still so; `first`: what was found at first."""
-
-    who: str
-    name: str
-    board_id: str
-    enrolled: bool
-    app: str
-    """an app of the board, for the command to type next"""
-    first: tuple[Finding, ...]
-    findings: tuple[Finding, ...]
-    tried: tuple[Tried, ...]
-    verdict: Verdict
-    reached: verify.Reached
-    cut: bool
-    """the board itself said at first that its network, or what answers there, does not work"""
-    on_air: tuple[str, ...]
-    dry_run: bool
-
-    @property
-    def exit_code(self) -> int:
-        """0 only for a board that has proven itself over the network."""
-        return _EXITS[self.verdict]
 
 
 def recover(request: Request, tools: Tools) -> Result:

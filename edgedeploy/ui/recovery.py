@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from edgedeploy.core.names import printable
-from edgedeploy.flows.recover import Result, Tried
 from edgedeploy.flows.rescue.finding import Finding
 from edgedeploy.flows.rescue.mends import PATH, Mend
+from edgedeploy.flows.rescue.result import Result, Tried
 
 _MARKS = {"bad": "- ", "warning": "- ", "note": "  "}
 _OUTCOMES = {

@@ -121,7 +121,7 @@ def _avahi(facts: Facts) -> Iterator[Finding]:
 def _xen(facts: Facts) -> Iterator[Finding]:
     if not facts.complete:
         return
-    if facts["hypervisor"] != "xen":
+    if facts["hypervisor"] != "xen" and facts["xl"] != "0":
         yield Finding("not-xen", "bad", "Linux runs there without Xen: no guest can be started",
                       "its U-Boot started the kernel and not Xen: see its boot script")  # fmt: skip
         return

@@ -124,17 +124,19 @@ def _twins(facts: Facts) -> Iterator[Finding]:
 
 def _macs(facts: Facts) -> Iterator[Finding]:
     hint = "change one of the two: a guest's is in its release (mac), a board's in its U-Boot environment (ethaddr)"
+    own = {p.mac: p.name for p in reversed(facts.ports) if p.mac.strip("-:0")}
+    guests = [row.partition(" ") for row in facts.all("vifmac")]
     owners: dict[str, str] = {}
-    guests = [(f"guest {dom}", mac) for dom, _, mac in (row.partition(" ") for row in facts.all("vifmac"))]
-    for owner, mac in [*((p.name, p.mac) for p in facts.ports if p.mac.strip("-:0")), *guests]:
-        other = owners.setdefault(mac.strip().strip('"').lower(), owner)
-        if other != owner:
-            yield Finding("duplicate-mac", "bad", f"{other} and {owner} have the same MAC address {mac.strip()}", hint)
+    theirs = [(f"guest {dom}", mac.strip(' "').lower()) for dom, _, mac in guests]
+    for owner, mac in [*((p.name, p.mac) for p in facts.ports), *theirs]:
+        other = owners.setdefault(mac, owner)
+        if other != owner and mac.strip("-:0"):
+            yield Finding("duplicate-mac", "bad", f"{other} and {owner} have the same MAC address {mac}", hint)
     for row in facts.all("neigh"):
         words = row.split()
         mac = words[words.index("lladdr") + 1].lower() if "lladdr" in words[:-1] else ""
-        if mac in owners:
-            yield Finding("duplicate-mac", "bad", f"{words[0]} has the same MAC address as {owners[mac]}: {mac}", hint)
+        if mac in own:  # a guest of ours is a neighbour with its own MAC, and no twin
+            yield Finding("duplicate-mac", "bad", f"{words[0]} has the same MAC address as {own[mac]}: {mac}", hint)
     if facts["ownmac"]:
         yield Finding("duplicate-mac", "warning", "another machine sends with the board's own MAC address", hint)
 

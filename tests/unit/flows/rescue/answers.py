@@ -59,8 +59,8 @@ xl 0
 xlinfo xen_version            : 4.17.5
 xlinfo total_memory           : 1024
 xlinfo free_memory            : 300
-vifmac 1 00:16:3e:aa:00:01
-vifmac 2 00:16:3e:aa:00:02
+vifmac 1 "00:16:3e:aa:00:01"
+vifmac 2 "00:16:3e:aa:00:02"
 now {NOW}
 end
 """
