@@ -23,6 +23,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"edgedeploy-agent {version.digest()[:12]}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("serve", help="talk to a laptop on stdin and stdout (what a push key runs)")
+    link = commands.add_parser("link", help="carry commands over this serial console (what `edgedeploy` starts there)")
+    link.add_argument("words", nargs="*")
     pull = commands.add_parser("pull", help="git pull from the app's remote and deploy (what cron runs)")
     pull.add_argument("app")
     pull.add_argument("--jitter", type=float, default=0.0, help="wait up to this many seconds first")
@@ -67,6 +69,10 @@ def main() -> int:
 def _run(args: argparse.Namespace) -> int:
     if args.command == "setup":
         return _setup(dry_run=args.dry_run)
+    if args.command == "link":
+        from edgedeploy.agent import linkhost  # noqa: PLC0415 - it is no business of the other commands
+
+        return linkhost.main()
     board = Board()
     if args.command == "serve":
         return _serve(board)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import select
 import signal
 import sys
@@ -285,6 +286,9 @@ def main() -> int:
     if words[-1:] == ["--offers"]:
         print(OFFER)  # noqa: T201 - a command line
         return 0
+    if not re.fullmatch(r"[0-9a-f]{1,8} \d{1,8}", " ".join(words)) or not os.isatty(0):
+        sys.stderr.write("usage: edgedeploy-agent link SESSION BAUD, at a serial console\n")
+        return 2
     # a file of our own: non-blocking is a matter of the open file, and the shell has the other one
     tty = os.open(os.ttyname(0), os.O_RDWR | os.O_NONBLOCK | os.O_NOCTTY)
     os.environ["PATH"] = f"{os.environ.get('PATH', '/usr/bin:/bin')}:/usr/local/sbin:/usr/sbin:/sbin"

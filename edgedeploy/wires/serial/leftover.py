@@ -11,7 +11,6 @@ from edgedeploy.core import linkcodec
 from edgedeploy.core.link import Link
 from edgedeploy.wires.serial.talk import Line
 
-_PATIENCE = 4.0
 _RECENT = 4096
 
 
@@ -25,13 +24,13 @@ def session(raw: bytes) -> int | None:
     return None
 
 
-def dismiss(line: Line) -> None:
-    """Say good-bye in its name, then hear nothing of it. Raises Unreachable as the port does."""
-    ends, raw, link = time.monotonic() + _PATIENCE, b"", None
+def dismiss(line: Line, patience: float = 4.0) -> None:
+    """Say good-bye in its name when it is heard within `patience` seconds. Raises Unreachable as the port does."""
+    ends, raw, link = time.monotonic() + patience, b"", None
     while time.monotonic() < ends and not (link and link.over):
         data = line.read(4096, 0.1)
         raw = (raw + data)[-_RECENT:]
-        if link is None and (number := session(raw)) is not None:
+        if link is None and data and (number := session(raw)) is not None:
             link = Link(number, laptop=True, line=line.baud / 10)
         if link:
             link.receive(data, time.monotonic())

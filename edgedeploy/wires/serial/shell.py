@@ -139,6 +139,10 @@ class Shell:
         found = self._talk.until(lambda said: said.endswith(PROMPT) or None, Deadline.after(seconds))
         return bool(found)
 
+    def restarted(self) -> None:
+        """The board has restarted, the caller saw it: from now on everything that would type raises Unreachable."""
+        self._talk.restarted = True
+
     def leave(self) -> None:
         """Put the tty and printk back and end; the login shell, or a login prompt, is next."""
         self._talk.type(LEAVE)

@@ -18,7 +18,7 @@ from edgedeploy.core import errors
 from edgedeploy.core.deadline import Deadline
 from edgedeploy.core.link import Link
 from edgedeploy.core.names import printable
-from edgedeploy.wires.serial import recognise, text
+from edgedeploy.wires.serial import leftover, recognise, text
 from edgedeploy.wires.serial.port import SerialPort
 from edgedeploy.wires.serial.shell import PROMPT, Shell
 
@@ -30,6 +30,8 @@ _AGAIN = 0.7
 _TRIES = 8
 BEACON = 20.0
 """seconds that the board's Python may take to start; an emulated one needs five"""
+_QUIT = "\nq\n"  # ends the loader; at our shell it is a function that does no harm
+_BACK = 6.0
 _ACK = re.compile(rb"=(\d{1,4})=\1=")
 
 # {n}: the line that is wanted next. Ends by itself when nobody types.
@@ -43,6 +45,7 @@ while len(d)<int(sys.argv[1]):
   if not x:sys.exit(9)
   q=(q+x)[-4096:]
  t,_,q=q.partition(b"\\n");t=t.split()
+ if t==[b"q"]:sys.exit()
  try:
   if len(t)==3 and int(t[0])==n and zlib.crc32(t[2],n)==int(t[1],16):d+=base64.b64decode(t[2]);n+=1
  except ValueError:0
@@ -55,12 +58,12 @@ class NotStarted(errors.Unreachable):
     """The board's half did not start, for a reason that the next try may not meet."""
 
 
-def start(shell: Shell, port: SerialPort, foothold: bytes, link: Link) -> None:
-    """Have the board's half run, and `link` have heard it.
+def start(shell: Shell, port: SerialPort, foothold: bytes, link: Link, limit: Deadline) -> None:
+    """Have the board's half run, and `link` have heard it, within `limit` or little more.
 
     Raises NotStarted; BoardFault for a board on which it cannot run; Unreachable as the port and the shell do.
     """
-    offers = shell.run(_PROBE, timeout=60.0).output.strip()
+    offers = shell.run(_PROBE, timeout=max(10.0, min(60.0, limit.remaining))).output.strip()
     words = f"{link.session:08x} {port.baud}"
     if offers == OFFER:
         shell.start_link(f"{_AGENT} {words}")
@@ -68,8 +71,18 @@ def start(shell: Shell, port: SerialPort, foothold: bytes, link: Link) -> None:
         _check(offers)
         digest = hashlib.sha256(foothold).hexdigest()[:32]
         shell.start_link(f"python3 -ISc '{_LOADER}' {len(foothold)} {digest} {words}")
-        _Typist(port, foothold).run()
-    _await_beacon(port, link)
+        _Typist(shell, port, foothold).run()
+    _await_beacon(shell, port, link)
+
+
+def take_back(shell: Shell, port: SerialPort) -> bool:
+    """After a `start` that failed or was interrupted: whether the shell has the console again."""
+    for _ in range(2):  # Python may be about to start
+        shell.type(_QUIT)
+        leftover.dismiss(port, 1.5)
+        if shell.stands(_BACK):
+            return True
+    return False
 
 
 def _check(version: str) -> None:
@@ -89,8 +102,8 @@ def _check(version: str) -> None:
 class _Typist:
     """Gives the loader its lines, each when it is asked for."""
 
-    def __init__(self, port: SerialPort, data: bytes) -> None:
-        self._port = port
+    def __init__(self, shell: Shell, port: SerialPort, data: bytes) -> None:
+        self._shell, self._port = shell, port
         self._lines = [_line(n, data[at : at + _LINE]) for n, at in enumerate(range(0, len(data), _LINE))]
         self._heard = b""
 
@@ -119,7 +132,7 @@ class _Typist:
             return int(found[-1])
         if b"\x1e" in self._heard:
             return len(self._lines)
-        _still_there(self._port, self._heard)
+        _still_there(self._shell, self._port, self._heard)
         return None
 
 
@@ -128,20 +141,22 @@ def _line(number: int, data: bytes) -> bytes:
     return b"%d %08x %s\n" % (number, zlib.crc32(letters, number), letters)
 
 
-def _await_beacon(port: SerialPort, link: Link) -> None:
+def _await_beacon(shell: Shell, port: SerialPort, link: Link) -> None:
     ends, heard = Deadline.after(BEACON), b""
     while link.heard_at is None:
         data = port.read(4096, 0.1)
         link.receive(data, time.monotonic())
         heard = (heard + data)[-1024:]
-        _still_there(port, heard)
+        _still_there(shell, port, heard)
         if ends.expired:
             raise _failed(port, "it does not answer", heard)
 
 
-def _still_there(port: SerialPort, heard: bytes) -> None:
+def _still_there(shell: Shell, port: SerialPort, heard: bytes) -> None:
     said = text.own(text.plain(heard))
     if recognise.restarted(said):
+        port.forget()
+        shell.restarted()
         raise errors.Unreachable("the board has restarted", hint="wait for it to start, then try again")
     if said.endswith(PROMPT):
         raise _failed(port, "it ended at once", heard)

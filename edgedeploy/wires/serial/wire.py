@@ -19,13 +19,15 @@ from edgedeploy.wires.serial.login import Ask, Console
 from edgedeploy.wires.serial.port import SerialPort
 from edgedeploy.wires.serial.pump import Pump
 from edgedeploy.wires.serial.shell import Shell
-from edgedeploy.wires.serial.start import NotStarted, start
+from edgedeploy.wires.serial.start import NotStarted, start, take_back
 from edgedeploy.wires.serial.stream import SerialStream
 
 BY_ID = Path("/dev/serial/by-id")
 _SHARE = 0.85
 """of the line's rate that commands get at least, where nothing is lost: Xen's input has seven bits (docs/adr/0009)"""
 _ATTEMPTS = 3
+_LEAST = 10.0
+"""seconds that a log-in needs however little is left"""
 
 
 def _ignore(_: str) -> None:
@@ -56,7 +58,7 @@ class SerialWire:
         self._console: Console | None = None
         self._shell: Shell | None = None
         self._pump: Pump | None = None
-        self._closed = False
+        self._starting = self._closed = False
 
     @property
     def traits(self) -> Traits:
@@ -119,9 +121,9 @@ class SerialWire:
 
     def _connect(self) -> None:
         deadline = Deadline.after(self._timeout)
-        self._port = SerialPort(self._device, self._baud)
         names = _names(self._device)
         for attempt in range(1, _ATTEMPTS + 1):
+            self._port = SerialPort(self._device, self._baud)
             link = Link(secrets.randbits(32), laptop=True, line=self._line, rate=self._rate)
             try:
                 self._begin(self._port, link, deadline)
@@ -129,44 +131,44 @@ class SerialWire:
                 if attempt == _ATTEMPTS or deadline.expired:
                     raise
                 self._tell("the link did not start; trying again")
-                self._leave_console(interrupt=True)
+                self._leave()
             else:
                 self._pump = Pump(self._port, link, self._line, names, self._tell)
                 return
 
     def _begin(self, port: SerialPort, link: Link, deadline: Deadline) -> None:
-        console = Console(port, user=self._user, ask=self._ask, boot_wait=deadline.remaining)
+        left = max(_LEAST, deadline.remaining)
+        console = Console(port, user=self._user, ask=self._ask, boot_wait=left, work=min(left, 90.0))
         self._shell = console.__enter__()
         self._console = console
         self._tell("the board's console answers; starting the link")
-        start(self._shell, port, self._foothold, link)
+        self._starting = True
+        start(self._shell, port, self._foothold, link, deadline)
+        self._starting = False
 
     def _leave(self) -> None:
         """Best effort, never raises for the line's sake."""
         pump, self._pump = self._pump, None
         if pump:
             self._rate = pump.link.rate
-            ended = pump.watch.prompt
-            if not pump.close() or not (ended or self._prompted()):
+            if not pump.close() or not (pump.watch.prompt or self._prompted(lambda shell, _: shell.stands(_BACK))):
                 self._abandon()
-            self._leave_console(interrupt=False)
-        else:
-            self._leave_console(interrupt=True)
+        elif self._starting and not self._prompted(take_back):
+            self._abandon()
+        self._starting = False
+        console, self._console = self._console, None
+        if console:
+            console.leave(interrupt=False)
         if self._port:
             self._port.close()
             self._port = None
 
-    def _prompted(self) -> bool:
-        """Whether our shell has the console back."""
+    def _prompted(self, wait: Callable[[Shell, SerialPort], bool]) -> bool:
+        """Whether our shell gets the console back."""
         try:
-            return self._shell is not None and self._shell.stands(_BACK)
+            return self._shell is not None and self._port is not None and wait(self._shell, self._port)
         except errors.EdgeError:
             return False
-
-    def _leave_console(self, *, interrupt: bool) -> None:
-        console, self._console = self._console, None
-        if console:
-            console.leave(interrupt=interrupt)
 
     def _abandon(self) -> None:
         if self._console:

@@ -1,0 +1,61 @@
+"""The board's half whose laptop is gone: its beacon is known, it is sent away, and nobody else is."""
+
+from __future__ import annotations
+
+import random
+import time
+
+from edgedeploy.core.link import Kind, Link
+from edgedeploy.wires.serial import leftover
+
+
+class Cable:
+    """A board's link at the far end; what is typed at it is kept."""
+
+    device, baud = "/dev/ttyUSB0", 115200
+
+    def __init__(self, board: Link) -> None:
+        self.board, self.typed = board, b""
+
+    def read(self, n: int, timeout: float) -> bytes:
+        said, _ = self.board.poll(time.monotonic())
+        if not said:
+            time.sleep(min(timeout, 0.02))
+        return said[:n]
+
+    def write(self, data: bytes, timeout: float = 10.0) -> None:
+        self.typed += data
+        self.board.receive(data, time.monotonic())
+
+
+def test_a_beacon_amid_log_lines_names_its_session():
+    said, _ = Link(0xDEADBEEF, laptop=False).poll(0.0)
+    assert leftover.session(b"[    1.0] up\r\n" + said) == 0xDEADBEEF
+    assert leftover.session(said[:7] + b"(XEN) d1 is up\r\n" + said[7:]) == 0xDEADBEEF
+
+
+def test_rubbish_names_none():
+    dice = random.Random(5)
+    for _ in range(300):
+        assert leftover.session(dice.randbytes(200) + b"\x1e" + dice.randbytes(30) + b"\x1e") is None
+    said, _ = Link(7, laptop=False).poll(0.0)
+    assert leftover.session(said[:-2]) is None
+    assert leftover.session(b"") is None
+
+
+def test_it_is_sent_away():
+    board = Link(0x12345678, laptop=False)
+    cable = Cable(board)
+    leftover.dismiss(cable)
+    assert board.over
+    assert [event.kind for event in board.events()] == [Kind.CLOSED]
+
+
+def test_where_no_beacon_comes_nothing_is_typed():
+    board = Link(1, laptop=False)
+    board.over = True
+    cable = Cable(board)
+    started = time.monotonic()
+    leftover.dismiss(cable, 0.3)
+    assert cable.typed == b""
+    assert time.monotonic() - started < 2
