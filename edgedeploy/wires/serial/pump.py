@@ -22,7 +22,6 @@ from edgedeploy.wires.serial.watch import Watch
 _AGAIN = 0.5
 """seconds between two looks whether the cable is back"""
 _GOOD_BYE = 2.0
-_NEWS = {News.GONE: "the board is silent; waiting for it", News.BACK: "the board answers again"}
 
 
 @dataclass(slots=True)
@@ -149,8 +148,6 @@ class Pump:
         self.watch.foreign(self.link.text())
         for event in self.link.events():
             self.watch.happened(event, now)
-            if event.kind in _NEWS:
-                self._tell(_NEWS[event.kind])
             if event.kind is News.STOP:
                 self._port.forget()
                 if event.detail.endswith("DOM0"):

@@ -134,10 +134,13 @@ class Shell:
         self._send(_TAKEN_OVER.format(command=command))
         self._talk.type('eval "$c"')
 
-    def stands(self, seconds: float) -> bool:
-        """Whether the prompt stands, or comes back within that time."""
-        found = self._talk.until(lambda said: said.endswith(PROMPT) or None, Deadline.after(seconds))
-        return bool(found)
+    def stands(self, seconds: float, unless: str = "\0") -> bool:
+        """Whether the prompt stands, or comes back within that time and before `unless` comes."""
+
+        def seen(said: str) -> bool | None:
+            return True if said.endswith(PROMPT) else False if unless in said else None
+
+        return bool(self._talk.until(seen, Deadline.after(seconds)))
 
     def restarted(self) -> None:
         """The board has restarted, the caller saw it: from now on everything that would type raises Unreachable."""

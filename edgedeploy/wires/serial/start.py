@@ -79,10 +79,10 @@ def take_back(shell: Shell, port: SerialPort) -> bool:
     """After a `start` that failed or was interrupted: whether the shell has the console again."""
     for _ in range(2):  # Python may be about to start
         shell.type(_QUIT)
-        leftover.dismiss(port, 1.5)
-        if shell.stands(_BACK):
+        if shell.stands(_BACK, unless="\x1e"):
             return True
-    return False
+        leftover.dismiss(port, 1.5)
+    return shell.stands(_BACK)
 
 
 def _check(version: str) -> None:

@@ -142,9 +142,13 @@ class SerialWire:
         self._shell = console.__enter__()
         self._console = console
         self._tell("the board's console answers; starting the link")
-        self._starting = True
-        start(self._shell, port, self._foothold, link, deadline)
-        self._starting = False
+        try:
+            start(self._shell, port, self._foothold, link, deadline)
+        except errors.BoardFault:  # the shell still has the console
+            raise
+        except BaseException:
+            self._starting = True
+            raise
 
     def _leave(self) -> None:
         """Best effort, never raises for the line's sake."""
