@@ -26,13 +26,17 @@ attach.BACK_S = 3.0
 sys.exit(agent._serve(Board(Layout(Path(sys.argv[1])))))
 """
 XL = """#!/bin/sh
-[ "$1" = list ] && exec cat {folder}/list
+case $1 in list | info) exec cat {folder}/$1 ;; esac
 echo "xl $*: not on this board" >&2; exit 1
 """
 XENSTORE = """#!/bin/sh
 domid=${{1#/local/domain/}}
 exec cat {folder}/tty.${{domid%%/*}}
 """
+INFO = {
+    "machine": "armv7l", "xen_major": "4", "xen_minor": "17", "xen_extra": ".5", "xen_caps": "xen-3.0-armv7l ",
+    "total_memory": "1024", "free_memory": "600", "nr_cpus": "2",
+}  # fmt: skip
 HEAD = "Name ID Mem VCPUs State Time(s) UUID Reason-Code Security-Label\nDomain-0 0 512 2 r----- 9.0 0-0 - -\n"
 
 
@@ -57,6 +61,7 @@ class GuestBoard:
         path = f"PATH={self.bin}:{os.environ['PATH']}"
         python = ("env", path, f"PYTHONPATH={ROOT}", "PYTHONDONTWRITEBYTECODE=1", sys.executable)
         self.command = (*python, str(program), str(folder / "board"))
+        (self.bin / "info").write_text("".join(f"{key}: {value}\n" for key, value in INFO.items()))
         self.nothing_runs()
 
     def nothing_runs(self) -> None:
