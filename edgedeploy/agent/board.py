@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from edgedeploy.agent import announce, attempt, config, schedule, state, worktree
+from edgedeploy.agent import announce, attempt, config, schedule, state, unwrap, worktree
 from edgedeploy.agent.attempt import Attempt
 from edgedeploy.agent.deploy import Deployment
 from edgedeploy.agent.gitrepo import GitRepo
@@ -203,7 +203,8 @@ class Board:
             record.events("repair", worktree.clear(repo))
             if bundle and bundle.is_file():  # else another push of the same has brought it in meanwhile
                 record.event("receive", "taking the commits in")
-                repo.fetch_bundle(bundle)
+                with unwrap.plain(bundle) as plain:
+                    repo.fetch_bundle(plain)
                 bundle.unlink(missing_ok=True)
             if not repo.has(commit):
                 raise errors.BadRepository(f"commit {commit[:12]} is not on the board", hint="push again")

@@ -6,6 +6,7 @@ Git's own words are kept as an error's details: they name the file and often the
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -47,10 +48,10 @@ class Git:
         """What git prints, without the last newline. Raises errors.BadRepository when it refuses."""
         return self.raw(*args, env=env).decode(errors="surrogateescape").removesuffix("\n")
 
-    def raw(self, *args: str, env: Mapping[str, str] | None = None) -> bytes:
-        """What git prints, byte for byte. Raises errors.BadRepository when it refuses."""
+    def raw(self, *args: str, env: Mapping[str, str] | None = None, data: bytes | None = None) -> bytes:
+        """What git prints, byte for byte; `data` is its input. Raises errors.BadRepository when it refuses."""
         try:
-            return self._execute(args, env)
+            return self._execute(args, env, data)
         except _RefusedError as refused:
             raise refused.in_words() from None
 
@@ -61,14 +62,18 @@ class Git:
         except _RefusedError:
             return None
 
-    def _execute(self, args: tuple[str, ...], env: Mapping[str, str] | None) -> bytes:
+    def _execute(self, args: tuple[str, ...], env: Mapping[str, str] | None, data: bytes | None = None) -> bytes:
         try:
-            printed = self._runner.execute(
-                ["git", *args],
-                stdout_as_string=False,
-                strip_newline_in_stdout=False,
-                env={**_ENV, **(env or {})},
-            )
+            with tempfile.TemporaryFile() as given:  # a file, because git asks for its descriptor
+                given.write(data or b"")
+                given.seek(0)
+                printed = self._runner.execute(
+                    ["git", *args],
+                    istream=given if data is not None else None,
+                    stdout_as_string=False,
+                    strip_newline_in_stdout=False,
+                    env={**_ENV, **(env or {})},
+                )
         except gitpython.exc.GitCommandNotFound:
             raise errors.BadRepository("git is not installed", hint="install it: apt install git") from None
         except gitpython.exc.GitCommandError as error:

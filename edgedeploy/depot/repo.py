@@ -17,8 +17,8 @@ from typing import BinaryIO, Self
 from edgedeploy.core import errors, names, release
 from edgedeploy.core.names import CommitId, ReleaseId
 from edgedeploy.core.release import Artefact, Domain, Manifest
+from edgedeploy.depot import bundle, legacy, scaffold
 from edgedeploy.depot import config as configs
-from edgedeploy.depot import legacy, scaffold
 from edgedeploy.depot.commit import Change, Committed, commit
 from edgedeploy.depot.git import Git
 from edgedeploy.depot.health import health_of
@@ -214,8 +214,8 @@ class Depot:
         """As `artefact_bytes`, to read and seek in."""
         return io.BytesIO(self.artefact_bytes(wanted, artefact))
 
-    def bundle(self, dst: Path, have: Collection[CommitId]) -> Path | None:
-        """Write what a board with the commits `have` lacks of this branch; None when it lacks nothing.
+    def bundle(self, have: Collection[CommitId], *, stored: bool = False) -> bytes | None:
+        """What a board with the commits `have` lacks of this branch; None when it lacks nothing. See depot/bundle.py.
 
         Commits that are unknown here are passed over: the board decides whether what comes continues them.
         Raises errors.BadRepository when a known one is not part of this branch's history.
@@ -227,11 +227,7 @@ class Depot:
         self._check_history(head, branch, known)
         if head in known:
             return None
-        lacking = (f"^{each}" for each in known)
-        # git's sparse walk takes a known blob at a new path for unknown: an unchanged kernel would be sent again
-        sparse = ("-c", "pack.useSparse=false")
-        self.git.run(*sparse, "bundle", "create", "--quiet", str(dst.absolute()), f"refs/heads/{branch}", *lacking)
-        return dst
+        return bundle.make(self.git, head, branch, known, stored=stored)
 
     def _check_history(self, head: CommitId, branch: str, known: Iterable[CommitId]) -> None:
         for theirs in known:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,7 @@ from edgedeploy.core.board import BoardFacts, Profile
 from edgedeploy.core.names import printable
 from edgedeploy.core.release import Manifest
 from edgedeploy.depot.repo import Depot
-from edgedeploy.flows import fitness, proof
+from edgedeploy.flows import fitness, parcel, proof
 from edgedeploy.flows.find import Found, Wanted, candidates
 from edgedeploy.flows.kit import Kit, refreshed
 from edgedeploy.ports.report import Step
@@ -194,10 +193,8 @@ def _deploy(
     welcome: messages.Welcome,
     kit: Kit,
 ) -> Result:
-    bundle, sent = _send(depot, manifest, client, welcome, kit)
+    staged, sent = _bring(depot, manifest, client, welcome, kit)
     patience = _MARGIN_S + 2 * (manifest.health.timeout_s if manifest.health else 10)
-    with kit.report.step("preparing the release on the board") as step:
-        staged = client.stage(manifest.app, depot.head(), bundle, _teller(kit, step), _STAGE_S)
     if staged.uuid != manifest.uuid:
         raise errors.Bug(f"the board staged {staged.release}, not {manifest.release}")
     with kit.report.step("confirming that it is on air" if staged.live else "swapping the guest") as step:
@@ -222,18 +219,29 @@ def _deploy(
     )
 
 
-def _send(
-    depot: Depot, manifest: Manifest, client: AgentClient, welcome: messages.Welcome, kit: Kit
-) -> tuple[names.Sha256 | None, int]:
+def _bring(
+    depot: Depot, manifest: Manifest, client: AgentClient, welcome: messages.Welcome, kit: Kit, rate: int | None = None
+) -> tuple[messages.Staged, int]:
+    """Send what the board lacks, and have it prepared: the board's answer, and how many bytes that were."""
     head = str(welcome.apps.get(manifest.app, {}).get("head", ""))
     have = {names.CommitId.parse(head)} if head else set()
-    with tempfile.TemporaryDirectory() as folder:
-        bundle = depot.bundle(Path(folder) / "push.bundle", have)
-        if bundle is None:
-            return None, 0
-        size = bundle.stat().st_size
-        with kit.report.step("sending what the board lacks", total=size) as step:
-            return client.put(bundle, step), size
+    # another edgedeploy's agent may not unpack it
+    small = rate is not None and welcome.agent == agentkit.digest()
+    with parcel.of(depot, have, small=small) as made:
+        digest = None
+        if made:
+            with kit.report.step(parcel.sending(made.size, rate), total=made.size) as step:
+                digest = client.put(made.path, step)
+        try:
+            with kit.report.step("preparing the release on the board") as step:
+                staged = client.stage(manifest.app, depot.head(), digest, _teller(kit, step), _STAGE_S)
+        except errors.WireFault:
+            raise  # the same bytes will be wanted again
+        except errors.EdgeError:
+            parcel.taken(made)
+            raise
+        parcel.taken(made)
+        return staged, made.size if made else 0
 
 
 def _activate(

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from edgedeploy.core import errors
+from edgedeploy.core import cpio, errors
 from edgedeploy.depot.commit import FALLBACK_EMAIL, Change, commit
 from edgedeploy.depot.lint import Findings
 from edgedeploy.depot.release import add_release
@@ -121,7 +121,7 @@ def test_detached_unborn_and_shallow(depot, tmp_path):
     assert unborn.head() == made.commit
     git(tmp_path, "clone", "-q", "--depth=1", f"file://{depot.root}", "shallow")
     with pytest.raises(errors.BadRepository, match="shallow"):
-        Depot.open(tmp_path / "shallow").bundle(tmp_path / "b", set())
+        Depot.open(tmp_path / "shallow").bundle(set())
     git(depot.root, "checkout", "-q", "--detach")
     with pytest.raises(errors.BadRepository, match="detached") as caught:
         _ = depot.branch
@@ -220,23 +220,45 @@ def test_beside_our_configuration_the_original_one_is_only_warned_about(legacy):
     assert depot.leftover("vm.xen") == findings
 
 
+def pull(board, bundle):
+    (board / "sent").write_bytes(bundle)
+    git(board, "pull", "-q", "--ff-only", "sent", "main")
+    (board / "sent").unlink()
+    return git(board, "rev-parse", "HEAD")
+
+
 def test_bundles(depot, built, report, tmp_path):
     first = depot.head()
     added = add_release(depot, built / "vmlinuz", report=report)
     board = tmp_path / "board"
     git(tmp_path, "init", "-q", "-b", "main", str(board))
-    whole = depot.bundle(tmp_path / "whole.bundle", set())
-    git(board, "pull", "-q", "--ff-only", str(whole), "main")
-    assert git(board, "rev-parse", "HEAD") == added.commit
-    assert depot.bundle(tmp_path / "none", {depot.head()}) is None
-    assert not (tmp_path / "none").exists()
+    assert pull(board, depot.bundle(set())) == added.commit
+    assert depot.bundle({depot.head()}) is None
     (built / "vmlinuz").write_bytes(os.urandom(3000))
     second = add_release(depot, built / "vmlinuz", report=report)
-    part = depot.bundle(tmp_path / "part.bundle", {added.commit, first, "f" * 40})
-    assert part.stat().st_size < 10_000
-    git(board, "pull", "-q", "--ff-only", str(part), "main")
-    assert git(board, "rev-parse", "HEAD") == second.commit
-    assert depot.bundle(tmp_path / "unknown.bundle", {"f" * 40})
+    part = depot.bundle({added.commit, first, "f" * 40})
+    assert len(part) < 10_000
+    assert pull(board, part) == second.commit
+    assert depot.bundle({"f" * 40})
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_a_changed_word_goes_over_as_a_difference_though_a_release_lies_in_a_folder_of_its_own(
+    depot, built, report, tmp_path, stored
+):
+    board = tmp_path / "board"
+    git(tmp_path, "init", "-q", "-b", "main", str(board))
+    (built / "base.cpio").write_bytes(cpio.pack([cpio.file("init", os.urandom(300_000), 0o755)]))
+    slide = depot.root / "slides/index.html"
+    slide.write_text("<h1>one</h1>")
+    once = add_release(depot, built / "vmlinuz", built / "base.cpio", depot.root / "slides", report=report)
+    pull(board, depot.bundle(set(), stored=stored))
+    slide.write_text("<h1>two</h1>")
+    again = add_release(depot, built / "vmlinuz", built / "base.cpio", depot.root / "slides", report=report)
+    sent = depot.bundle({once.commit}, stored=stored)
+    assert len(sent) < 5000, "the ramdisk has 300 kB that no compression makes smaller"
+    assert sent == depot.bundle({once.commit}, stored=stored), "another try must send the same bytes"
+    assert pull(board, sent) == again.commit
 
 
 def test_bundles_of_histories_that_differ(depot, tmp_path):
@@ -247,13 +269,12 @@ def test_bundles_of_histories_that_differ(depot, tmp_path):
     theirs = depot.head()
     git(depot.root, "reset", "-q", "--hard", old)
     with pytest.raises(errors.BadRepository, match="the board is ahead") as caught:
-        depot.bundle(tmp_path / "b", {theirs})
+        depot.bundle({theirs})
     assert caught.value.hint.startswith("git merge --ff-only")
     git(depot.root, "commit", "-q", "--allow-empty", "-m", "ours")
     with pytest.raises(errors.BadRepository, match="the histories differ") as caught:
-        depot.bundle(tmp_path / "b", {theirs})
+        depot.bundle({theirs})
     assert "git merge" in caught.value.hint
-    assert not (tmp_path / "b").exists()
 
 
 def test_git_s_own_words_are_kept(depot):
