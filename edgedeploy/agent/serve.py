@@ -27,7 +27,8 @@ from edgedeploy.core import errors, files, frames, messages
 from edgedeploy.core.names import AppName, CommitId, ReleaseId, Sha256, printable
 
 _IDLE_S = 600.0  # a laptop that asks nothing for so long is gone
-_TRANSFER_S = 60.0  # and in mid-transfer much sooner
+_TRANSFER_S = 180.0  # and in mid-transfer sooner; a cable may be out for a minute
+_SYNC_S = 1.0  # what a power cut costs of a transfer
 _MARGIN = 16 << 20  # bytes of disk that a transfer must leave
 
 
@@ -132,41 +133,58 @@ class Server:
                 with files.locked(folder / f"{put.sha256}.lock", "push", wait=False):
                     self._receive(put, part, whole)
             except files.Busy:  # another push of the same, or a session whose laptop is long gone: never wait for it
-                with tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False) as mine:
-                    if part.is_file():
-                        mine.write(part.read_bytes())
+                with tempfile.NamedTemporaryFile(
+                    dir=folder, prefix=f"{put.sha256}.", suffix=".part", delete=False
+                ) as mine:
+                    parts = [path for path in folder.glob(f"{put.sha256}*.part") if path != Path(mine.name)]
+                    for longest in sorted(parts, key=lambda path: path.stat().st_size)[-1:]:
+                        mine.write(longest.read_bytes())
                 self._receive(put, Path(mine.name), whole)
         self._send(messages.Stored())
 
     def _receive(self, put: messages.Put, part: Path, whole: Path) -> None:
-        have = min(part.stat().st_size, put.size) if part.is_file() else 0
-        free = facts.free_disk(part.parent)
-        if free < put.size - have + _MARGIN:
-            raise errors.NoRoom(
-                f"{put.size / 1e6:.1f} MB are to come, the board's disk has {free / 1e6:.1f} MB free",
-                hint="edgedeploy-agent gc APP on the board, or remove files there",
-            )
-        self._send(messages.Have(have))
-        with part.open("ab") as file:
+        with part.open("a+b") as file:
+            have = min(file.seek(0, os.SEEK_END), put.size)
+            digest = files.sha256_prefix(file, have)
+            if have == put.size and digest.hex() != put.sha256:
+                have, digest = 0, b""
+            self._check_room(put, part, have)
+            self._send(messages.Have(have), digest)
             file.truncate(have)
+            synced = time.monotonic()
             while have < put.size:
-                have += self._take_chunk(file, put.size - have)
-            file.flush()
+                have = self._take_chunk(file, have, put.size)
+                if time.monotonic() - synced > _SYNC_S:
+                    os.fsync(file.fileno())
+                    synced = time.monotonic()
             os.fsync(file.fileno())
         if files.sha256_file(part) != put.sha256:
             part.unlink()
             raise errors.WireFault("what arrived on the board is not what was sent", hint="push again")
         part.replace(whole)
 
-    def _take_chunk(self, file: BinaryIO, room: int) -> int:
+    def _check_room(self, put: messages.Put, part: Path, have: int) -> None:
+        free = facts.free_disk(part.parent)
+        if free < put.size - have + _MARGIN:
+            raise errors.NoRoom(
+                f"{put.size / 1e6:.1f} MB are to come, the board's disk has {free / 1e6:.1f} MB free",
+                hint="edgedeploy-agent gc APP on the board, or remove files there",
+            )
+
+    def _take_chunk(self, file: BinaryIO, have: int, size: int) -> int:
+        """Take the next piece; returns how much is there now."""
         frame = self._next(_TRANSFER_S)
         if frame is None:
             raise SystemExit(0)  # the laptop is gone; the part stays, the next try goes on from it
-        if not isinstance(messages.from_frame(frame), messages.Chunk) or len(frame.body) > room:
+        message = messages.from_frame(frame)
+        if isinstance(message, messages.Afresh):
+            file.truncate(0)
+            return 0
+        if not isinstance(message, messages.Chunk) or len(frame.body) > size - have:
             raise errors.ProtocolMismatch("expected a chunk of the announced file")
         file.write(frame.body)
         file.flush()
-        return len(frame.body)
+        return have + len(frame.body)
 
     # --- deployments ----------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 def fsync_dir(folder: Path) -> None:
@@ -52,6 +53,16 @@ def sha256_file(path: Path) -> str:
     """SHA-256 of a file's content in lower-case hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_prefix(file: BinaryIO, size: int) -> bytes:
+    """SHA-256 (32 bytes) of an open file's first `size` bytes, or of all where there are less."""
+    digest = hashlib.sha256()
+    file.seek(0)
+    while size and (piece := file.read(min(size, 65536))):
+        digest.update(piece)
+        size -= len(piece)
+    return digest.digest()
 
 
 class Busy(Exception):

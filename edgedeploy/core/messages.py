@@ -54,10 +54,21 @@ class Put(Message):
 
 @dataclass(frozen=True, slots=True)
 class Have(Message):
-    """Bytes of the file that are already on the board from an earlier try: send from there."""
+    """Bytes of the file that are already on the board from an earlier try: send from there.
+
+    The frame's body is the SHA-256 (32 bytes) of those bytes: who has others sends `Afresh`. An agent that knows no
+    `Afresh` sends an empty body.
+    """
 
     kind = "have"
     offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Afresh(Message):
+    """What the board has is not the file's beginning: it drops it, and `Chunk`s follow from the first byte. Not answered."""
+
+    kind = "afresh"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from edgedeploy.core import errors, frames, messages
+from edgedeploy.core import errors, files, frames, messages
 from edgedeploy.core.deadline import Deadline
 from edgedeploy.core.names import AppName, CommitId, ReleaseId, Sha256, printable
 from edgedeploy.ports.report import Step
@@ -16,7 +16,9 @@ from edgedeploy.ports.wire import Stream, Wire
 from edgedeploy.remote.attached import Attachment
 
 PROGRAM = "/usr/local/bin/edgedeploy-agent"
-_CHUNK = 128 * 1024
+CHUNK = 128 * 1024
+"""bytes sent at once; on a slow line a quarter of a second's worth, so that a cut costs no more than that"""
+_LEAST = 512
 M = TypeVar("M", bound=messages.Message)
 OnEvent = Callable[[messages.Event], None]
 
@@ -62,18 +64,33 @@ class AgentClient:
         return self._ask(messages.Log(app, count), messages.LogLines).records
 
     def put(self, path: Path, step: Step) -> Sha256:
-        """Send a file; goes on where an earlier try stopped. `step` advances in bytes."""
+        """Send a file; goes on after the last byte the board has. `step` advances in bytes, first by those.
+
+        What the board has and the file does not begin with (a part that was damaged) is dropped there.
+        """
         with path.open("rb") as file:
             sha256 = Sha256(hashlib.file_digest(file, "sha256").hexdigest())
             size = path.stat().st_size
-            offset = self._ask(messages.Put(sha256, size), messages.Have).offset
+            self._write(messages.Put(sha256, size))
+            have, known = self._answer(messages.Have, _no_event, Deadline.after(self._timeout))
+            offset = have.offset
+            if known and known != files.sha256_prefix(file, offset):
+                self._write(messages.Afresh())
+                offset = 0
             step.advance(offset)
+            if 0 < offset < size:
+                step.detail(f"{offset} of {size} bytes were there from an earlier try")
             file.seek(offset)
-            while chunk := file.read(_CHUNK):
-                self._stream.write(frames.encode(messages.to_frame(messages.Chunk(), chunk)))
+            while chunk := file.read(self._chunk):
+                self._write(messages.Chunk(), chunk)
                 step.advance(len(chunk))
             self._answer(messages.Stored, _no_event, Deadline.after(self._timeout))
         return sha256
+
+    @property
+    def _chunk(self) -> int:
+        rate = self._wire.traits.bytes_per_second
+        return CHUNK if rate is None else min(CHUNK, max(_LEAST, rate // 4))
 
     def stage(
         self, app: AppName, commit: CommitId, bundle: Sha256 | None, on_event: OnEvent, timeout: float
@@ -126,14 +143,19 @@ class AgentClient:
         self, ask: messages.Message, wanted: type[M], on_event: OnEvent = _no_event, timeout: float | None = None
     ) -> M:
         deadline = Deadline.after(timeout or self._timeout)
-        self._stream.write(frames.encode(messages.to_frame(ask)))
-        return self._answer(wanted, on_event, deadline)
+        self._write(ask)
+        return self._answer(wanted, on_event, deadline)[0]
 
-    def _answer(self, wanted: type[M], on_event: OnEvent, deadline: Deadline) -> M:
+    def _write(self, message: messages.Message, body: bytes = b"") -> None:
+        self._stream.write(frames.encode(messages.to_frame(message, body)))
+
+    def _answer(self, wanted: type[M], on_event: OnEvent, deadline: Deadline) -> tuple[M, bytes]:
+        """The reply and its frame's body."""
         while True:
-            message = messages.from_frame(self._next(deadline))
+            frame = self._next(deadline)
+            message = messages.from_frame(frame)
             if isinstance(message, wanted):
-                return message
+                return message, frame.body
             if isinstance(message, messages.Event):
                 on_event(message)
             elif isinstance(message, messages.Failed):
