@@ -14,6 +14,7 @@ from edgedeploy.cli.options import HostPort, Session
 @options.on
 @options.host
 @options.interface
+@options.way
 @options.as_json
 @options.pass_session
 def log(
@@ -23,6 +24,9 @@ def log(
     board: str | None,
     host: HostPort | None,
     interfaces: tuple[str, ...],
+    via: str | None,
+    port: str | None,
+    timeout: float | None,
     as_json: bool,
 ) -> None:
     """Show the last deployments of APP on a board: who, what, how long it was down, and why it failed."""
@@ -30,11 +34,13 @@ def log(
     from edgedeploy.ui import deployment  # noqa: PLC0415
 
     name = target.app_name(session, app)
+    way = target.Way(via, port, timeout)
+    wanted = target.wanted(session, board, host, name, target.repository(session, app), way)
     _, records = ask.log(
-        target.wanted(session, board, host, name, target.repository(session, app)),
+        wanted,
         name,
         count,
-        target.kit(session, interfaces),
+        target.kit(session, interfaces, wanted.via),
     )
     if as_json:
         options.emit_json(records)

@@ -198,6 +198,13 @@ on = click.option(
 host = click.option(
     "--host", type=HostType(), envvar="EDGEDEPLOY_HOST", help="The board's address; skips looking for it."
 )
+_via = click.option(
+    "--via", type=click.Choice(settings.VIA), envvar="EDGEDEPLOY_VIA",
+    help="The wire to take; auto: the network, and the serial cable when that has failed.",
+)  # fmt: skip
+_port = click.option(
+    "--port", metavar="PORT", envvar="EDGEDEPLOY_PORT", help="The serial port, such as /dev/ttyUSB0."
+)
 timeout = click.option(
     "-t",
     "--timeout",
@@ -209,6 +216,11 @@ interface = click.option(
     "--interface", "interfaces", multiple=True, type=InterfacesType(), envvar="EDGEDEPLOY_INTERFACES",
     help="Look for boards only here; may be repeated.",
 )  # fmt: skip
+
+
+def way(command: F) -> F:
+    """--via, --port and --timeout, for every command that talks to a board."""
+    return _via(_port(timeout(command)))
 
 
 def dry_run(command: F) -> F:

@@ -15,6 +15,7 @@ from edgedeploy.cli.options import HostPort, Session
 @options.on
 @options.host
 @options.interface
+@options.way
 @click.option("--retry", is_flag=True, help="Try a release again that failed on this board before.")
 @options.yes
 @options.dry_run
@@ -26,6 +27,9 @@ def push(
     board: str | None,
     host: HostPort | None,
     interfaces: tuple[str, ...],
+    via: str | None,
+    port: str | None,
+    timeout: float | None,
     retry: bool,
     yes: bool,
     dry_run: bool,
@@ -39,14 +43,17 @@ def push(
     """
     from edgedeploy.flows import push as flow  # noqa: PLC0415 - a command pays for its own imports only
     from edgedeploy.flows.find import Found  # noqa: PLC0415
+    from edgedeploy.flows.kit import not_enrolled  # noqa: PLC0415
     from edgedeploy.profiles import catalog  # noqa: PLC0415
     from edgedeploy.ui import deployment  # noqa: PLC0415
 
     repository = session.settings.resolve_app(app)
-    kit = target.kit(session, interfaces)
-    wanted = target.wanted(session, board, host, None, repository)
+    wanted = target.wanted(session, board, host, None, repository, target.Way(via, port, timeout))
+    kit = target.kit(session, interfaces, wanted.via)
 
     def offer(found: Found) -> None:
+        if not found.hosts:
+            raise not_enrolled(found)
         session.confirm(f"{found.label} is not enrolled on this laptop. Enrol it now?", yes=yes)
         enrolling.enrol_found(found, kit)
 

@@ -17,6 +17,7 @@ from edgedeploy.core import names
 @options.on
 @options.host
 @options.interface
+@options.way
 @options.as_json
 @options.pass_session
 def rollback(
@@ -26,6 +27,9 @@ def rollback(
     board: str | None,
     host: HostPort | None,
     interfaces: tuple[str, ...],
+    via: str | None,
+    port: str | None,
+    timeout: float | None,
     as_json: bool,
 ) -> None:
     """Put the previous release of APP back on air, or RELEASE. It is proven like a push.
@@ -37,11 +41,13 @@ def rollback(
 
     name = target.app_name(session, app)
     to = names.ReleaseId.parse(release) if release else None
+    way = target.Way(via, port, timeout)
+    wanted = target.wanted(session, board, host, name, target.repository(session, app), way)
     found, outcome = ask.rollback(
-        target.wanted(session, board, host, name, target.repository(session, app)),
+        wanted,
         name,
         to,
-        target.kit(session, interfaces),
+        target.kit(session, interfaces, wanted.via),
     )
     if as_json:
         options.emit_json(asdict(outcome))

@@ -10,11 +10,15 @@ this module merges the two files. The user's file, all of it optional:
     board = "stage"                  # what `--on` is when it is not given
 
     [boards.stage]
-    host = "192.168.1.20:22"
+    host = "192.168.1.20:22"         # where it is; left out, it is looked for
+    port = "/dev/serial/by-id/usb-…" # the cable to its console
+    via = "serial"                   # ssh, serial or auto, as --via
+    console_user = "root"            # who logs in at its console
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +32,7 @@ from edgedeploy.ports import folders
 
 PROJECT_FILE = "edgedeploy.toml"
 USER_FILE = "config.toml"
+VIA = ("auto", "ssh", "serial")
 _LIMIT = 1 << 20
 _APP_HINT = "name a folder, add [apps.NAME] to the configuration file, or start one: edgedeploy init APP"
 
@@ -43,10 +48,13 @@ class AppEntry:
 
 @dataclass(frozen=True, slots=True)
 class BoardEntry:
-    """A board the user gave an address to; `host` is text as `--host` takes it."""
+    """What the user says of a board; `host`, `port` and `via` are text as the flags of that name take it, or empty."""
 
     name: names.BoardName
-    host: str
+    host: str = ""
+    port: str = ""
+    via: str = ""
+    console_user: str = "root"
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +186,21 @@ def _app(name: str, row: object, parent: Reader, file: Path) -> AppEntry:
 def _board(name: str, row: object, parent: Reader) -> BoardEntry:
     data = {"name": name, **(row if isinstance(row, dict) else {})}
     reader = Reader(data, f"{parent.where}: boards.{name}", parent.fault)
-    entry = BoardEntry(reader.name("name", names.BoardName.parse), reader.text("host", limit=300))
+    entry = BoardEntry(
+        reader.name("name", names.BoardName.parse),
+        reader.text("host", "", limit=300),
+        reader.text("port", "", limit=300),
+        reader.choice("via", VIA, "") if reader.has("via") else "",
+        reader.name("console_user", _user, "root"),
+    )
     reader.done()
     return entry
+
+
+def _user(value: object) -> str:
+    if isinstance(value, str) and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}", value):
+        return value
+    raise errors.UsageFault(f"{names.shown(value)} is not a user name", hint='such as "root"')
 
 
 def _interface(value: object) -> str:

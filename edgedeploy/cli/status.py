@@ -12,18 +12,26 @@ from edgedeploy.cli.options import HostPort, Session
 @options.on
 @options.host
 @options.interface
+@options.way
 @options.as_json
 @options.pass_session
 def status(
-    session: Session, board: str | None, host: HostPort | None, interfaces: tuple[str, ...], as_json: bool
+    session: Session,
+    board: str | None,
+    host: HostPort | None,
+    interfaces: tuple[str, ...],
+    via: str | None,
+    port: str | None,
+    timeout: float | None,
+    as_json: bool,
 ) -> None:
     """Show what a board runs: what the hypervisor says, beside what the repository wants."""
     from edgedeploy.flows import ask  # noqa: PLC0415 - a command pays for its own imports only
     from edgedeploy.ui import deployment  # noqa: PLC0415
 
-    answer = ask.status(
-        target.wanted(session, board, host, None, session.settings.project), target.kit(session, interfaces)
-    )
+    way = target.Way(via, port, timeout)
+    wanted = target.wanted(session, board, host, None, session.settings.project, way)
+    answer = ask.status(wanted, target.kit(session, interfaces, wanted.via))
     assert answer.status is not None
     if as_json:
         options.emit_json({"board": answer.status.board, "apps": answer.status.apps})

@@ -3,31 +3,67 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
 from edgedeploy.cli.options import HostPort, Session, parse_host
 from edgedeploy.core import errors, names
 from edgedeploy.flows import kit as kits
-from edgedeploy.flows.find import Wanted
+from edgedeploy.flows.cable import Cables
+from edgedeploy.flows.consolepass import ConsolePassword
+from edgedeploy.flows.find import Via, Wanted
 from edgedeploy.ports import folders
 from edgedeploy.remote.known import KnownBoards
+from edgedeploy.wires.serial import ports
+
+T = TypeVar("T")
 
 
-def kit(session: Session, interfaces: Sequence[str]) -> kits.Kit:
-    """The real network, the real registry, the person at the terminal."""
+def kit(session: Session, interfaces: Sequence[str], via: str | None = None) -> kits.Kit:
+    """The real network, the real cables, the real registry, the person at the terminal."""
     config = folders.config_dir()
+    entries = session.settings.boards
+    cables = Cables(
+        here=ports.here,
+        open=kits.over_serial,
+        password=lambda: ConsolePassword(
+            lambda prompt: _held(session, lambda: secret(prompt)),
+            lambda question: _held(session, lambda: agree(question)),
+            session.report.warn,
+        ),
+        baud=kits.baud_of,
+        pins={name: entry.port for name, entry in entries.items() if entry.port},
+        users={name: entry.console_user for name, entry in entries.items()},
+    )
     return kits.Kit(
         browse=kits.over_mdns(tuple(interfaces) or session.settings.interfaces),
-        connect=kits.over_ssh(config),
+        connect=kits.over_ssh(config, lambda: via != Via.SSH and any(port.adapter for port in ports.here())),
         known=KnownBoards(folders.state_dir()),
         choose=choose,
         report=session.report,
         who=kits.who_am_i(),
         config=config,
+        cables=cables,
     )
+
+
+def _held(session: Session, ask: Callable[[], T]) -> T:
+    """Ask while nothing is drawn on the terminal."""
+    with session.report.hold():
+        return ask()
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What --via, --port and --timeout say; empty where they were not given."""
+
+    via: str | None = None
+    port: str | None = None
+    timeout: float | None = None
 
 
 def wanted(
@@ -36,12 +72,26 @@ def wanted(
     host: HostPort | None,
     app: names.AppName | None,
     repository: Path | None = None,
+    way: Way | None = None,
 ) -> Wanted:
-    """Flag over configuration: --on, then the board that the app's configuration names; --host, then [boards.NAME]."""
+    """Flag over configuration: --on, then the board that the app's configuration names; --host, --via and --port, then
+    [boards.NAME].
+    """
+    way = way or Way()
     on = board or (session.settings.board_for(repository) if repository else None)
-    if host is None and on and on in session.settings.boards:
-        host = parse_host(session.settings.boards[on].host)
-    return Wanted(app, str(on) if on else None, host.host if host else None, host.port if host else None)
+    entry = session.settings.boards.get(names.BoardName(on)) if on else None
+    via = way.via or (entry.via if entry and host is None else "") or Via.AUTO
+    if host is None and entry and entry.host:
+        host = parse_host(entry.host)
+    return Wanted(
+        app,
+        str(on) if on else None,
+        host.host if host else None,
+        host.port if host else None,
+        Via(via),
+        way.port or "",
+        way.timeout,
+    )
 
 
 def choose(question: str, choices: Sequence[str]) -> int | None:
@@ -61,6 +111,11 @@ def secret(prompt: str) -> str | None:
         return None
     answer: str = click.prompt(prompt.rstrip(": "), hide_input=True, err=True)
     return answer
+
+
+def agree(question: str) -> bool:
+    """Yes or no; no when there is no terminal to ask at."""
+    return sys.stdin.isatty() and click.confirm(question, default=False, err=True)
 
 
 def repository(session: Session, app: str | None) -> Path | None:

@@ -64,6 +64,9 @@ class NoSuchBoard(UsageFault):
 class Unreachable(WireFault):
     """Every wire that was tried failed to connect."""
 
+    answered = False
+    """whether the board is there and has said no (to our key): another wire would hide that"""
+
 
 class HostKeyChanged(WireFault):
     """The board's host key is not the pinned one."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from edgedeploy.core import errors, messages, names
 from edgedeploy.flows.find import Found, Wanted
-from edgedeploy.flows.kit import Kit, refreshed
+from edgedeploy.flows.kit import Kit
 
 _ROLLBACK_S = 600.0
 
@@ -23,34 +23,23 @@ class BoardState:
 
 def status(wanted: Wanted, kit: Kit) -> BoardState:
     """Ask one board what runs on it."""
-    found = kit.find(wanted)
-    kit.enrolled(found)
-    with kit.report.step(f"asking {found.name}"):
-        wire, client = kit.talk(found)
-        with wire, client:
-            answer = client.status()
-    refreshed(found, kit)
-    return BoardState(found, answer)
+    with kit.reach(wanted) as reached, kit.report.step(f"asking {reached.found.name}"):
+        answer = reached.client.status()
+    return BoardState(reached.found, answer)
 
 
 def log(wanted: Wanted, app: names.AppName, count: int, kit: Kit) -> tuple[Found, list[Any]]:
     """The last deployments of an app on one board, newest last."""
-    found = kit.find(wanted)
-    kit.enrolled(found)
-    wire, client = kit.talk(found)
-    with wire, client:
-        return found, client.log(app, count)
+    with kit.reach(wanted) as reached:
+        return reached.found, reached.client.log(app, count)
 
 
 def rollback(
     wanted: Wanted, app: names.AppName, release: names.ReleaseId | None, kit: Kit
 ) -> tuple[Found, messages.Outcome]:
     """Go back to `release` or to the previous one. Returns only when it is on air; raises RollbackFailed otherwise."""
-    found = kit.find(wanted)
-    kit.enrolled(found)
-    wire, client = kit.talk(found)
-    with wire, client, kit.report.step(f"going back on {found.name}") as step:
-        outcome = client.rollback(app, release, kit.who, lambda event: step.detail(event.text), _ROLLBACK_S)
+    with kit.reach(wanted) as reached, kit.report.step(f"going back on {reached.found.name}") as step:
+        outcome = reached.client.rollback(app, release, kit.who, lambda event: step.detail(event.text), _ROLLBACK_S)
     if outcome.verdict not in ("live", "already-live") or (release and outcome.running != release):
         lines = tuple(f"guest: {names.printable(str(line), 300)}" for line in outcome.console[-12:])
         kind = errors.RolledBack if outcome.verdict == "rolled-back" else errors.RollbackFailed
@@ -60,4 +49,4 @@ def rollback(
             hint=f"edgedeploy log {app}",
             details=lines,
         )
-    return found, outcome
+    return reached.found, outcome

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from edgedeploy.core import errors, names
 from edgedeploy.discover.sighting import Sighting
@@ -15,8 +16,17 @@ Browse = Callable[[float, Until], Sequence[Sighting]]
 Choose = Callable[[str, Sequence[str]], int | None]
 """question, choices -> index; None when there is nobody to ask"""
 
+SEEN = "seen by mDNS"
 PATIENCE_S = 3.0
 """how long boards get to answer on mDNS; those that are expected end the wait sooner"""
+
+
+class Via(StrEnum):
+    """Which wire to take."""
+
+    AUTO = "auto"
+    SSH = "ssh"
+    SERIAL = "serial"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +37,11 @@ class Wanted:
     on: str | None = None
     host: str | None = None
     port: int | None = None
+    via: Via = Via.AUTO
+    cable: str = ""
+    """the serial port that was named"""
+    timeout: float | None = None
+    """seconds until the board must have introduced itself"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +55,18 @@ class Found:
     known: KnownBoard | None = None
     profile: str = ""
     forwards: Mapping[str, str] = field(default_factory=dict)
+    cable: str = ""
+    """the serial port (by its stable name) that leads there, where that is the way"""
+
+    @property
+    def place(self) -> str:
+        """Where it is: an address, or the port of a cable."""
+        return self.cable or (self.hosts[0] if self.hosts else "an unknown address")
 
     @property
     def label(self) -> str:
         """For people: "virtual (virtual-armv7) at 192.168.1.7"."""
-        return f"{self.name} ({self.profile or 'unknown kind'}) at {self.hosts[0]}"
+        return f"{self.name} ({self.profile or 'unknown kind'}) at {self.place}"
 
 
 def candidates(wanted: Wanted, known: Sequence[KnownBoard]) -> list[KnownBoard]:
@@ -62,18 +84,27 @@ def find(wanted: Wanted, known: Sequence[KnownBoard], browse: Browse, choose: Ch
     """
     expected = candidates(wanted, known)
     if wanted.host:
-        return _by_address(wanted, known, expected, choose)
+        return by_address(wanted, known, expected, choose)
     with report.step("looking for the board") as step:
         sightings = _browse(browse, expected, wanted, report)
-        found = _seen(sightings, expected, wanted) or _last_known(expected)
+        found = seen(sightings, expected, wanted) or last_known(expected)
         if not found:
-            raise _nobody(wanted, known)
-        one = found[0] if len(found) == 1 else _ask(found, wanted, choose)
+            raise nobody(wanted, known)
+        one = found[0] if len(found) == 1 else ask(found, wanted, choose)
         step.detail(f"{one.label}, {one.how}")
     return one
 
 
 def _browse(browse: Browse, expected: Sequence[KnownBoard], wanted: Wanted, report: Report) -> Sequence[Sighting]:
+    try:
+        return browse(PATIENCE_S, until_all(expected, wanted))
+    except errors.WireFault as error:
+        report.warn(f"mDNS does not work here ({error.message})")
+        return []
+
+
+def until_all(expected: Sequence[KnownBoard], wanted: Wanted) -> Until:
+    """Ends a browse when every board that could be meant was seen."""
     ids = {board.board_id for board in expected}
 
     def enough(seen: Sequence[Sighting]) -> bool:
@@ -81,14 +112,11 @@ def _browse(browse: Browse, expected: Sequence[KnownBoard], wanted: Wanted, repo
             return any(wanted.on in (sighting.name, sighting.board_id) for sighting in seen)
         return bool(ids) and ids <= {sighting.board_id for sighting in seen}
 
-    try:
-        return browse(PATIENCE_S, enough)
-    except errors.WireFault as error:
-        report.warn(f"mDNS does not work here ({error.message})")
-        return []
+    return enough
 
 
-def _seen(sightings: Sequence[Sighting], expected: Sequence[KnownBoard], wanted: Wanted) -> list[Found]:
+def seen(sightings: Sequence[Sighting], expected: Sequence[KnownBoard], wanted: Wanted) -> list[Found]:
+    """Those that could be meant; boards that are not enrolled here only where none is."""
     by_id = {board.board_id: board for board in expected}
     enrolled = [_sighted(s, by_id[s.board_id]) for s in sightings if s.board_id in by_id]
     if enrolled:
@@ -102,14 +130,15 @@ def _sighted(sighting: Sighting, known: KnownBoard | None) -> Found:
         sighting.name,
         tuple(sighting.addresses),
         sighting.port,
-        "seen by mDNS",
+        SEEN,
         known,
         str(sighting.profile),
         dict(sighting.forwards),
     )
 
 
-def _last_known(expected: Sequence[KnownBoard]) -> list[Found]:
+def last_known(expected: Sequence[KnownBoard]) -> list[Found]:
+    """Where boards were seen the last time."""
     return [
         Found(
             board.name,
@@ -125,7 +154,8 @@ def _last_known(expected: Sequence[KnownBoard]) -> list[Found]:
     ]
 
 
-def _by_address(wanted: Wanted, known: Sequence[KnownBoard], expected: Sequence[KnownBoard], choose: Choose) -> Found:
+def by_address(wanted: Wanted, known: Sequence[KnownBoard], expected: Sequence[KnownBoard], choose: Choose) -> Found:
+    """The board at the address that was given. Raises UsageFault when several could be."""
     host = str(wanted.host)
     there = [board for board in known if host in board.hosts and wanted.port in (None, board.port)]
     meant = there or list(expected)
@@ -143,10 +173,11 @@ def _by_address(wanted: Wanted, known: Sequence[KnownBoard], expected: Sequence[
         )
         for b in meant
     ]
-    return found[0] if len(found) == 1 else _ask(found, wanted, choose)
+    return found[0] if len(found) == 1 else ask(found, wanted, choose)
 
 
-def _ask(found: Sequence[Found], wanted: Wanted, choose: Choose) -> Found:
+def ask(found: Sequence[Found], wanted: Wanted, choose: Choose) -> Found:
+    """Which of several. Raises UsageFault when nobody can be asked."""
     choices = [one.label for one in found]
     for_app = f" for {wanted.app}" if wanted.app else ""
     index = choose(f"Several boards could be meant{for_app}. Which one?", choices)
@@ -159,7 +190,8 @@ def _ask(found: Sequence[Found], wanted: Wanted, choose: Choose) -> Found:
     return found[index]
 
 
-def _nobody(wanted: Wanted, known: Sequence[KnownBoard]) -> errors.NoSuchBoard:
+def nobody(wanted: Wanted, known: Sequence[KnownBoard]) -> errors.NoSuchBoard:
+    """The error for no board at all."""
     if wanted.on:
         names_known = ", ".join(board.name for board in known) or "none"
         return errors.NoSuchBoard(

@@ -6,17 +6,19 @@ import hashlib
 import http.client
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from edgedeploy.core import errors, messages, names
 from edgedeploy.core.deadline import Deadline
 from edgedeploy.core.release import Manifest
-from edgedeploy.flows.find import Found
-from edgedeploy.flows.kit import Kit
 from edgedeploy.ports.report import Report
+from edgedeploy.ports.wire import Wire
+from edgedeploy.remote.client import AgentClient
 
 _LOOK_S = 5.0
+_FETCH_S = 3.0
+_CABLED_LOOK_S = 1.5
 
 
 def demand(manifest: Manifest, outcome: messages.Outcome) -> None:
@@ -74,19 +76,22 @@ def seen_from_here(url: str, forwards: Mapping[str, str]) -> str:
     return f"http://{forwards.get(endpoint, endpoint).removesuffix(':80')}{parts.path}{query}"
 
 
-def look(manifest: Manifest, where: str, report: Report) -> str:
-    """The laptop as second witness: "confirmed", "contradicted" or "unknown". The board's verdict stands either way."""
+def look(manifest: Manifest, where: str, report: Report, *, cabled: bool = False) -> str:
+    """The laptop as second witness: "confirmed", "contradicted" or "unknown". The board's verdict stands either way.
+
+    `cabled`: the push went over a serial cable, most likely because the network is down: it is given one short chance.
+    """
     if not where or manifest.health is None:
         return "unknown"
     wanted = manifest.health.serves.get(manifest.health.path)
-    deadline = Deadline.after(_LOOK_S)
+    deadline = Deadline.after(0 if cabled else _LOOK_S)
     while True:
         try:
-            status, digest = _fetch(where)
+            status, digest = _fetch(where, _CABLED_LOOK_S if cabled else _FETCH_S)
             break
         except (OSError, http.client.HTTPException) as error:
             if deadline.expired:
-                report.warn(f"this laptop cannot reach {where} itself ({error}); the board has proven it from its side")
+                report.warn(_unseen(where, error, cabled=cabled))
                 return "unknown"
             time.sleep(0.2)
     if status != manifest.health.status or (wanted and digest != wanted):
@@ -97,9 +102,18 @@ def look(manifest: Manifest, where: str, report: Report) -> str:
     return "confirmed" if wanted else "unknown"
 
 
-def _fetch(where: str) -> tuple[int, str]:
+def _unseen(where: str, error: Exception, *, cabled: bool) -> str:
+    if cabled:
+        return (
+            f"this laptop could not look at {where} itself: the network between it and the board is down ({error}); "
+            "the board has proven from its side that the release is served"
+        )
+    return f"this laptop cannot reach {where} itself ({error}); the board has proven it from its side"
+
+
+def _fetch(where: str, timeout: float) -> tuple[int, str]:
     parts = urlsplit(where)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=3.0)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=timeout)
     try:
         connection.request("GET", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
         answer = connection.getresponse()
@@ -109,9 +123,11 @@ def _fetch(where: str) -> tuple[int, str]:
 
 
 def after_lost_contact(
-    manifest: Manifest, found: Found, kit: Kit, patience: float, before: str
+    manifest: Manifest, again: Callable[[float], tuple[Wire, AgentClient]], patience: float, before: str
 ) -> messages.Outcome | None:
-    """The deployment goes on without us: come back and ask what became of it. None when nobody can tell.
+    """The deployment goes on without us: come back the same way (`again`) and ask what became of it.
+
+    None when nobody can tell.
 
     `before` is the newest record's id from before the order was given: what that one says is not our answer.
     Raises what the board refused with.
@@ -120,7 +136,7 @@ def after_lost_contact(
     while not deadline.expired:
         time.sleep(2.0)
         try:
-            wire, client = kit.talk(found, timeout=30.0)
+            wire, client = again(min(30.0, max(1.0, deadline.remaining)))
             with wire, client:
                 app = client.status().apps.get(manifest.app, {})
         except errors.EdgeError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,10 +14,9 @@ from edgedeploy.depot.repo import Depot
 from edgedeploy.flows import fitness, parcel, proof
 from edgedeploy.flows.find import Found, Wanted, candidates
 from edgedeploy.flows.kit import Kit, refreshed
+from edgedeploy.flows.way import Reached
 from edgedeploy.ports.report import Step
-from edgedeploy.ports.wire import Wire
 from edgedeploy.remote import agentkit
-from edgedeploy.remote.client import AgentClient
 
 _STAGE_S = 600.0
 _MARGIN_S = 240.0  # on top of the health probe's own time, twice (release and way back), for xl on a loaded board
@@ -51,6 +49,8 @@ class Result:
     served: dict[str, str] = field(default_factory=dict)
     confirmed: str = "unknown"
     """confirmed, contradicted or unknown: the laptop's own look at the URL"""
+    cable: str = ""
+    """the serial port it went over, empty when it was the network"""
     plan: tuple[str, ...] = ()
     """with dry_run: what would happen"""
 
@@ -70,30 +70,39 @@ def push(request: Request, kit: Kit, profiles: Sequence[Profile], offer: Callabl
     manifest = depot.manifest(release)
     _check_before_network(depot, manifest, request, kit, profiles)
     wanted = replace(request.wanted, app=manifest.app)
-    found = kit.find(wanted)
-    if found.known is None and request.dry_run:
-        plan = (f"enrol {found.label}", f"push {manifest.app} {release}")
-        return Result(manifest.app, release, found.name, "dry-run", plan=plan)
-    if found.known is None:
-        offer(found)  # enrols, or raises
-        found = kit.find(wanted)
-    kit.enrolled(found)
-    with ExitStack() as stack:
-        with kit.report.step(f"connecting to {found.name}"):
-            wire, client = _talk(found, kit)
-            stack.enter_context(wire)
-            stack.enter_context(client)
-            welcome = _greet(client, found)
-        if welcome.agent != agentkit.digest():
-            kit.report.warn(
-                f"the agent on {found.name} is not this edgedeploy's; `edgedeploy enrol` brings it up to date"
-            )
-        refreshed(found, kit)
-        live = BoardFacts.from_plain(welcome.facts)
-        _check_against_board(depot, manifest, profiles, welcome, live)
+    def stranger(found: Found) -> None:
         if request.dry_run:
-            return _would(depot, manifest, found, welcome)
-        return _deploy(depot, manifest, request, found, client, welcome, kit)
+            raise _WouldEnrolError(found)
+        offer(found)  # enrols, or raises
+
+    try:
+        with kit.reach(wanted, stranger) as reached:
+            return _over(reached, depot, manifest, request, kit, profiles)
+    except _WouldEnrolError as would:
+        plan = (f"enrol {would.found.label}", f"push {manifest.app} {release}")
+        return Result(manifest.app, release, would.found.name, "dry-run", plan=plan)
+
+
+class _WouldEnrolError(Exception):
+    """A dry run meets a board that is not enrolled."""
+
+    def __init__(self, found: Found) -> None:
+        super().__init__(found.label)
+        self.found = found
+
+
+def _over(
+    reached: Reached, depot: Depot, manifest: Manifest, request: Request, kit: Kit, profiles: Sequence[Profile]
+) -> Result:
+    if reached.welcome.agent != agentkit.digest():
+        kit.report.warn(
+            f"the agent on {reached.found.name} is not this edgedeploy's; `edgedeploy enrol` brings it up to date"
+        )
+    live = BoardFacts.from_plain(reached.welcome.facts)
+    _check_against_board(depot, manifest, profiles, reached.welcome, live)
+    if request.dry_run:
+        return _would(depot, manifest, reached.found, reached.welcome)
+    return _deploy(depot, manifest, request, reached, kit)
 
 
 # --- before anything is touched -------------------------------------------------------------------------------------
@@ -114,30 +123,6 @@ def _check_before_network(
         )
     if depot.is_dirty():
         kit.report.warn("there are changes that are not committed; what is pushed is the last commit")
-
-
-def _talk(found: Found, kit: Kit) -> tuple[Wire, AgentClient]:
-    try:
-        return kit.talk(found)
-    except errors.HostKeyChanged as error:
-        if found.how != "by --host" or (found.known and found.hosts[0] in found.known.hosts):
-            raise
-        raise errors.UsageFault(
-            f"{found.hosts[0]} is not {found.name}, and no other board at that address is enrolled on this laptop",
-            hint=f"enrol it: edgedeploy enrol {found.hosts[0]}",
-            details=error.details,
-        ) from None
-
-
-def _greet(client: AgentClient, found: Found) -> messages.Welcome:
-    """Who answers must be who was meant: two boards may have swapped their addresses."""
-    welcome = client.hello()
-    if found.known and welcome.board_id != found.known.board_id:
-        raise errors.HostKeyChanged(
-            f"{found.hosts[0]} is the board {printable(welcome.board_id, 40)}, not {found.known.board_id} ({found.name})",
-            hint="edgedeploy discover shows which board is where",
-        )
-    return welcome
 
 
 def _check_against_board(
@@ -184,26 +169,18 @@ def _would(depot: Depot, manifest: Manifest, found: Found, welcome: messages.Wel
 # --- touch ----------------------------------------------------------------------------------------------------------
 
 
-def _deploy(
-    depot: Depot,
-    manifest: Manifest,
-    request: Request,
-    found: Found,
-    client: AgentClient,
-    welcome: messages.Welcome,
-    kit: Kit,
-) -> Result:
-    staged, sent = _bring(depot, manifest, client, welcome, kit)
-    patience = _MARGIN_S + 2 * (manifest.health.timeout_s if manifest.health else 10)
+def _deploy(depot: Depot, manifest: Manifest, request: Request, reached: Reached, kit: Kit) -> Result:
+    found, welcome = reached.found, reached.welcome
+    staged, sent = _bring(depot, manifest, reached, kit)
     if staged.uuid != manifest.uuid:
         raise errors.Bug(f"the board staged {staged.release}, not {manifest.release}")
     with kit.report.step("confirming that it is on air" if staged.live else "swapping the guest") as step:
         before = str((welcome.apps.get(manifest.app, {}).get("last") or {}).get("id", ""))
-        outcome = _activate(client, depot, manifest, request, found, kit, step, patience, before)
+        outcome = _activate(depot, manifest, request, reached, kit, step, before)
     proof.demand(manifest, outcome)
     url = proof.url(manifest, found.forwards)
-    confirmed = proof.look(manifest, url, kit.report)
-    refreshed(found, kit, manifest.app)
+    confirmed = proof.look(manifest, url, kit.report, cabled=bool(found.cable))
+    refreshed(reached, kit, manifest.app)
     return Result(
         manifest.app,
         manifest.release,
@@ -216,13 +193,13 @@ def _deploy(
         sent,
         dict(outcome.served),
         confirmed,
+        found.cable,
     )
 
 
-def _bring(
-    depot: Depot, manifest: Manifest, client: AgentClient, welcome: messages.Welcome, kit: Kit, rate: int | None = None
-) -> tuple[messages.Staged, int]:
+def _bring(depot: Depot, manifest: Manifest, reached: Reached, kit: Kit) -> tuple[messages.Staged, int]:
     """Send what the board lacks, and have it prepared: the board's answer, and how many bytes that were."""
+    client, welcome, rate = reached.client, reached.welcome, reached.rate
     head = str(welcome.apps.get(manifest.app, {}).get("head", ""))
     have = {names.CommitId.parse(head)} if head else set()
     # another edgedeploy's agent may not unpack it
@@ -245,23 +222,16 @@ def _bring(
 
 
 def _activate(
-    client: AgentClient,
-    depot: Depot,
-    manifest: Manifest,
-    request: Request,
-    found: Found,
-    kit: Kit,
-    step: Step,
-    patience: float,
-    before: str,
+    depot: Depot, manifest: Manifest, request: Request, reached: Reached, kit: Kit, step: Step, before: str
 ) -> messages.Outcome:
+    patience = _MARGIN_S + 2 * (manifest.health.timeout_s if manifest.health else 10)
     try:
-        return client.activate(
+        return reached.client.activate(
             manifest.app, depot.head(), kit.who, _teller(kit, step), patience, retry=request.retry
         )
     except errors.OutcomeUnknown as lost:
         kit.report.warn("contact with the board was lost; asking again what it serves")
-        outcome = proof.after_lost_contact(manifest, found, kit, patience, before)
+        outcome = proof.after_lost_contact(manifest, reached.again, patience, before)
         if outcome is None:
             raise lost
         return outcome

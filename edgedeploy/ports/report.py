@@ -27,3 +27,6 @@ class Report(Protocol):
 
     def warn(self, text: str) -> None:
         """One line a person should not miss."""
+
+    def hold(self) -> AbstractContextManager[None]:
+        """Draw nothing meanwhile: a person is being asked."""

@@ -18,7 +18,11 @@ FILE = "boards.json"
 
 @dataclass(frozen=True, slots=True)
 class KnownBoard:
-    """One enrolled board. `hosts`: the addresses it last answered on, the best first. `forwards` as in Announcement."""
+    """One enrolled board. `hosts`: the addresses it last answered on, the best first; none where only its cable is known.
+
+    `forwards` as in Announcement. `serial` is the port (by its stable name) its console answered on, empty where it never
+    did, and `rate` what that line carried, in bytes/s, 0 where nobody knows.
+    """
 
     board_id: names.BoardId
     name: names.BoardName
@@ -28,6 +32,8 @@ class KnownBoard:
     port: int
     apps: tuple[names.AppName, ...] = ()
     forwards: Mapping[str, str] = field(default_factory=dict)
+    serial: str = ""
+    rate: int = 0
 
 
 class KnownBoards:
@@ -55,10 +61,13 @@ class KnownBoards:
         return next((board for board in self.all() if board.board_id == board_id), None)
 
     def remember(self, board: KnownBoard) -> None:
-        """Add a board, or replace what was known of it."""
+        """Add a board, or replace what was known of it; its cable, too, where `board` names one."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with files.locked(self._path.with_suffix(".lock"), "edgedeploy"):
-            others = [old for old in self.all() if old.board_id != board.board_id]
+            everyone = self.all()
+            same = next((old for old in everyone if old.board_id == board.board_id), board)
+            board = replace(board, serial=board.serial or same.serial, rate=board.rate or same.rate)
+            others = [old for old in everyone if old.board_id != board.board_id]
             gone = [old for old in others if _replaced(old, board)]
             board = replace(board, apps=tuple(dict.fromkeys([*board.apps, *(a for old in gone for a in old.apps)])))
             boards = [old for old in others if old not in gone] + [board]
@@ -82,6 +91,14 @@ class KnownBoards:
         if now != board:
             self.remember(now)
 
+    def cabled(self, board: KnownBoard, serial: str, rate: int, app: names.AppName | None = None) -> None:
+        """Note on which port a board's console answered, how fast its line is, and that it has an app."""
+        apps = board.apps if app is None or app in board.apps else (*board.apps, app)
+        now = replace(board, serial=serial, rate=rate, apps=apps)
+        alike = abs(now.rate - board.rate) * 20 <= board.rate  # a rate is measured anew each time, and never quite the same
+        if replace(now, rate=board.rate) != board or not alike:
+            self.remember(now)
+
 
 def _replaced(old: KnownBoard, new: KnownBoard) -> bool:
     """A board that was installed afresh has a new id; the same name at the same place is the same board to a person."""
@@ -98,4 +115,6 @@ def _board(reader: Reader) -> KnownBoard:
         port=reader.whole("port", low=1, high=65535),
         apps=tuple(reader.names("apps", names.AppName.parse)),
         forwards={str(key): str(value) for key, value in reader.items("forwards", {})},
+        serial=reader.text("serial", ""),
+        rate=reader.whole("rate", 0),
     )

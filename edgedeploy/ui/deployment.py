@@ -52,7 +52,7 @@ def status(answer: BoardState) -> str:
     board, apps = answer.status.board, answer.status.apps
     facts = board.get("facts", {})
     lines = [
-        f"{answer.found.name}  {board.get('profile')}  {answer.found.hosts[0]}  "
+        f"{answer.found.name}  {board.get('profile')}  {answer.found.place}  "
         f"Xen {facts.get('xen_version', '?')}  {facts.get('free_memory_mb', '?')} MB free  agent {str(board.get('agent'))[:12]}"
     ]
     for name, app in sorted(apps.items()):

@@ -120,6 +120,10 @@ class PlainReport:
         """See ports.report.Report."""
         self.write(f"warning: {text}")
 
+    def hold(self) -> contextlib.AbstractContextManager[None]:
+        """See ports.report.Report."""
+        return contextlib.nullcontext()
+
 
 class QuietReport(PlainReport):
     """-q: warnings only; -qq: nothing. The command's result and its errors are not this class's business."""

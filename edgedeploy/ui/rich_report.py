@@ -132,6 +132,20 @@ class RichReport:
         """See ports.report.Report."""
         self._print("warning:", "yellow", text)
 
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[None]:
+        """See ports.report.Report."""
+        drawn = self._progress
+        if drawn:
+            with contextlib.suppress(OSError, ValueError):
+                drawn.stop()
+        try:
+            yield
+        finally:
+            if drawn and drawn is self._progress:
+                with contextlib.suppress(OSError, ValueError):
+                    drawn.start()
+
 
 def _conforms(plain: PlainReport, quiet: QuietReport, rich: RichReport) -> tuple[Report, ...]:
     """For mypy: every listener is a Report."""

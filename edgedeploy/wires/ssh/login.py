@@ -213,11 +213,13 @@ class _Login:
             if key
             else f"put your key on the board: ssh-copy-id {who}"
         )
-        return errors.Unreachable(
+        refusal = errors.Unreachable(
             f"{who} refused every way to log in (it takes {', '.join(sorted(methods)) or 'none'})",
             hint=hint,
             details=tuple(f"tried {name}" for name in self._tried) or ("there was no key to try",),
         )
+        refusal.answered = True
+        return refusal
 
 
 def _public_half(path: Path) -> HostKey | None:

@@ -45,15 +45,19 @@ class SshWire:
         config_file: Path | None = None,
         connect_timeout: float = CONNECT_TIMEOUT,
         handshake_timeout: float = HANDSHAKE_TIMEOUT,
+        banner_timeout: float = HANDSHAKE_TIMEOUT,
         silence: float = SILENCE,
     ) -> None:
-        """`config_file` replaces the user's ssh configuration. Times in seconds. Does no I/O yet."""
+        """`config_file` replaces the user's ssh configuration. Times in seconds, `banner_timeout` until the server's
+        first byte. Does no I/O yet.
+        """
         self._target = target
         self._trust = trust
         self._credentials = credentials or Credentials()
         self._config_file = config_file
         self._connect_timeout = connect_timeout
         self._handshake_timeout = handshake_timeout
+        self._banner_timeout = min(banner_timeout, handshake_timeout)
         self._silence = silence
         self._lock = threading.Lock()
         self._transport: paramiko.Transport | None = None
@@ -130,7 +134,8 @@ class SshWire:
         else:
             meter = Metered(dial(endpoint.hosts, endpoint.port, self._connect_timeout))
         transport = self._transport = paramiko.Transport(meter)
-        transport.banner_timeout = transport.handshake_timeout = self._handshake_timeout
+        transport.handshake_timeout = self._handshake_timeout
+        transport.banner_timeout = self._banner_timeout
         transport.auth_timeout = self._handshake_timeout
         self._shake_hands(transport, meter, endpoint)
         key = transport.get_remote_server_key()
@@ -147,7 +152,7 @@ class SshWire:
             transport.start_client(timeout=self._handshake_timeout)
             transport.get_remote_server_key()  # start_client does not say when its time was up
         except (OSError, EOFError, paramiko.SSHException) as fault:
-            late = time.monotonic() - started >= self._handshake_timeout
+            late = time.monotonic() - started >= self._banner_timeout
             what, hint = _handshake_words(fault, meter.heard, late)
             raise errors.Unreachable(
                 f"{endpoint.hosts[0]} port {endpoint.port} {what}",

@@ -10,7 +10,6 @@ import pytest
 
 from edgedeploy.core import errors, messages, names, release
 from edgedeploy.flows import proof
-from edgedeploy.flows.find import Found
 from edgedeploy.ui.report import QuietReport
 from tests.unit.agent.model import sha
 from tests.unit.core.test_release import manifest
@@ -70,13 +69,11 @@ def ask(monkeypatch: pytest.MonkeyPatch, *apps: dict[str, Any], before: str = "1
         def status(self) -> messages.BoardStatus:
             return messages.BoardStatus({}, {"decks": answers.pop(0) if len(answers) > 1 else answers[0]})
 
-    class Asked:
-        def talk(self, found: Found, timeout: float = 0) -> tuple[Any, Any]:
-            return contextlib.nullcontext(), Client()
+    def again(timeout: float) -> tuple[Any, Any]:
+        return contextlib.nullcontext(), Client()
 
     monkeypatch.setattr(proof.time, "sleep", lambda seconds: None)
-    found = Found("stage", ("127.0.0.1",), 22, "test")
-    return proof.after_lost_contact(manifest(), found, Asked(), 0.5, before)  # type: ignore[arg-type]  # a Kit as far as asked
+    return proof.after_lost_contact(manifest(), again, 0.5, before)
 
 
 def record(number: str, **changes: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,3 +41,38 @@ def test_a_damaged_file_is_named_and_not_overwritten(tmp_path: Path) -> None:
     with pytest.raises(errors.BadConfig, match=r"boards\.json is not JSON"):
         KnownBoards(tmp_path).remember(STAGE)
     assert (tmp_path / FILE).read_text() == "{"
+
+
+def test_the_cable_is_remembered_beside_the_network_and_survives_enrolling_again(tmp_path: Path) -> None:
+    known = KnownBoards(tmp_path)
+    known.remember(STAGE)
+    known.cabled(STAGE, "/dev/serial/by-id/usb-x", 9650, names.AppName("mail"))
+    (board,) = known.all()
+    assert (board.serial, board.rate, board.hosts, board.apps) == (
+        "/dev/serial/by-id/usb-x", 9650, STAGE.hosts, ("decks", "mail"),
+    )  # fmt: skip
+    before = (tmp_path / FILE).stat().st_ino
+    known.cabled(board, board.serial, 9700)
+    assert (tmp_path / FILE).stat().st_ino == before, "a rate that is nearly the same is no news"
+    known.cabled(board, board.serial, 4000)
+    known.remember(STAGE)
+    (board,) = known.all()
+    assert (board.serial, board.rate) == ("/dev/serial/by-id/usb-x", 4000)
+
+
+def test_a_file_of_an_older_edgedeploy_is_read_and_kept_whole(tmp_path: Path) -> None:
+    row = {
+        "board_id": STAGE.board_id, "name": "stage", "profile": "cubieboard2", "user": "root",
+        "hosts": ["192.168.1.7"], "port": 22, "apps": ["decks"], "forwards": {"a:80": "b:81"},
+    }  # fmt: skip
+    other = {**row, "board_id": "f" * 16, "name": "other", "hosts": ["192.168.1.9"]}
+    (tmp_path / FILE).write_text(json.dumps({"boards": [row, other]}))
+    known = KnownBoards(tmp_path)
+    board = known.get(STAGE.board_id)
+    assert board is not None
+    assert (board.serial, board.rate) == ("", 0)
+    known.cabled(board, "/dev/ttyUSB0", 9600)
+    rows = json.loads((tmp_path / FILE).read_text())["boards"]
+    assert {row["name"]: {**row, "serial": "", "rate": 0} for row in rows} == {
+        "stage": {**row, "serial": "", "rate": 0}, "other": {**other, "serial": "", "rate": 0},
+    }  # fmt: skip

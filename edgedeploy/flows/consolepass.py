@@ -1,0 +1,125 @@
+"""The password for a board's serial console: from the environment, the keyring, or the person at the terminal.
+
+Never logged, shown, or kept anywhere but in the keyring, and there only when the person says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from enum import Enum, auto
+
+VARIABLE = "EDGEDEPLOY_CONSOLE_PASSWORD"
+SERVICE = "edgedeploy"
+TRIES = 3
+"""times that a person may mistype"""
+
+
+class Keyring:
+    """The desktop's keyring. Whatever is wrong with it, there is then no password in it."""
+
+    def get(self, account: str) -> str | None:
+        """The password that is kept, None where there is none."""
+        with contextlib.suppress(Exception):  # a locked, broken or missing keyring: every backend has errors of its own
+            import keyring  # noqa: PLC0415 - 60 ms, and only the cable needs it
+
+            return keyring.get_password(SERVICE, account)
+        return None
+
+    def keeps(self) -> bool:
+        """Whether there is a keyring that would keep a password."""
+        with contextlib.suppress(Exception):  # as above
+            import keyring  # noqa: PLC0415 - as above
+            from keyring.backends import fail  # noqa: PLC0415 - as above
+
+            backend = keyring.get_keyring()
+            return backend.priority > 0 and not isinstance(backend, fail.Keyring)
+        return False
+
+    def keep(self, account: str, password: str) -> bool:
+        """Keep a password; False when the keyring would not."""
+        with contextlib.suppress(Exception):  # as above
+            import keyring  # noqa: PLC0415 - as above
+
+            keyring.set_password(SERVICE, account, password)
+            return True
+        return False
+
+
+class _From(Enum):
+    NOWHERE = auto()
+    ENVIRONMENT = auto()
+    KEYRING = auto()
+    PERSON = auto()
+
+
+class ConsolePassword:
+    """One board's password while its console is being opened."""
+
+    def __init__(
+        self,
+        prompt: Callable[[str], str | None],
+        confirm: Callable[[str], bool],
+        tell: Callable[[str], None],
+        keyring: Keyring | None = None,
+    ) -> None:
+        """`prompt` asks without echo, `confirm` asks yes or no; None and False where there is no terminal."""
+        self._prompt, self._confirm, self._tell = prompt, confirm, tell
+        self._keyring = keyring or Keyring()
+        self._board_id = ""
+        self._origin = _From.NOWHERE
+        self._user = "root"
+        self._password: str | None = None
+        self._typed = 0
+        self._stale = False
+
+    def about(self, board_id: str) -> None:
+        """Say which board it is, where that is known before the log-in: its password may be in the keyring."""
+        self._board_id = board_id
+
+    def ask(self, user: str) -> str | None:
+        """The password of `user`, None when nobody has one. The one that worked is given again without asking."""
+        self._user = user
+        if self._password is None:
+            self._password, self._origin = self._find(user)
+        return self._password
+
+    def refused(self) -> bool:
+        """The console said no. Whether it is worth asking for another."""
+        origin, self._password, self._origin = self._origin, None, _From.NOWHERE
+        if origin is _From.KEYRING:
+            self._stale = True
+            self._tell(f"the password in the keyring for {self._account} is not the board's any more")
+            return True
+        if origin is _From.PERSON and self._typed < TRIES:
+            self._tell("the board refuses that password; once more")
+            return True
+        return False
+
+    def worked(self, board_id: str) -> None:
+        """The console let us in. Offers, once, to keep what was typed."""
+        self._board_id = board_id
+        if self._origin is not _From.PERSON or not self._keyring.keeps():
+            return
+        self._origin = _From.NOWHERE
+        if self._confirm(f"Keep the console password of {self._account} in the keyring?"):
+            assert self._password is not None
+            if not self._keyring.keep(self._account, self._password):
+                self._tell("the keyring did not take it")
+
+    @property
+    def _account(self) -> str:
+        return f"{self._user}@{self._board_id}"
+
+    def _find(self, user: str) -> tuple[str | None, _From]:
+        given = os.environ.get(VARIABLE)
+        if given:
+            return given, _From.ENVIRONMENT
+        if self._board_id and not self._stale:
+            kept = self._keyring.get(self._account)
+            if kept:
+                return kept, _From.KEYRING
+        typed = self._prompt(f"password of {user} on the board's console: ")
+        self._typed += 1
+        return typed, _From.PERSON if typed is not None else _From.NOWHERE

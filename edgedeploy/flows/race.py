@@ -1,0 +1,235 @@
+"""The network's half of the ladder: mDNS and an SSH attempt to the last known address, at the same time.
+
+Whoever brings an authenticated, right board first wins. That is safe: every attempt proves the board's pinned host key
+before it says anything, and the agent then says which board it is.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from edgedeploy.core import errors
+from edgedeploy.core.deadline import Deadline
+from edgedeploy.discover.sighting import Sighting
+from edgedeploy.flows import find
+from edgedeploy.flows.find import Found, Wanted
+from edgedeploy.flows.way import Reached, introduced
+from edgedeploy.remote.known import KnownBoard
+
+if TYPE_CHECKING:
+    from edgedeploy.flows.kit import Kit
+
+OTHERS_S = 2.0
+"""seconds that other boards, which could be meant too, get after the first has answered"""
+_AGENT_S = 120.0
+_Place = tuple[str, tuple[str, ...], int]
+
+
+def over_network(
+    wanted: Wanted, expected: Sequence[KnownBoard], kit: Kit, limit: Deadline | None = None
+) -> Reached | Found:
+    """The board that is meant, reached over the network; a Found where it is not enrolled here.
+
+    Raises NoSuchBoard, UsageFault when nobody can be asked which, HostKeyChanged, Unreachable, and what the agent says.
+    """
+    race = _Race(wanted, expected, kit, limit)
+    with kit.report.step("looking for the board") as step:
+        try:
+            winners = race.run()
+        finally:
+            race.end()
+        if isinstance(winners, Found):
+            step.detail(f"{winners.label}, {winners.how}")
+            return winners
+        one = _one_of(winners, wanted, kit)
+        step.detail(f"{one.found.label}, {one.found.how}")
+        return one
+
+
+def _one_of(winners: Sequence[Reached], wanted: Wanted, kit: Kit) -> Reached:
+    """The only one, or the one a person chooses. The others are closed."""
+    chosen: Found | None = None
+    try:
+        chosen = winners[0].found if len(winners) == 1 else find.ask([w.found for w in winners], wanted, kit.choose)
+    finally:
+        for winner in winners:
+            if winner.found is not chosen:
+                winner.close()
+    return next(winner for winner in winners if winner.found is chosen)
+
+
+class _Race:
+    """Attempts under way in threads; everything else happens in the caller's."""
+
+    def __init__(self, wanted: Wanted, expected: Sequence[KnownBoard], kit: Kit, limit: Deadline | None) -> None:
+        self._wanted, self._expected, self._kit = wanted, expected, kit
+        self._limit = limit or Deadline.after(3600.0)
+        self._patience = wanted.timeout
+        self._news: queue.SimpleQueue[tuple[Found | None, object]] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._running: dict[_Place, Found] = {}
+        self._looking = False
+        self._how: dict[_Place, Found] = {}
+        """what mDNS said meanwhile of a place that is being tried"""
+        self._failed: list[tuple[Found, errors.EdgeError]] = []
+        self._won: list[Reached] = []
+
+    def run(self) -> list[Reached] | Found:
+        """Those that answered (one, unless several could be meant), or the board that is there and not enrolled."""
+        if self._wanted.host:
+            known = self._kit.known.all()
+            found = find.by_address(self._wanted, known, self._expected, self._kit.choose)
+            if found.known is None:
+                return found
+            self._try(found)
+        else:
+            self._look()
+            if len(self._expected) == 1:
+                for found in find.last_known(self._expected):
+                    self._try(found)
+        return self._watch()
+
+    def end(self) -> None:
+        """Whoever answers from now on is too late, and is hung up on."""
+        with self._lock:
+            self._over.set()
+        while not self._news.empty():
+            late = self._news.get()[1]
+            if isinstance(late, Reached):
+                late.close()
+
+    # --- the caller's thread --------------------------------------------------------------------------------------
+
+    def _watch(self) -> list[Reached] | Found:
+        settle: Deadline | None = None
+        while self._looking or self._running:
+            wait = min(self._limit.remaining, settle.remaining if settle else 3600.0)
+            try:
+                place, news = self._news.get(timeout=max(wait, 0.001))
+            except queue.Empty:
+                break
+            if place is None:
+                stranger = self._seen(news)
+                if stranger:
+                    return stranger
+            else:
+                self._ended(place, news)
+            if self._won:
+                if len(self._expected) == 1 or self._wanted.host:
+                    break
+                settle = settle or Deadline.after(OTHERS_S)
+        if self._won:
+            return self._won
+        raise self._why()
+
+    def _seen(self, news: object) -> Found | None:
+        """mDNS has ended: try what it found; returns the board that is there where none of ours is expected."""
+        self._looking = False
+        if isinstance(news, errors.WireFault):
+            self._kit.report.warn(f"mDNS does not work here ({news.message})")
+            news = []
+        if isinstance(news, BaseException):
+            raise news
+        assert isinstance(news, list)
+        found = find.seen(news, self._expected, self._wanted)
+        if not found and not find.last_known(self._expected):
+            if self._expected:
+                return None  # enrolled over its cable, and never seen on the network: `_why` says so
+            raise find.nobody(self._wanted, self._kit.known.all())
+        if found:
+            one = found[0] if len(found) == 1 else find.ask(found, self._wanted, self._kit.choose)
+            if one.known is None:
+                return one
+            self._try(one)
+        else:
+            for last in find.last_known(self._expected):
+                self._try(last)
+        return None
+
+    def _ended(self, found: Found, news: object) -> None:
+        self._running.pop(_place(found), None)
+        if isinstance(news, Reached):
+            better = self._how.get(_place(found))
+            self._won.append(replace(news, found=better) if better else news)
+        elif isinstance(news, errors.EdgeError):
+            self._failed.append((found, self._in_context(found, news)))
+        elif isinstance(news, BaseException):
+            raise news
+
+    def _in_context(self, found: Found, error: errors.EdgeError) -> errors.EdgeError:
+        """Another key at an address that was typed is rather a wrong address than an attack."""
+        known = bool(found.known and found.hosts[0] in found.known.hosts)
+        if not isinstance(error, errors.HostKeyChanged) or not self._wanted.host or known:
+            return error
+        return errors.UsageFault(
+            f"{found.hosts[0]} is not {found.name}, and no other board at that address is enrolled on this laptop",
+            hint=f"enrol it: edgedeploy enrol {found.hosts[0]}",
+            details=error.details,
+        )
+
+    def _why(self) -> errors.EdgeError:
+        """The error that says most: of the place mDNS saw before that of an old address, a stranger's key before silence."""
+        if self._failed:
+            fresh = [error for found, error in self._failed if found.how == find.SEEN]
+            told = fresh or [error for _, error in self._failed]
+            return next((error for error in told if not isinstance(error, errors.Unreachable)), told[-1])
+        names = ", ".join(board.name for board in self._expected) or "the board"
+        if self._limit.expired and self._patience:
+            what = f"{names} did not answer on the network in time (--timeout {self._patience:g})"
+            return errors.Unreachable(what, hint="give it longer, or use a serial cable")
+        return errors.Unreachable(
+            f"{names} is not seen on the network, and never was",
+            hint="give its address (--host ADDRESS), or plug a serial cable in",
+        )
+
+    # --- the threads ----------------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        self._looking = True
+        enough = find.until_all(self._expected, self._wanted)
+
+        def until(seen: Sequence[Sighting]) -> bool:
+            return self._over.is_set() or enough(seen)
+
+        def look() -> None:
+            try:
+                self._news.put((None, list(self._kit.browse(find.PATIENCE_S, until))))
+            except BaseException as error:  # noqa: BLE001 - raised in the caller's thread
+                self._news.put((None, error))
+
+        threading.Thread(target=look, name="mdns", daemon=True).start()
+
+    def _try(self, found: Found) -> None:
+        place = _place(found)
+        if place in self._running:
+            self._how[place] = found
+            return
+        if any(place == _place(tried) for tried, _ in self._failed):
+            if found.how == find.SEEN:  # it is there, says mDNS, and yet does not answer: the newer word counts
+                self._failed = [(found if _place(t) == place else t, error) for t, error in self._failed]
+            return
+        self._running[place] = found
+        threading.Thread(target=self._attempt, args=(found,), name=f"ssh {found.hosts[0]}", daemon=True).start()
+
+    def _attempt(self, found: Found) -> None:
+        news: object
+        try:
+            wire, client = self._kit.talk(found, timeout=_AGENT_S)
+            news = introduced(found, wire, client, lambda timeout: self._kit.talk(found, timeout=timeout))
+        except BaseException as error:  # noqa: BLE001 - raised in the caller's thread
+            news = error
+        with self._lock:
+            if not self._over.is_set():
+                self._news.put((found, news))
+                return
+        if isinstance(news, Reached):
+            news.close()
+
+
+def _place(found: Found) -> _Place:
+    return (found.known.board_id if found.known else "", tuple(sorted(found.hosts)), found.port)
