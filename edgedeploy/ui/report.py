@@ -16,6 +16,9 @@ from typing import TextIO
 from edgedeploy.core.names import printable
 from edgedeploy.ports.report import Report, Step
 
+NEWS = 5.0
+"""seconds between two lines that say how far a long step is, where nothing can be redrawn"""
+
 
 def for_terminal(verbosity: int = 0, stream: TextIO | None = None) -> Report:
     """The listener that suits `stream` (stderr) and the -v/-q count."""
@@ -30,12 +33,12 @@ def for_terminal(verbosity: int = 0, stream: TextIO | None = None) -> Report:
     return RichReport(stream)
 
 
-def duration(seconds: float) -> str:
-    """An elapsed time for people: 0.3 s, 41 s, 2 min 05 s."""
-    if seconds < 10:
+def duration(seconds: float, *, whole: bool = False) -> str:
+    """A time for people: 0.3 s, 41 s, 2 min 05 s; `whole` where tenths would be a lie."""
+    if seconds < 10 and not whole:
         return f"{seconds:.1f} s"
-    whole = round(seconds)
-    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60:02d} s"
+    full = round(seconds)
+    return f"{full} s" if full < 60 else f"{full // 60} min {full % 60:02d} s"
 
 
 def size(count: int) -> str:
@@ -62,6 +65,24 @@ class Clock:
         self.started = time.monotonic()
         self.done = 0
         self.last_detail = ""
+        self._first: tuple[float, int] | None = None
+
+    def advance(self, amount: int) -> None:
+        """Count; the first call tells what an earlier try has done, and says nothing of how fast it goes."""
+        self.done += amount
+        if self._first is None:
+            self._first = (time.monotonic(), self.done)
+
+    def progress(self) -> str:
+        """`61.2 kB of 120.0 kB, about 7 s left`, empty where nothing can be said."""
+        if not self.total or self._first is None:
+            return ""
+        began, before = self._first
+        elapsed, moved = time.monotonic() - began, self.done - before
+        said = f"{size(self.done)} of {size(self.total)}"
+        if not moved or self.done >= self.total:
+            return said
+        return f"{said}, about {duration(max(1, round((self.total - self.done) * elapsed / moved)), whole=True)} left"
 
     def closing(self, *, failed: bool) -> str:
         """`title: done in 1.2 s (3.8 MB)`."""
@@ -76,9 +97,13 @@ class _PlainStep:
     def __init__(self, clock: Clock, report: PlainReport) -> None:
         self._clock = clock
         self._report = report
+        self._said_at = time.monotonic()
 
     def advance(self, amount: int = 1) -> None:
-        self._clock.done += amount
+        self._clock.advance(amount)
+        if time.monotonic() - self._said_at >= NEWS and (progress := self._clock.progress()):
+            self._said_at = time.monotonic()
+            self._report.progress(f"{self._clock.title}: {progress}")
 
     def detail(self, text: str) -> None:
         self._clock.last_detail = one_line(text)
@@ -92,6 +117,10 @@ class PlainReport:
     def __init__(self, stream: TextIO, verbosity: int = 0) -> None:
         self._stream = stream
         self.verbosity = verbosity
+
+    def progress(self, line: str) -> None:
+        """How far a long step is."""
+        self.write(line)
 
     def write(self, line: str) -> None:
         """One line, out at once."""
@@ -136,6 +165,9 @@ class QuietReport(PlainReport):
     def step(self, title: str, total: int | None = None) -> Iterator[Step]:
         """See ports.report.Report."""
         yield _PlainStep(Clock(title, total), self)
+
+    def progress(self, line: str) -> None:
+        """Not with -q."""
 
     def note(self, text: str) -> None:
         """See ports.report.Report."""

@@ -44,7 +44,7 @@ class _RichStep:
         self._task = task
 
     def advance(self, amount: int = 1) -> None:
-        self._clock.done += amount
+        self._clock.advance(amount)
         with contextlib.suppress(OSError, ValueError):
             self._progress.advance(self._task, amount)
 

@@ -2,6 +2,7 @@
 
 import io
 import re
+import time
 
 import pytest
 from rich.console import Console
@@ -39,6 +40,59 @@ def test_plain_prints_one_line_per_finished_step():
     assert re.fullmatch(r"sending decks: done in 0\.\d s \(3\.8 MB\)", lines[0])
     assert re.fullmatch(r"starting the guest: done in 0\.\d s \(waiting for \\x1b\[31mHTTP\)", lines[1])
     assert lines[2:] == ["http://10.0.2.20/", "warning: memory is tight"]
+
+
+class Hands:
+    """A clock that a test moves."""
+
+    def __init__(self, monkeypatch):
+        self.now = 100.0
+        monkeypatch.setattr(ui.time, "monotonic", lambda: self.now)
+
+
+def test_plain_says_every_few_seconds_how_far_it_is_and_how_long_it_takes(monkeypatch):
+    clock, out = Hands(monkeypatch), io.StringIO()
+    with ui.PlainReport(out).step("sending 120 kB", total=120_000) as step:
+        step.advance(60_000)  # what an earlier try has sent
+        for _ in range(12):
+            clock.now += 0.5
+            step.advance(3000)
+    assert out.getvalue().splitlines() == [
+        "sending 120 kB: 90.0 kB of 120.0 kB, about 5 s left",
+        "sending 120 kB: done in 6.0 s (96.0 kB)",
+    ]
+    quiet = io.StringIO()
+    with ui.QuietReport(quiet).step("sending", total=100) as step:
+        step.advance(0)
+        clock.now += 10
+        step.advance(50)
+    assert quiet.getvalue() == ""
+
+
+def test_what_is_not_counted_or_does_not_move_has_no_time_left(monkeypatch):
+    clock, out = Hands(monkeypatch), io.StringIO()
+    report = ui.PlainReport(out)
+    with report.step("deploying") as step:
+        clock.now += 60
+        step.advance()
+    with report.step("sending", total=100) as step:
+        clock.now += 60
+        step.advance(40)
+    assert out.getvalue().splitlines()[:2] == ["deploying: done in 1 min 00 s", "sending: 40 B of 100 B"]
+
+
+def test_nothing_is_drawn_while_a_person_is_asked():
+    report, out = rich_report()
+    with report.step("reaching the board", total=10) as step:
+        with report.hold():
+            before = out.getvalue()
+            time.sleep(0.3)
+            step.advance(5)
+            assert out.getvalue() == before
+        time.sleep(0.3)
+        assert out.getvalue() != before
+    with report.hold(), ui.PlainReport(io.StringIO()).hold():
+        pass
 
 
 def test_plain_with_v_says_what_begins():

@@ -1,0 +1,105 @@
+"""--via, --port, --timeout, and [boards.NAME]: which word wins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.shell_completion import ShellComplete
+
+from edgedeploy.cli import target
+from edgedeploy.cli.main import cli
+from edgedeploy.cli.options import HostPort, Session
+from edgedeploy.core import errors
+from edgedeploy.flows import kit as kits
+from edgedeploy.flows.cable import Line
+from edgedeploy.flows.find import Via
+from edgedeploy.ports.wire import Wire
+from tests.unit.depot.conftest import git_home  # noqa: F401 - a fixture
+
+CONFIG = """
+[boards.stage]
+port = "/dev/serial/by-id/usb-x"
+via = "serial"
+console_user = "admin"
+[boards.lab]
+host = "10.0.0.7:2222"
+"""
+COMMANDS = ("push", "status", "rollback", "log")
+
+
+@pytest.fixture
+def session(git_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:  # noqa: F811 - the fixture
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.toml").write_text(CONFIG)
+    return Session(config=tmp_path / "config.toml")
+
+
+def via(session: Session, board: str | None, host: HostPort | None = None, **way: object) -> Via:
+    return target.wanted(session, board, host, None, way=target.Way(**way)).via  # type: ignore[arg-type]  # named in tests
+
+
+def test_a_flag_wins_over_the_configuration_and_that_over_auto(session: Session) -> None:
+    assert via(session, None) is Via.AUTO
+    assert via(session, "lab") is Via.AUTO
+    assert via(session, "stage") is Via.SERIAL
+    assert via(session, "stage", via="ssh") is Via.SSH
+    assert via(session, "stage", HostPort("10.0.0.9")) is Via.AUTO, "who gives an address means the network"
+
+
+def test_the_configuration_says_which_cable_and_who_logs_in(session: Session) -> None:
+    cables = target.kit(session, ()).cables
+    assert cables is not None
+    assert (dict(cables.pins), cables.users["stage"]) == ({"stage": "/dev/serial/by-id/usb-x"}, "admin")
+    wanted = target.wanted(session, "lab", None, None, way=target.Way(port="ttyUSB1", timeout=9.0))
+    assert (wanted.host, wanted.port, wanted.cable, wanted.timeout) == ("10.0.0.7", 2222, "ttyUSB1", 9.0)
+    assert cables.baud("rockpro64") == 1_500_000
+    assert cables.baud("nobody knows") == 115200
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_that_talks_to_a_board_takes_them(command: str, edgedeploy) -> None:  # type: ignore[no-untyped-def]  # a fixture
+    code, out, _ = edgedeploy(command, "--help")
+    assert code == 0
+    for flag in ("--via [auto|ssh|serial]", "--port PORT", "-t, --timeout"):
+        assert flag in out
+    code, _, err = edgedeploy(command, "--via", "pigeon")
+    assert code == 2
+    assert "pigeon" in err
+
+
+def test_the_environment_says_it_once_for_all(edgedeploy, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]  # a fixture
+    monkeypatch.setenv("EDGEDEPLOY_VIA", "pigeon")
+    assert "pigeon" in edgedeploy("status")[2]
+    monkeypatch.setenv("EDGEDEPLOY_VIA", "serial")
+    monkeypatch.setenv("EDGEDEPLOY_TIMEOUT", "5")
+    monkeypatch.setenv("EDGEDEPLOY_PORT", "/dev/ttyNOSUCH")
+    lines = []
+
+    def opened(line: Line) -> Wire:
+        lines.append(line)
+        raise errors.Unreachable(f"there is no serial port {line.device}")
+
+    monkeypatch.setattr(kits, "over_serial", opened)
+    code, _, err = edgedeploy("status")
+    assert code == 11
+    assert "there is no serial port /dev/ttyNOSUCH" in err
+    assert 0 < lines[0].timeout <= 5
+
+
+def test_the_shell_completes_the_ways() -> None:
+    complete = ShellComplete(cli, {}, "edgedeploy", "_EDGEDEPLOY_COMPLETE")
+    assert [item.value for item in complete.get_completions(["push", "--via"], "s")] == ["ssh", "serial"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [('via = "pigeon"', "via"), ('console_user = "a b"', "console_user"), ("port = 3", "port")],
+)
+def test_a_wrong_word_in_the_configuration_is_named(
+    text: str, said: str, edgedeploy, tmp_path: Path  # type: ignore[no-untyped-def]  # a fixture
+) -> None:  # fmt: skip
+    (tmp_path / "wrong.toml").write_text(f"[boards.x]\n{text}\n")
+    code, _, err = edgedeploy("status", "-c", tmp_path / "wrong.toml")
+    assert code == 21
+    assert f"boards.x: {said}" in err

@@ -1,0 +1,455 @@
+"""The ladder: which error leads to the cable, who wins the race, and that the right board answers."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgedeploy.core import errors, messages, names
+from edgedeploy.flows import race, reach
+from edgedeploy.flows.cable import Cables, Line
+from edgedeploy.flows.consolepass import ConsolePassword, Keyring
+from edgedeploy.flows.find import Found, Via, Wanted
+from edgedeploy.flows.kit import Kit
+from edgedeploy.flows.way import Reached
+from edgedeploy.ports.wire import Traits
+from edgedeploy.remote.known import KnownBoard, KnownBoards
+from edgedeploy.ui.report import PlainReport
+from edgedeploy.wires.serial.ports import Port
+from tests.unit.flows.test_find import DECKS, board, seen
+
+STAGE, SPARE = board(1, "stage", "decks"), board(2, "spare", "decks")
+USB = Port("/dev/ttyUSB0", "/dev/serial/by-id/usb-one", 0x0403, 0x6001)
+OTHER = Port("/dev/ttyUSB1", "/dev/serial/by-id/usb-two", 0x0403, 0x6001)
+MODEM = Port("/dev/ttyACM0", "", 0x1111, 0x2222)
+DEAD = "10.0.0.1 port 22: no answer within 5 s"
+
+
+def unreachable(words: str = DEAD, *, answered: bool = False) -> errors.Unreachable:
+    error = errors.Unreachable(words, hint="is it on?")
+    error.answered = answered
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "cable"),
+    [
+        (unreachable(), True),
+        (errors.WireFault("the board does not answer"), True),
+        (unreachable("root@10.0.0.1 refused every way to log in", answered=True), False),
+        (errors.HostKeyChanged("somebody else"), False),
+        (errors.OutcomeUnknown("contact was lost while it deployed"), False),
+        (errors.ProtocolMismatch("this board has no agent"), False),
+        (errors.NoSuchBoard("no board named x"), False),
+        (errors.UsageFault("2 boards could be meant"), False),
+        (errors.BadConfig("ssh rejects its configuration"), False),
+        (errors.DoesNotFit("an x86 kernel"), False),
+        (errors.BoardFault("refused"), False),
+        (errors.NoRoom("full"), False),
+        (errors.RolledBack("rolled back"), False),
+        (errors.Interrupted("Ctrl-C"), False),
+        (errors.Bug("ours"), False),
+        (OSError("what nobody translated"), False),
+    ],
+)  # fmt: skip
+def test_only_a_way_that_failed_leads_to_the_next(error: Exception, cable: bool) -> None:
+    assert reach.next_rung(error) is cable
+
+
+class Client:
+    """Talks like AgentClient as far as a greeting goes."""
+
+    def __init__(self, wire: FakeWire, *, timeout: float = 0) -> None:
+        self.wire = wire
+        wire.open(())
+
+    def hello(self) -> messages.Welcome:
+        there = self.wire.there
+        if isinstance(there, Exception):
+            raise there
+        return messages.Welcome(there.board_id, there.name, there.profile, "agent", {}, {})
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+@dataclass
+class FakeWire:
+    there: KnownBoard | Exception
+    delay: float = 0
+    speed: int | None = None
+    rate: float = 0
+    closed: int = 0
+    fault: Exception | None = None
+
+    @property
+    def traits(self) -> Traits:
+        return Traits("fake", self.speed)
+
+    def open(self, argv: object) -> None:
+        time.sleep(self.delay)
+        if self.fault:
+            raise self.fault
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Ring(Keyring):
+    def __init__(self, **kept: str) -> None:
+        self.kept = kept
+
+    def get(self, account: str) -> str | None:
+        return self.kept.get(account)
+
+    def keeps(self) -> bool:
+        return True
+
+    def keep(self, account: str, password: str) -> bool:
+        self.kept[account] = password
+        return True
+
+
+@dataclass
+class World:
+    """A network, cables, a person and a registry, all of them made up."""
+
+    folder: Path
+    known: Sequence[KnownBoard] = (STAGE,)
+    network: Callable[[Found], FakeWire] = lambda found: FakeWire(unreachable(), fault=unreachable())
+    sightings: Sequence[Any] = ()
+    browsing: float = 0.0
+    ports: Sequence[Port] = ()
+    console: Callable[[Line], FakeWire] = lambda line: FakeWire(STAGE, speed=9600)
+    choice: int | None = None
+    pins: dict[str, str] = field(default_factory=dict)
+    lines: list[Line] = field(default_factory=list)
+    wires: list[FakeWire] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.out = io.StringIO()
+        self.registry = KnownBoards(self.folder)
+        for one in self.known:
+            self.registry.remember(one)
+
+    def kit(self) -> Kit:
+        def browse(timeout: float, until: Any) -> Sequence[Any]:
+            ends = time.monotonic() + self.browsing
+            while time.monotonic() < ends and not until(()):
+                time.sleep(0.01)
+            return self.sightings
+
+        def connect(found: Found) -> Any:
+            return self._made(self.network(found))
+
+        def opened(line: Line) -> Any:
+            self.lines.append(line)
+            return self._made(self.console(line))
+
+        def choose(question: str, choices: Sequence[str]) -> int | None:
+            self.asked.append(question)
+            return self.choice
+
+        report = PlainReport(self.out)
+        password = ConsolePassword(lambda prompt: None, lambda question: False, report.warn, Ring())
+        cables = Cables(lambda: self.ports, opened, lambda: password, lambda kind: 1_500_000, self.pins)
+        return Kit(browse, connect, self.registry, choose, report, "anna@laptop", self.folder, cables)
+
+    def _made(self, wire: FakeWire) -> FakeWire:
+        self.wires.append(wire)
+        return wire
+
+    def reach(self, **wanted: Any) -> Reached:
+        return self.kit().reach(Wanted(DECKS, **wanted))
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., World]:
+    from edgedeploy.flows import way
+
+    monkeypatch.setattr(way, "AgentClient", Client)
+    return lambda **about: World(tmp_path, **about)
+
+
+def answers(there: KnownBoard, delay: float = 0) -> Callable[[Found], FakeWire]:
+    return lambda found: FakeWire(there, delay)
+
+
+# --- the network's half ---------------------------------------------------------------------------------------------
+
+
+def test_the_last_known_address_is_tried_while_mdns_still_looks(world: Callable[..., World]) -> None:
+    started = time.monotonic()
+    made = world(network=answers(STAGE), browsing=2.0)
+    reached = made.reach()
+    assert time.monotonic() - started < 1.0
+    assert (reached.found.known, reached.found.hosts) == (STAGE, ("10.0.0.1",))
+    assert "last known address" in made.out.getvalue()
+
+
+def test_what_mdns_sees_wins_over_an_address_that_is_silent(world: Callable[..., World]) -> None:
+    def network(found: Found) -> FakeWire:
+        if found.hosts == ("10.0.0.77",):
+            return FakeWire(STAGE)
+        return FakeWire(unreachable(), delay=1.5, fault=unreachable())
+
+    started = time.monotonic()
+    made = world(network=network, sightings=[seen(STAGE, "10.0.0.77")])
+    reached = made.reach()
+    assert time.monotonic() - started < 1.0
+    assert (reached.found.hosts, reached.found.how) == (("10.0.0.77",), "seen by mDNS")
+    stored = made.registry.get(STAGE.board_id)
+    assert stored is not None
+    assert stored.hosts == ("10.0.0.77",), "and is remembered"
+
+
+def test_a_place_that_both_name_is_tried_once(world: Callable[..., World]) -> None:
+    made = world(network=answers(STAGE, 0.3), sightings=[seen(STAGE, "10.0.0.1")])
+    assert made.reach().found.how == "seen by mDNS"
+    assert len(made.wires) == 1
+
+
+def test_who_answers_too_late_is_hung_up_on(world: Callable[..., World]) -> None:
+    def network(found: Found) -> FakeWire:
+        return FakeWire(STAGE, 0.0 if found.hosts == ("10.0.0.77",) else 0.4)
+
+    made = world(network=network, sightings=[seen(STAGE, "10.0.0.77")])
+    reached = made.reach()
+    time.sleep(0.6)
+    for wire in made.wires:
+        assert wire.closed == (0 if wire is reached.wire else 1)
+
+
+def test_a_strangers_key_at_the_old_address_does_not_keep_from_the_board_that_is_seen(
+    world: Callable[..., World],
+) -> None:
+    def network(found: Found) -> FakeWire:
+        old = found.hosts == ("10.0.0.1",)
+        return FakeWire(STAGE, 0 if old else 0.2, fault=errors.HostKeyChanged("not its key") if old else None)
+
+    made = world(network=network, sightings=[seen(STAGE, "10.0.0.77")], ports=[USB])
+    assert made.reach().found.hosts == ("10.0.0.77",)
+    made = world(network=network, ports=[USB])
+    with pytest.raises(errors.HostKeyChanged) as caught:
+        made.reach()
+    assert caught.value.exit_code == 12
+    assert not made.lines, "somebody else answered: that is no reason to type at a console"
+    assert "--via serial does" in caught.value.details[-1]
+
+
+def test_another_board_behind_the_address_is_no_success(world: Callable[..., World]) -> None:
+    made = world(network=answers(SPARE))
+    with pytest.raises(errors.HostKeyChanged, match="is the board 0000000000000002, not 0000000000000001"):
+        made.reach()
+    assert all(wire.closed for wire in made.wires)
+
+
+def test_several_boards_that_mdns_does_not_see_are_all_tried_and_the_one_that_answers_is_meant(
+    world: Callable[..., World],
+) -> None:
+    def network(found: Found) -> FakeWire:
+        return FakeWire(SPARE) if found.name == "spare" else FakeWire(STAGE, fault=unreachable())
+
+    assert world(known=(STAGE, SPARE), network=network).reach().found.known == SPARE
+
+
+def test_several_that_answer_are_a_question(world: Callable[..., World], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(race, "OTHERS_S", 0.5)
+
+    def network(found: Found) -> FakeWire:
+        return FakeWire(SPARE) if found.name == "spare" else FakeWire(STAGE, 0.1)
+
+    made = world(known=(STAGE, SPARE), network=network, ports=[USB])
+    with pytest.raises(errors.UsageFault, match="2 boards could be meant"):
+        made.reach()
+    assert all(wire.closed for wire in made.wires)
+    assert not made.lines
+    made = world(known=(STAGE, SPARE), network=network, choice=0)
+    reached = made.reach()
+    assert [wire.closed for wire in made.wires if wire is not reached.wire] == [1]
+    assert reached.wire.closed == 0  # type: ignore[attr-defined]  # a FakeWire
+
+
+def test_via_ssh_never_falls_down_to_the_cable(world: Callable[..., World]) -> None:
+    made = world(ports=[USB])
+    with pytest.raises(errors.Unreachable, match="no answer"):
+        made.reach(via=Via.SSH)
+    assert not made.lines
+
+
+def test_the_timeout_bounds_the_network_and_leaves_half_to_the_cable(world: Callable[..., World]) -> None:
+    made = world(network=lambda found: FakeWire(STAGE, 3.0), browsing=3.0)
+    started = time.monotonic()
+    with pytest.raises(errors.Unreachable, match=r"in time \(--timeout 0\.4\)"):
+        made.reach(timeout=0.4)
+    assert time.monotonic() - started < 1.0
+    made = world(network=lambda found: FakeWire(STAGE, 3.0), browsing=3.0, ports=[USB])
+    assert made.reach(timeout=1.0).found.cable == USB.pin
+    assert 0.2 < made.lines[0].timeout < 0.6
+
+
+def test_a_bug_in_an_attempt_is_not_taken_for_a_dead_network(world: Callable[..., World]) -> None:
+    made = world(network=lambda found: FakeWire(STAGE, fault=ZeroDivisionError()), ports=[USB])
+    with pytest.raises(ZeroDivisionError):
+        made.reach()
+
+
+# --- down to the cable ----------------------------------------------------------------------------------------------
+
+
+def test_when_the_network_is_dead_the_cable_is_taken_and_it_says_why(world: Callable[..., World]) -> None:
+    made = world(ports=[MODEM, USB])
+    reached = made.reach()
+    assert (reached.found.known, reached.rate) == (STAGE, 9600)
+    assert f"over the serial cable /dev/ttyUSB0: the network way failed ({DEAD})" in made.out.getvalue()
+    (line,) = made.lines
+    assert (line.device, line.baud, line.user, line.rate) == ("/dev/ttyUSB0", 1_500_000, "root", None)
+    stored = made.registry.get(STAGE.board_id)
+    assert stored is not None
+    assert (stored.serial, stored.hosts) == (USB.stable, ("10.0.0.1",)), "the cable is remembered beside the network"
+
+
+def test_the_rate_that_a_line_carried_is_where_the_next_session_begins(world: Callable[..., World]) -> None:
+    made = world(ports=[USB], console=lambda line: FakeWire(STAGE, speed=9600, rate=9001.7))
+    made.reach(via=Via.SERIAL)
+    made.reach(via=Via.SERIAL)
+    assert [line.rate for line in made.lines] == [None, 9001.0]
+
+
+def test_without_a_cable_the_error_is_the_networks(world: Callable[..., World]) -> None:
+    for ports in ([], [MODEM]):
+        with pytest.raises(errors.Unreachable, match="port 22") as caught:
+            world(ports=ports).reach()
+        assert (caught.value.exit_code, caught.value.hint) == (11, "is it on?")
+        assert caught.value.details == ("serial cable: there is no USB-serial cable plugged in",)
+
+
+def test_several_cables_are_a_question_and_the_networks_error_when_nobody_answers(
+    world: Callable[..., World],
+) -> None:
+    with pytest.raises(errors.Unreachable) as caught:
+        world(ports=[USB, OTHER]).reach()
+    assert caught.value.exit_code == 11
+    assert "--port" in caught.value.hint
+    assert "2 serial cables here" in caught.value.details[0]
+    with pytest.raises(errors.UsageFault, match="2 serial cables"):
+        world(ports=[USB, OTHER]).reach(via=Via.SERIAL)
+    made = world(ports=[USB, OTHER], choice=1)
+    assert made.reach().found.cable == OTHER.pin
+    made = world(ports=[USB, OTHER])
+    made.reach(cable="ttyUSB0")
+    assert made.lines[0].device == "/dev/ttyUSB0", "a name that is typed wins over the one that is remembered"
+
+
+def test_a_boards_own_cable_is_taken_among_several(world: Callable[..., World]) -> None:
+    made = world(ports=[USB, OTHER], pins={"stage": OTHER.stable})
+    assert made.reach().found.cable == OTHER.pin
+    made = world(ports=[USB, OTHER])
+    assert made.reach().found.cable == OTHER.pin, "and was remembered"
+    assert not made.asked
+
+
+def test_a_cable_in_the_wrong_board_names_both(world: Callable[..., World]) -> None:
+    made = world(known=(STAGE, board(2, "spare", "mail")), ports=[USB], console=lambda line: FakeWire(SPARE))
+    for via in (Via.AUTO, Via.SERIAL):
+        with pytest.raises(errors.HostKeyChanged) as caught:
+            made.reach(via=via)
+        assert "leads to the board spare (0000000000000002), not to stage (0000000000000001)" in caught.value.message
+        assert caught.value.hint == "put the cable into stage, or mean this one: --on spare"
+        assert made.wires[-1].closed
+    made = world(known=(STAGE, SPARE), ports=[USB], console=lambda line: FakeWire(SPARE))
+    with pytest.raises(errors.HostKeyChanged, match="not to stage"):
+        made.reach(on="stage", via=Via.SERIAL)
+
+
+def test_with_several_candidates_the_cable_decides_and_it_is_said(world: Callable[..., World]) -> None:
+    made = world(known=(STAGE, SPARE), ports=[USB], console=lambda line: FakeWire(SPARE))
+    assert made.reach().found.known == SPARE
+    assert "the board at the end of the cable is spare" in made.out.getvalue()
+
+
+def test_a_board_that_is_not_enrolled_is_not_enrolled_over_the_cable_by_a_push(world: Callable[..., World]) -> None:
+    made = world(known=(), ports=[USB])
+    with pytest.raises(errors.UsageFault, match="is not enrolled on this laptop") as caught:
+        made.reach(via=Via.SERIAL)
+    assert caught.value.hint == "enrol it over the cable: edgedeploy recover"
+    assert made.wires[0].closed
+    with pytest.raises(errors.HostKeyChanged, match="not to other"):
+        world(known=(), ports=[USB]).reach(via=Via.SERIAL, on="other")
+
+
+def test_no_agent_at_the_end_of_the_cable_is_for_recover(world: Callable[..., World]) -> None:
+    made = world(ports=[USB], console=lambda line: FakeWire(errors.ProtocolMismatch("this board has no agent")))
+    with pytest.raises(errors.ProtocolMismatch) as caught:
+        made.reach(via=Via.SERIAL)
+    assert "edgedeploy recover" in caught.value.hint
+
+
+def test_when_both_ways_fail_the_cable_says_why_and_the_network_is_a_detail(world: Callable[..., World]) -> None:
+    stuck = errors.Unreachable("the board is in U-Boot on /dev/ttyUSB0", hint="type boot")
+    made = world(ports=[USB], console=lambda line: FakeWire(STAGE, fault=stuck))
+    with pytest.raises(errors.Unreachable, match="U-Boot") as caught:
+        made.reach()
+    assert caught.value.exit_code == 11
+    assert caught.value.details[-1] == f"before that, the network way failed ({DEAD})"
+
+
+def test_a_refused_key_is_said_and_the_cable_only_named(world: Callable[..., World]) -> None:
+    refused = unreachable("root@10.0.0.1 refused every way to log in", answered=True)
+    made = world(network=lambda found: FakeWire(STAGE, fault=refused), ports=[USB])
+    with pytest.raises(errors.Unreachable, match="refused") as caught:
+        made.reach()
+    assert not made.lines
+    assert "--via serial does" in caught.value.details[-1]
+
+
+def test_a_board_enrolled_over_its_cable_has_no_address_and_needs_none(world: Callable[..., World]) -> None:
+    from dataclasses import replace
+
+    cabled = replace(STAGE, hosts=(), serial=USB.stable)
+    made = world(known=(cabled,), ports=[USB], console=lambda line: FakeWire(cabled, speed=9600))
+    assert made.reach().found.label == f"stage (cubieboard2) at {USB.stable}"
+    with pytest.raises(errors.Unreachable, match="stage is not seen on the network, and never was"):
+        world(known=(cabled,)).reach(via=Via.SSH)
+
+
+def test_coming_back_over_the_cable_gives_the_port_up_first(world: Callable[..., World]) -> None:
+    made = world(ports=[USB])
+    reached = made.reach(via=Via.SERIAL)
+    seen_closed = []
+    made.console = lambda line: (seen_closed.append(made.wires[0].closed), FakeWire(STAGE, speed=9600))[1]
+    reached.again(7.0)
+    assert seen_closed == [1]
+    assert made.lines[-1].timeout == 7.0
+
+
+def test_interrupted_in_the_race_nothing_is_left_open(
+    world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = world(network=answers(STAGE, 0.3), browsing=0.5)
+
+    def interrupted(self: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(race._Race, "_watch", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        made.reach()
+    time.sleep(0.5)
+    assert [wire.closed for wire in made.wires] == [1]
+
+
+def test_nobody_enrolled_and_nobody_seen_is_exit_10(world: Callable[..., World]) -> None:
+    with pytest.raises(errors.NoSuchBoard) as caught:
+        world(known=(), ports=[USB]).reach()
+    assert "edgedeploy recover does" in caught.value.details[-1]
+    with pytest.raises(errors.UsageFault) as stranger:
+        world(known=(), sightings=[seen(SPARE, "10.0.0.9")]).reach()
+    assert stranger.value.hint == "edgedeploy enrol 10.0.0.9"
+    assert names.BoardName("spare") in stranger.value.message
