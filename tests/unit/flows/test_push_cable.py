@@ -1,0 +1,173 @@
+"""A whole push over a slow line: real git on both ends, the real agent, a model of the hypervisor."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgedeploy.agent import attempt, serve, version
+from edgedeploy.core import errors
+from edgedeploy.flows import proof
+from edgedeploy.flows import push as flow
+from edgedeploy.flows.cable import Cables, Line
+from edgedeploy.flows.consolepass import ConsolePassword
+from edgedeploy.flows.find import Found, Via, Wanted
+from edgedeploy.flows.kit import Kit
+from edgedeploy.ports.wire import Traits
+from edgedeploy.profiles import catalog
+from edgedeploy.remote import agentkit
+from edgedeploy.remote.client import AgentClient
+from edgedeploy.remote.known import KnownBoard, KnownBoards
+from edgedeploy.ui.report import PlainReport
+from edgedeploy.wires.serial.ports import Port
+from tests.unit.agent.model import ID, ModelBoard
+from tests.unit.agent.test_serve import Counted
+
+USB = Port("/dev/ttyUSB0", "/dev/serial/by-id/usb-one", 0x0403, 0x6001)
+
+
+class Cable:
+    """A serial wire as far as a push asks; `limit` bytes up, then it is pulled."""
+
+    rate = 9123.0
+
+    def __init__(self, board: ModelBoard, limit: int = 1 << 40) -> None:
+        self.traits = Traits("serial /dev/ttyUSB0", 9600)
+        self._board, self._limit = board, limit
+        self.streams: list[Counted] = []
+
+    def open(self, argv: object) -> Counted:
+        self.streams.append(Counted(self._board, self._limit))
+        return self.streams[-1]
+
+    def __enter__(self) -> Cable:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        for stream in self.streams:
+            stream.close()
+        self.streams = []
+
+
+class Setting:
+    """A laptop with a dead network and a cable."""
+
+    def __init__(self, model: ModelBoard, folder: Path) -> None:
+        self.model, self.out, self.limits, self.cables = model, io.StringIO(), [1 << 40], []
+        self.known = KnownBoards(folder / "laptop")
+        config = model.board.config
+        self.known.remember(KnownBoard(ID, config.name, config.profile, "root", ("192.0.2.1",), 22))
+        self.sent = 0
+
+    def kit(self) -> Kit:
+        def connect(found: Found) -> Any:
+            raise errors.Unreachable("192.0.2.1 port 22: no network leads there")
+
+        def opened(line: Line) -> Any:
+            self.cables.append(Cable(self.model, self.limits.pop() if len(self.limits) > 1 else self.limits[0]))
+            return self.cables[-1]
+
+        report = PlainReport(self.out)
+        password = ConsolePassword(lambda _: None, lambda _: False, report.warn)
+        cables = Cables(lambda: [USB], opened, lambda: password)
+        return Kit(lambda *_: [], connect, self.known, lambda *_: None, report, "anna@laptop", Path("/"), cables)
+
+    def push(self, **wanted: Any) -> flow.Result:
+        def offer(found: Found) -> None:
+            raise AssertionError(found)
+
+        request = flow.Request(self.model.work, Wanted(**wanted))
+        return flow.push(request, self.kit(), catalog.load_all(), offer)
+
+
+@pytest.fixture
+def setting(model: ModelBoard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setting:
+    def in_this_process(self: Any, app: Any, work: Any) -> None:
+        path = attempt.new_path(self._board.app(app).attempts)
+        with serve._Follow(path, self._send), contextlib.suppress(errors.EdgeError):
+            work(path)
+        self._report(path)
+
+    monkeypatch.setattr(serve.Server, "_deploy", in_this_process)  # the model's guests live in this process
+    monkeypatch.setattr(version, "digest", agentkit.digest)
+    monkeypatch.setenv("EDGEDEPLOY_CACHE_DIR", str(tmp_path / "cache"))
+    return Setting(model, tmp_path)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Iterator[ModelBoard]:
+    board = ModelBoard(tmp_path)
+    yield board
+    board.xen.close()
+
+
+def test_a_push_finds_its_own_way_to_the_cable(setting: Setting) -> None:
+    setting.model.release("r1")
+    result = setting.push()
+    said = setting.out.getvalue()
+    assert (result.verdict, result.release, result.cable) == ("live", "r1", USB.stable)
+    assert "over the serial cable /dev/ttyUSB0: the network way failed (192.0.2.1 port 22: no network leads there)" in said
+    assert "sending " in said
+    board = setting.known.get(ID)
+    assert board is not None
+    assert (board.serial, board.rate, board.apps) == (USB.stable, 9123, ("decks",))
+    assert setting.push(via=Via.SERIAL).verdict == "already-live"
+
+
+def test_a_cable_that_is_pulled_costs_what_was_under_way(setting: Setting, tmp_path: Path) -> None:
+    (setting.model.work / "big").write_bytes(os.urandom(60_000))
+    setting.model.release("r1")
+    setting.limits = [1 << 40, 30_000]
+    with pytest.raises(errors.WireFault, match="cut"):
+        setting.push()
+    (part,) = setting.model.layout.incoming.glob("*.part")
+    had = part.stat().st_size
+    assert had > 20_000
+    assert setting.push().verdict == "live"
+    assert setting.cables[-1].streams == []
+    assert not list((tmp_path / "cache/bundles").iterdir()), "taken in, so not kept"
+    assert "were there from an earlier try" in setting.out.getvalue()
+
+
+def test_when_contact_is_lost_in_the_swap_it_asks_again_over_the_cable(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    activate = AgentClient.activate
+
+    def lost(*args: Any, **kwargs: Any) -> Any:
+        activate(*args, **kwargs)
+        raise errors.OutcomeUnknown("contact with the board was lost while it was deploying")
+
+    monkeypatch.setattr(AgentClient, "activate", lost)
+    monkeypatch.setattr(proof.time, "sleep", lambda seconds: None)
+    setting.model.release("r1")
+    assert setting.push(via=Via.SERIAL).verdict == "live"
+    assert len(setting.cables) == 2, "the second asked what became of it"
+
+
+def test_a_dead_network_is_not_waited_for_after_a_push_over_the_cable(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[float] = []
+
+    def no_network(where: str, timeout: float) -> tuple[int, str]:
+        tried.append(timeout)
+        raise OSError("No route to host")
+
+    monkeypatch.setattr(proof, "_fetch", no_network)
+    setting.model.release("r1")
+    result = setting.push(via=Via.SERIAL)
+    assert (result.verdict, result.confirmed) == ("live", "unknown")
+    assert len(tried) == 1
+    assert tried[0] < 2
+    assert "could not look at" in setting.out.getvalue()
+    assert "the network between it and the board is down" in setting.out.getvalue()
