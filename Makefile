@@ -71,6 +71,7 @@ check: setup ## lint, types, floors, links
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.links
 
-bench: apt-test setup ## measure, and write docs/performance.md and docs/performance-check.md
+bench: apt-test setup ## measure, and write docs/performance*.md
 	$(BIN)/python -m bench.outage --write docs/performance.md
 	$(BIN)/python -m bench.check --write docs/performance-check.md
+	$(BIN)/python -m bench.bundle --write docs/performance-bundle.md
