@@ -7,8 +7,7 @@ from edgedeploy.wires.serial import holders, recognise, talk
 
 recognise.LISTEN = 0.3
 recognise.ANSWER = 0.7
-recognise.SETTLE = 0.1
-talk._PAUSE, talk._SLICE = 0.002, 32
+talk._PAUSE = 0.004
 find.PATIENCE_S = 1.5
 probe.SCRIPT = probe.SCRIPT.replace("-c2 -w3", "-c1 -w1")
 holders.of = lambda _device: ""  # the test itself holds the laptop's end of the pty open

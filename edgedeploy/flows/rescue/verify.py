@@ -11,7 +11,7 @@ from edgedeploy.flows.find import Found, Wanted
 from edgedeploy.flows.rescue.facts import Facts
 from edgedeploy.remote.known import KnownBoard
 
-TIMEOUT = 30.0
+TIMEOUT = 60.0
 """seconds that an agent may take to say who it is"""
 
 
