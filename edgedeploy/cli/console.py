@@ -9,8 +9,8 @@ from edgedeploy.cli import options, target
 from edgedeploy.cli.options import HostPort, Session
 from edgedeploy.core import errors
 
-_CABLE = {"port": "--port", "baud": "--baud", "kind": "--board"}
-_NETWORK = {"board": "--on", "host": "--host", "interfaces": "--interface"}
+_CABLE = {"baud": "--baud", "kind": "--board"}
+_REACH = {"board": "--on", "host": "--host", "interfaces": "--interface", "via": "--via", "timeout": "--timeout"}
 
 
 @click.command()
@@ -18,7 +18,7 @@ _NETWORK = {"board": "--on", "host": "--host", "interfaces": "--interface"}
 @options.on
 @options.host
 @options.interface
-@click.option("--port", metavar="PORT", envvar="EDGEDEPLOY_PORT", help="The serial port, such as /dev/ttyUSB0.")
+@options.way
 @click.option("--baud", type=click.IntRange(50, 4_000_000), help="The rate; 115200 if nothing says otherwise.")
 @click.option("--board", "kind", metavar="KIND", help="The kind of board; its profile knows the rate.")
 @click.option("--log", "log", type=click.Path(dir_okay=False), help="Append what the board writes to this file.")
@@ -29,7 +29,9 @@ def console(
     board: str | None,
     host: HostPort | None,
     interfaces: tuple[str, ...],
+    via: str | None,
     port: str | None,
+    timeout: float | None,
     baud: int | None,
     kind: str | None,
     log: str | None,
@@ -45,13 +47,14 @@ def console(
 
     if app is None:
         cable = "the board's serial console is at the end of the cable"
-        _refuse(_NETWORK, cable, "a guest's console is named by its app: edgedeploy console APP")
+        _refuse(_REACH, cable, "a guest's console is named by its app: edgedeploy console APP")
         flow.console(port, flow.rate(baud, kind), log, session.report)
         return
     _refuse(_CABLE, f"the console of {app} is reached as a push reaches the board", f"leave it out: edgedeploy console {app}")
     name = target.app_name(session, app)
-    wanted = target.wanted(session, board, host, name, target.repository(session, app))
-    flow.guest(wanted, name, log, target.kit(session, interfaces))
+    way = target.Way(via, port, timeout)
+    wanted = target.wanted(session, board, host, name, target.repository(session, app), way)
+    flow.guest(wanted, name, log, target.kit(session, interfaces, wanted.via))
 
 
 def _refuse(options_of_the_other: dict[str, str], why: str, hint: str) -> None:

@@ -49,7 +49,8 @@ def recover(
 
     request = flow.Request(board, names.ProfileName.parse(kind) if kind else None, _wish(address, gateway), dry_run)
     kit = target.kit(session, interfaces)
-    cable = Cable(port, baud, kind, board, timeout or TIMEOUT, kit, password)
+    assert kit.cables
+    cable = Cable(port, baud, kind, board, timeout or TIMEOUT, kit, kit.cables.password())
     result = flow.recover(request, flow.Tools(
         cable.console, cable.wire,
         confirm=lambda mend: _confirm(mend, yes=yes), address=_ask_address,
@@ -61,13 +62,6 @@ def recover(
     else:
         click.echo(recovery.outcome(result))
     return result.exit_code
-
-
-def password(user: str) -> str | None:
-    """The console's password: EDGEDEPLOY_CONSOLE_PASSWORD, else who sits at the terminal."""
-    import os  # noqa: PLC0415 - for the one line
-
-    return os.environ.get("EDGEDEPLOY_CONSOLE_PASSWORD") or target.secret(f"{user}'s password on the board: ")
 
 
 def _confirm(mend: Mend, *, yes: bool) -> bool:

@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 
 from edgedeploy.core import names
 from edgedeploy.flows.find import Wanted
-from edgedeploy.flows.kit import Kit, refreshed
+from edgedeploy.flows.kit import Kit
 from edgedeploy.ports import join
 from edgedeploy.ports.report import Report
 from edgedeploy.profiles import catalog
@@ -43,14 +43,10 @@ def guest(wanted: Wanted, app: names.AppName, log: str | None, kit: Kit) -> None
     """Join the console of the app's guest with this terminal, over any wire. Raises as AgentClient.attach and join.join."""
     with ExitStack() as stack:
         file = stack.enter_context(join.open_log(log)) if log else None
-        found = kit.find(wanted)
-        kit.enrolled(found)
+        reached = stack.enter_context(kit.reach(wanted))
+        found = reached.found
         with kit.report.step(f"opening the console of {app} on {found.name}"):
-            wire, client = kit.talk(found)
-            stack.enter_context(wire)
-            stack.enter_context(client)
-            line = stack.enter_context(client.attach(app, kit.who))
-        refreshed(found, kit, app)
+            line = stack.enter_context(reached.client.attach(app, kit.who))
         told = line.told
         release = names.printable(told.release, 80)
         kit.report.note(f"{app} on {found.name}: VM {names.printable(told.domain, 80)}, release {release}")

@@ -6,13 +6,15 @@ import contextlib
 from collections.abc import Iterator
 from functools import cached_property
 
+from edgedeploy.core import errors
 from edgedeploy.flows import console
+from edgedeploy.flows.consolepass import ConsolePassword
 from edgedeploy.flows.find import Wanted, candidates
 from edgedeploy.flows.kit import Kit
 from edgedeploy.ports.wire import Wire
 from edgedeploy.remote import agentkit
 from edgedeploy.wires.serial import ports
-from edgedeploy.wires.serial.login import Ask, Console
+from edgedeploy.wires.serial.login import Console
 from edgedeploy.wires.serial.port import SerialPort
 from edgedeploy.wires.serial.shell import Shell
 from edgedeploy.wires.serial.wire import SerialWire
@@ -22,22 +24,28 @@ class Cable:
     """Raises as ports.choose, SerialPort, Console and SerialWire do. The password is asked for once."""
 
     def __init__(
-        self, named: str | None, baud: int | None, kind: str | None, on: str | None, timeout: float, kit: Kit, ask: Ask
-    ) -> None:
+        self, named: str | None, baud: int | None, kind: str | None, on: str | None, timeout: float, kit: Kit,
+        password: ConsolePassword,
+    ) -> None:  # fmt: skip
         """`timeout`: seconds until a shell answers."""
         self._named, self._kind, self._baud = named or "", kind, baud
-        self._timeout, self._kit, self._ask = timeout, kit, ask
+        self._timeout, self._kit, self._password = timeout, kit, password
         meant = candidates(Wanted(on=on), kit.known.all())
         self._board = meant[0] if len(meant) == 1 else None
-        self._passwords: dict[str, str | None] = {}
+        if self._board:
+            password.about(self._board.board_id)
 
     @cached_property
     def port(self) -> ports.Port:
         """The chosen port, said once."""
-        pinned = str(getattr(self._board, "serial", ""))
+        pinned = self._pinned()
         choice = ports.choose(ports.here(), named=self._named, pinned=pinned)
         self._kit.report.note(f"{choice.port.device} at {self.baud} baud: {choice.why}")
         return choice.port
+
+    def _pinned(self) -> str:
+        configured = self._kit.cables.pins if self._kit.cables else {}
+        return configured.get(self._board.name, "") or self._board.serial if self._board else ""
 
     @cached_property
     def baud(self) -> int:
@@ -50,21 +58,23 @@ class Cable:
         with contextlib.ExitStack() as stack:
             with self._kit.report.step("reaching the board's console"):
                 line = stack.enter_context(SerialPort(self.port.device, self.baud))
-                # looking and logging in take up to 40 s, which is the rest
-                boot = max(10.0, self._timeout - 90.0)
-                work = max(20.0, min(60.0, self._timeout / 3))
-                shell = stack.enter_context(Console(line, ask=self.password, boot_wait=boot, work=work))
+                shell = self._let_in(line, stack)
             yield shell
+
+    def _let_in(self, line: SerialPort, stack: contextlib.ExitStack) -> Shell:
+        # looking and logging in take up to 40 s, which is the rest
+        boot = max(10.0, self._timeout - 90.0)
+        work = max(20.0, min(60.0, self._timeout / 3))
+        while True:
+            try:
+                return stack.enter_context(Console(line, ask=self._password.ask, boot_wait=boot, work=work))
+            except errors.UsageFault:
+                if not self._password.refused():
+                    raise
 
     def wire(self) -> Wire:
         """The agent's way over the same cable, opened by whoever uses it first."""
         return SerialWire(
-            self.port.device, self.baud, agentkit.foothold(), ask=self.password, timeout=self._timeout,
+            self.port.device, self.baud, agentkit.foothold(), ask=self._password.ask, timeout=self._timeout,
             tell=self._kit.report.note,
         )  # fmt: skip
-
-    def password(self, user: str) -> str | None:
-        """The user's password, asked for once."""
-        if user not in self._passwords:
-            self._passwords[user] = self._ask(user)
-        return self._passwords[user]

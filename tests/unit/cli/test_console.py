@@ -147,7 +147,7 @@ def test_a_break_is_sent(run, cable, person):
     person.until(b"[BREAK sent]")  # a pty has no line to hold low
 
 
-@pytest.mark.parametrize("argv", [["--on", "cubie"], ["--host", "192.0.2.1"], ["--interface", "lo"]])
+@pytest.mark.parametrize("argv", [["--on", "cubie"], ["--host", "192.0.2.1"], ["--interface", "lo"], ["--via", "ssh"]])
 def test_what_only_a_network_has_is_refused_at_the_cable(run, argv):
     process = run(*argv, stderr=subprocess.PIPE)
     said = process.stderr.read().decode()

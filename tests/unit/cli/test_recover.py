@@ -44,14 +44,6 @@ def test_no_cable(capsys):
     assert json.loads(out)["error"]["exit_code"] == 11
 
 
-def test_the_password_is_in_the_environment_or_asked_for(monkeypatch):
-    monkeypatch.setenv("EDGEDEPLOY_CONSOLE_PASSWORD", "well kept")
-    assert command.password("root") == "well kept"
-    monkeypatch.delenv("EDGEDEPLOY_CONSOLE_PASSWORD")
-    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
-    assert command.password("root") is None
-
-
 @pytest.fixture
 def person(monkeypatch):
     """Somebody at the terminal who answers these."""
