@@ -87,8 +87,6 @@ class Mux:
         self._in = bytearray()
         self._out = bytearray(_pack(Kind.HELLO, 0, _HELLO.pack(_MAGIC, VERSION, self._window)))
 
-    # --- in -------------------------------------------------------------------------------------------------------
-
     def feed(self, data: bytes) -> list[tuple[Kind, int, bytes]]:
         """Bytes that came; returns what the caller must know: OPEN DATA EOF DROP CLOSE WORDS EXIT. Raises Garbage."""
         self._in += data
@@ -163,8 +161,6 @@ class Mux:
         if one.gone and one.silent:
             self._forget(channel)
 
-    # --- out ------------------------------------------------------------------------------------------------------
-
     def take(self, limit: int) -> bytes:
         """Up to `limit` bytes to send; b"" when there is nothing to say."""
         out = bytearray()
@@ -204,8 +200,6 @@ class Mux:
                 self._over(channel, one)
             return _pack(Kind.EOF, channel, b"")
         return b""
-
-    # --- what a caller does ---------------------------------------------------------------------------------------
 
     @property
     def full(self) -> bool:

@@ -37,6 +37,7 @@ def _hasty():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recognise, "LISTEN", 0.3)
         patch.setattr(recognise, "ANSWER", 0.7)
+        patch.setattr(recognise, "SETTLE", 0.15)
         patch.setattr(talk, "_PAUSE", 0.004)
         patch.setattr(shell, "_ECHO", 1.0)
         yield
