@@ -23,8 +23,11 @@ from edgedeploy.wires.serial import ports
 T = TypeVar("T")
 
 
-def kit(session: Session, interfaces: Sequence[str], via: str | None = None) -> kits.Kit:
-    """The real network, the real cables, the real registry, the person at the terminal."""
+def kit(session: Session, interfaces: Sequence[str], via: Via = Via.SSH) -> kits.Kit:
+    """The real network, the real cables, the real registry, the person at the terminal.
+
+    `via`: with AUTO the network is not waited for so long where there is a cable.
+    """
     config = folders.config_dir()
     entries = session.settings.boards
     cables = Cables(
@@ -41,7 +44,7 @@ def kit(session: Session, interfaces: Sequence[str], via: str | None = None) -> 
     )
     return kits.Kit(
         browse=kits.over_mdns(tuple(interfaces) or session.settings.interfaces),
-        connect=kits.over_ssh(config, lambda: via != Via.SSH and any(port.adapter for port in ports.here())),
+        connect=kits.over_ssh(config, lambda: via is Via.AUTO and any(port.adapter for port in ports.here())),
         known=KnownBoards(folders.state_dir()),
         choose=choose,
         report=session.report,

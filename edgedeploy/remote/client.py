@@ -147,7 +147,13 @@ class AgentClient:
         return self._answer(wanted, on_event, deadline)[0]
 
     def _write(self, message: messages.Message, body: bytes = b"") -> None:
-        self._stream.write(frames.encode(messages.to_frame(message, body)))
+        try:
+            self._stream.write(frames.encode(messages.to_frame(message, body)))
+        except errors.WireFault:
+            ended = self._ended()  # a command that is not there is gone before it hears anything
+            if isinstance(ended, errors.ProtocolMismatch):
+                raise ended from None
+            raise
 
     def _answer(self, wanted: type[M], on_event: OnEvent, deadline: Deadline) -> tuple[M, bytes]:
         """The reply and its frame's body."""
