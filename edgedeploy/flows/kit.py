@@ -20,7 +20,7 @@ from edgedeploy.ports.wire import Wire
 from edgedeploy.profiles import catalog
 from edgedeploy.remote import agentkit, pushkey
 from edgedeploy.remote.client import AgentClient
-from edgedeploy.remote.known import KnownBoards
+from edgedeploy.remote.known import KnownBoard, KnownBoards
 
 Connect = Callable[[Found], Wire]
 HURRIED_CONNECT_S, HURRIED_BANNER_S = 4.0, 8.0
@@ -56,8 +56,14 @@ class Kit:
             reached = ladder.reach(wanted, self)
         if isinstance(reached, Found):
             raise not_enrolled(reached)
-        refreshed(reached, self)
+        remembered(reached, self)
         return reached
+
+    def enrolled(self, found: Found) -> KnownBoard:
+        """The registered board behind `found`; raises errors.UsageFault when it was never enrolled here."""
+        if found.known is None:
+            raise not_enrolled(found)
+        return found.known
 
     def talk(self, found: Found, *, timeout: float = 120.0) -> tuple[Wire, AgentClient]:
         """Open a wire over the network and a conversation. The caller closes both."""
@@ -138,13 +144,13 @@ def who_am_i() -> str:
     return names.printable(f"{os.environ.get('SUDO_USER') or getpass.getuser()}@{socket.gethostname()}", 80)
 
 
-def refreshed(reached: Reached, kit: Kit, app: names.AppName | None = None) -> None:
-    """Remember where the board answered, and over which cable how fast."""
-    remember(reached.found, kit, app, int(getattr(reached.wire, "rate", 0) or 0))
+def remembered(reached: Reached, kit: Kit, app: names.AppName | None = None) -> None:
+    """Remember where the board answered, or over which cable and how fast."""
+    refreshed(reached.found, kit, app, int(getattr(reached.wire, "rate", 0) or 0))
 
 
-def remember(found: Found, kit: Kit, app: names.AppName | None = None, rate: int = 0) -> None:
-    """As `refreshed`; `rate` is what a cable carried, in bytes/s."""
+def refreshed(found: Found, kit: Kit, app: names.AppName | None = None, rate: int = 0) -> None:
+    """As `remembered`; `rate` is what a cable carried, in bytes/s."""
     if found.known is None:
         return
     if found.cable:

@@ -13,7 +13,7 @@ from edgedeploy.core import errors, names
 from edgedeploy.core.board import Profile
 from edgedeploy.flows import announcing, enrol, init
 from edgedeploy.flows.find import Found
-from edgedeploy.flows.kit import Kit, remember
+from edgedeploy.flows.kit import Kit, refreshed
 from edgedeploy.lab import image
 from edgedeploy.lab import machine as lab
 from edgedeploy.ports.report import Report
@@ -58,7 +58,7 @@ def _is_enrolled(machine: lab.Machine, kit: Kit) -> bool:
                 answered = client.hello().agent == agentkit.digest()
     except errors.EdgeError:
         return False
-    remember(found, kit)
+    refreshed(found, kit)
     return answered
 
 

@@ -13,7 +13,7 @@ from edgedeploy.core.release import Manifest
 from edgedeploy.depot.repo import Depot
 from edgedeploy.flows import fitness, parcel, proof
 from edgedeploy.flows.find import Found, Wanted, candidates
-from edgedeploy.flows.kit import Kit, refreshed
+from edgedeploy.flows.kit import Kit, remembered
 from edgedeploy.flows.way import Reached
 from edgedeploy.ports.report import Step
 from edgedeploy.remote import agentkit
@@ -180,7 +180,7 @@ def _deploy(depot: Depot, manifest: Manifest, request: Request, reached: Reached
     proof.demand(manifest, outcome)
     url = proof.url(manifest, found.forwards)
     confirmed = proof.look(manifest, url, kit.report, cabled=bool(found.cable))
-    refreshed(reached, kit, manifest.app)
+    remembered(reached, kit, manifest.app)
     return Result(
         manifest.app,
         manifest.release,
