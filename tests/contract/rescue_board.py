@@ -1,6 +1,6 @@
 """A board in trouble: that of serial_board, with a network, a disk, a clock and services of its own, all of them broken at will.
 
-What it writes to stays its own: /etc, /usr/local and /root are overlays, /var and /tmp file systems of their own, the
+What it writes to stays its own: /etc and /usr/local are overlays, /var, /root and /tmp file systems of their own, the
 network is a namespace. Xen's tools and `date` are the only fakes: the clock is the whole machine's.
 """
 
@@ -19,9 +19,10 @@ MACHINE = "0123456789abcdef0123456789abcdef"
 
 _FIRST = """
 mount --make-rprivate /
-for d in etc usr/local root;do mkdir -p {d}/up/$d {d}/work/$d
+for d in etc usr/local;do mkdir -p {d}/up/$d {d}/work/$d
 mount -t overlay overlay -o lowerdir=/$d,upperdir={d}/up/$d,workdir={d}/work/$d /$d;done
 mount -t tmpfs -o size=8m var /var
+mount -t tmpfs root /root  # no start-up files of the test machine's
 mkdir -p /var/log /var/lib/edgedeploy /var/cache/apt/archives /var/tmp /usr/local/sbin /root/.ssh /etc/cron.d
 ln -s /run /var/run
 echo {machine} >/etc/machine-id
