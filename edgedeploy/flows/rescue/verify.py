@@ -38,7 +38,7 @@ def verify(board: KnownBoard, facts: Facts, kit: kits.Kit) -> Reached:
             why_not = error.message
             continue
         if welcome.board_id == board.board_id:
-            kits.remember(found, kit)
+            kits.refreshed(found, kit)
             host = f"[{found.hosts[0]}]" if ":" in found.hosts[0] else found.hosts[0]
             how = found.how if found.how == "seen by mDNS" else "by its address; mDNS does not bring it here"
             return Reached(host if found.port == 22 else f"{host}:{found.port}", how)
