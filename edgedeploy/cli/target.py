@@ -12,6 +12,7 @@ import click
 
 from edgedeploy.cli.options import HostPort, Session, parse_host
 from edgedeploy.core import errors, names
+from edgedeploy.flows import cable
 from edgedeploy.flows import kit as kits
 from edgedeploy.flows.cable import Cables
 from edgedeploy.flows.consolepass import ConsolePassword
@@ -30,8 +31,13 @@ def kit(session: Session, interfaces: Sequence[str], via: Via = Via.SSH) -> kits
     """
     config = folders.config_dir()
     entries = session.settings.boards
+    known = KnownBoards(folders.state_dir())
+
+    def here() -> list[ports.Port]:
+        return ports.here([entry.port for entry in entries.values()] + [board.serial for board in known.all()])
+
     cables = Cables(
-        here=ports.here,
+        here=here,
         open=kits.over_serial,
         password=lambda: ConsolePassword(
             lambda prompt: _held(session, lambda: secret(prompt)),
@@ -44,8 +50,8 @@ def kit(session: Session, interfaces: Sequence[str], via: Via = Via.SSH) -> kits
     )
     return kits.Kit(
         browse=kits.over_mdns(tuple(interfaces) or session.settings.interfaces),
-        connect=kits.over_ssh(config, lambda: via is Via.AUTO and any(port.adapter for port in ports.here())),
-        known=KnownBoards(folders.state_dir()),
+        connect=kits.over_ssh(config, lambda: via is Via.AUTO and cable.plugged_in(cables)),
+        known=known,
         choose=choose,
         report=session.report,
         who=kits.who_am_i(),

@@ -55,9 +55,9 @@ class Cables:
     """board name -> who logs in"""
 
 
-def plugged_in(kit: Kit) -> bool:
+def plugged_in(cables: Cables | None) -> bool:
     """Whether there is a cable that would be taken unasked, or could be named."""
-    return kit.cables is not None and any(port.adapter for port in kit.cables.here())
+    return cables is not None and any(port.adapter or port.remembered for port in cables.here())
 
 
 def choose(wanted: Wanted, expected: Sequence[KnownBoard], kit: Kit) -> Choice:

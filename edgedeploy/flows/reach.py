@@ -69,7 +69,7 @@ def reach(wanted: Wanted, kit: Kit) -> Reached | Found:
 
 def _networks(limit: Deadline | None, wanted: Wanted, kit: Kit) -> Deadline | None:
     """How long the network may take."""
-    if limit is None or wanted.via is Via.SSH or not cable.plugged_in(kit):
+    if limit is None or wanted.via is Via.SSH or not cable.plugged_in(kit.cables):
         return limit
     return Deadline.after(limit.remaining / 2)
 
@@ -96,7 +96,7 @@ def _down_to_the_cable(
 def _with_cable_in_mind(error: errors.EdgeError, kit: Kit) -> errors.EdgeError:
     """The same error; where the cable could help, it says so."""
     helps = isinstance(error, errors.NoSuchBoard | errors.HostKeyChanged | errors.Unreachable)
-    if not helps or not cable.plugged_in(kit):
+    if not helps or not cable.plugged_in(kit.cables):
         return error
     said = "edgedeploy recover" if isinstance(error, errors.NoSuchBoard) else "--via serial"
     return _again(error, error.hint, (*error.details, f"there is a serial cable here, which was not used: {said} does"))

@@ -39,7 +39,7 @@ class Cable:
     def port(self) -> ports.Port:
         """The chosen port, said once."""
         pinned = self._pinned()
-        choice = ports.choose(ports.here(), named=self._named, pinned=pinned)
+        choice = ports.choose(ports.here([pinned]), named=self._named, pinned=pinned)
         self._kit.report.note(f"{choice.port.device} at {self.baud} baud: {choice.why}")
         return choice.port
 

@@ -39,6 +39,8 @@ class Port:
     vid: int | None = None
     pid: int | None = None
     product: str = ""
+    remembered: bool = False
+    """a board was reached over it before, or the configuration names it; it need not be on USB"""
 
     @property
     def adapter(self) -> str:
@@ -54,6 +56,8 @@ class Port:
     @property
     def line(self) -> str:
         """One line for people."""
+        if self.remembered:
+            return f"{self.device}: a board's, used before"
         what = self.adapter or (printable(self.product, 60) or "USB" if self.vid is not None else "this computer's own")
         return f"{self.device}: {what}" + (f", {printable(self.stable, 120)}" if self.stable else "")
 
@@ -101,8 +105,17 @@ def choose(ports: Sequence[Port], *, named: str = "", pinned: str = "") -> Choic
     )
 
 
-def here() -> list[Port]:
-    """The serial ports of this computer, by device name. An answer of this moment: cables come and go."""
+def here(remembered: Sequence[str] = ()) -> list[Port]:
+    """The serial ports of this computer, by device name. An answer of this moment: cables come and go.
+
+    Those of `remembered` that are there count too, wherever they are: a terminal server's, a lab's, a name of udev's.
+    """
+    found = _listed()
+    more = [name for name in dict.fromkeys(remembered) if name and not any(port.answers_to(name) for port in found)]
+    return found + [Port(name, remembered=True) for name in more if Path(name).exists()]
+
+
+def _listed() -> list[Port]:
     from serial.tools import list_ports  # noqa: PLC0415 - 30 ms that only the serial wire has to pay
 
     stable = _stable_names()

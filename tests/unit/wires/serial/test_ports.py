@@ -92,3 +92,13 @@ def test_the_edge_joins_pyserials_list_with_udevs_links(tmp_path, monkeypatch):
 
 def test_the_real_list_of_this_machine_can_be_made():
     assert all(port.device and port.line for port in ports.here())
+
+
+def test_a_port_that_a_board_was_reached_over_counts_wherever_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(ports, "_listed", lambda: [CP210X])
+    there, gone = tmp_path / "cable", tmp_path / "gone"
+    there.touch()
+    found = ports.here([str(there), str(gone), "", CP210X.stable])
+    assert found == [CP210X, Port(str(there), remembered=True)]
+    assert choose(found, pinned=str(there)).port.device == str(there)
+    assert choose(found).port is CP210X, "unasked only what is surely a cable"
