@@ -17,7 +17,7 @@ SECONDS ?= 600
 TARGETS ?=
 
 APT_LAB := qemu-system-arm e2fsprogs fakeroot openssh-client
-APT_TEST := $(APT_LAB) openssh-server avahi-daemon dbus iproute2 git qemu-user-static cpio busybox-static
+APT_TEST := $(APT_LAB) openssh-server avahi-daemon dbus iproute2 git qemu-user-static cpio busybox-static u-boot-qemu
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18

@@ -162,6 +162,11 @@ class Board:
                 os.close(fd)
         self.laptop = self._laptop_slave = -1
 
+    def let_go(self) -> None:
+        """Have the laptop's port open in no program; until now this one keeps it from hanging up between two."""
+        os.close(self._laptop_slave)
+        self._laptop_slave = -1
+
     @property
     def printk(self) -> str:
         return (self.folder / "kernel" / "printk").read_text()
