@@ -83,6 +83,11 @@ class Line:
         self._arriving = rest
         return bytes(self._dom0(out)) if self.faults.xen == "in" else bytes(out)
 
+    @property
+    def waiting(self) -> int:
+        """Bytes that have not left yet, at the time of the last call."""
+        return len(self._queue)
+
     def next_at(self) -> float:
         """When `deliver` may have something, if nothing is written before."""
         if self._arriving:

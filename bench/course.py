@@ -1,0 +1,157 @@
+"""One transfer of one file over one line: two programs on two ptys, and what came of it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import random
+import signal
+import subprocess
+import tempfile
+import termios
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench.conditions import CONDITIONS, Condition
+from bench.line import FULL, Faults
+from bench.relay import TICK, Pty, Relay
+from bench.rivals import RAW, WAYS, Ends, Task
+
+PATIENCE = 5
+"""times the ideal time after which a transfer has failed"""
+BYE = 5.0
+"""seconds that both programs have to end after the file is complete"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`share` of the line's rate; `fault` is empty where all was right. `lost`: seconds that the line was idle because
+    this computer was busy, at most; `latest`: seconds between two looks at the clock, at most."""
+
+    share: float
+    fault: str
+    lost: float
+    latest: float
+
+
+def favour() -> None:
+    """Let this process, a relay, be woken in time whatever else runs here, where that is allowed."""
+    with contextlib.suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+
+
+def probe(size: int, seed: int) -> float:
+    """Which share of its rate a clean line carries up, while others do the same."""
+    outcome = carry(RAW.key, CONDITIONS[0], size, seed, up=True)
+    return 0.0 if outcome.fault else outcome.share
+
+
+def carry(key: str, condition: Condition, size: int, seed: int, *, up: bool) -> Outcome:
+    """Carry `size` random bytes in the way that `key` names."""
+    way = next(one for one in (*WAYS, RAW) if one.key == key)
+    relay = Relay(_prompt_reader(condition.up), _prompt_reader(condition.down), seed)
+    with tempfile.TemporaryDirectory(prefix="edgedeploy-bench-") as name:
+        folder = Path(name)
+        source, target = folder / "data", folder / "got" / "data"
+        target.parent.mkdir()
+        source.write_bytes(random.Random(seed).randbytes(size))
+        task = Task(condition, up, seed, source, target, relay.laptop.name, relay.board.name)
+        programs: list[subprocess.Popen[bytes]] = []
+        try:
+            ends = way.ends(task)
+            if ends.shell:
+                _cook(relay.board)
+            for argv, port in ((ends.board, relay.board), (ends.laptop, relay.laptop)):
+                programs.append(_start(argv, port, target.parent, ends))
+            return _watch(relay, programs, task, size, alone=ends.shell)
+        finally:
+            for program in programs:
+                _kill(program)
+            relay.close()
+
+
+def _prompt_reader(faults: Faults) -> Faults:
+    """A receiver without a ring of its own is read at each step of the relay."""
+    return faults if faults.ring else replace(faults, read=TICK)
+
+
+def _cook(port: Pty) -> None:
+    """A tty as a getty leaves it to a shell."""
+    subprocess.run(["stty", "sane"], stdin=port.slave, check=True)
+
+
+def _start(argv: Sequence[str], port: Pty, folder: Path, ends: Ends) -> subprocess.Popen[bytes]:
+    def own_terminal() -> None:
+        os.setsid()
+        with contextlib.suppress(PermissionError):
+            os.nice(-10)  # all programs alike, so that what else runs here is not measured
+        if ends.shell:
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    tty = port.slave if ends.attached else subprocess.DEVNULL
+    with open(folder.parent / "said", "ab") as said:
+        return subprocess.Popen(
+            argv,
+            stdin=tty,
+            stdout=tty if ends.attached else said,
+            stderr=tty if ends.shell else said,
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "LC_ALL": "C"},
+            preexec_fn=own_terminal,  # noqa: PLW1509 - this process has one thread
+        )
+
+
+def _watch(relay: Relay, programs: Sequence[subprocess.Popen[bytes]], task: Task, size: int, *, alone: bool) -> Outcome:
+    """Carry until both programs have ended, or the time is up. With `alone` only the laptop's must end."""
+    limit = PATIENCE * size / FULL
+    awaited = programs[1:] if alone else programs
+    complete: float | None = None
+    look = 0.0
+
+    def done(now: float) -> bool:
+        nonlocal complete, look
+        if complete is None and _size(task.target) >= size:
+            complete = now
+        if now < look:
+            return False
+        look = now + 0.02
+        if complete is not None and now > complete + BYE:
+            return True
+        return now > limit + (_begun(relay) or 0.0) or all(one.poll() is not None for one in awaited)
+
+    relay.run(done)
+    begun = _begun(relay)
+    share = 0.0 if complete is None or begun is None else size / FULL / (complete - begun)
+    late = complete is None and relay.clock() >= limit
+    return Outcome(share, _fault(task, awaited, late), relay.up.lost + relay.down.lost, relay.latest)
+
+
+def _begun(relay: Relay) -> float | None:
+    """When both programs had said something: they have started."""
+    return None if relay.up.first is None or relay.down.first is None else max(relay.up.first, relay.down.first)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _fault(task: Task, programs: Sequence[subprocess.Popen[bytes]], late: bool) -> str:
+    statuses = [one.poll() for one in programs]
+    if not task.target.exists():
+        return "too slow" if late else "gave up"
+    if task.target.read_bytes() != task.source.read_bytes():
+        return "too slow" if late else "gave up" if any(statuses) else "wrong data"
+    if any(statuses):
+        return "said that it failed"
+    return ""
+
+
+def _kill(program: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(program.pid, signal.SIGKILL)  # its session's leader
+    program.wait()
