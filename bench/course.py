@@ -19,6 +19,8 @@ from bench.line import FULL, Faults
 from bench.relay import TICK, Pty, Relay
 from bench.rivals import RAW, WAYS, Ends, Task
 
+START = 60.0
+"""seconds that programs have to say something to each other, and edgedeploy to start its half on the board"""
 PATIENCE = 5
 """times the ideal time after which a transfer has failed"""
 BYE = 5.0
@@ -64,8 +66,9 @@ def carry(key: str, condition: Condition, size: int, seed: int, *, up: bool) -> 
             if ends.shell:
                 _cook(relay.board)
             for argv, port in ((ends.board, relay.board), (ends.laptop, relay.laptop)):
-                programs.append(_start(argv, port, target.parent, ends))
-            return _watch(relay, programs, task, size, alone=ends.shell)
+                shell = ends.shell and port is relay.board
+                programs.append(_start(argv, port, target.parent, attached=ends.attached, shell=shell))
+            return _Watch(relay, programs, task, ends).run()
         finally:
             for program in programs:
                 _kill(program)
@@ -82,55 +85,72 @@ def _cook(port: Pty) -> None:
     subprocess.run(["stty", "sane"], stdin=port.slave, check=True)
 
 
-def _start(argv: Sequence[str], port: Pty, folder: Path, ends: Ends) -> subprocess.Popen[bytes]:
+def _start(argv: Sequence[str], port: Pty, folder: Path, *, attached: bool, shell: bool) -> subprocess.Popen[bytes]:
     def own_terminal() -> None:
         os.setsid()
         with contextlib.suppress(PermissionError):
             os.nice(-10)  # all programs alike, so that what else runs here is not measured
-        if ends.shell:
+        if shell:
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
-    tty = port.slave if ends.attached else subprocess.DEVNULL
+    attached = attached or shell
+    tty = port.slave if attached else subprocess.DEVNULL
     with open(folder.parent / "said", "ab") as said:
         return subprocess.Popen(
             argv,
             stdin=tty,
-            stdout=tty if ends.attached else said,
-            stderr=tty if ends.shell else said,
+            stdout=tty if attached else said,
+            stderr=tty if shell else said,
             cwd=folder,
             env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "LC_ALL": "C"},
             preexec_fn=own_terminal,  # noqa: PLW1509 - this process has one thread
         )
 
 
-def _watch(relay: Relay, programs: Sequence[subprocess.Popen[bytes]], task: Task, size: int, *, alone: bool) -> Outcome:
-    """Carry until both programs have ended, or the time is up. With `alone` only the laptop's must end."""
-    limit = PATIENCE * size / FULL
-    awaited = programs[1:] if alone else programs
-    complete: float | None = None
-    look = 0.0
+class _Watch:
+    """Has the relay carry until the programs have ended, or the time is up. A board's shell need not end."""
 
-    def done(now: float) -> bool:
-        nonlocal complete, look
-        if complete is None and _size(task.target) >= size:
-            complete = now
-        if now < look:
+    def __init__(self, relay: Relay, programs: Sequence[subprocess.Popen[bytes]], task: Task, ends: Ends) -> None:
+        self._relay, self._task, self._mark = relay, task, ends.mark
+        self._awaited = programs[1:] if ends.shell else programs
+        self._size = task.source.stat().st_size
+        self._begun: float | None = None
+        self._complete: float | None = None
+        self._look = 0.0
+
+    def run(self) -> Outcome:
+        """What came of it."""
+        self._relay.run(self._done)
+        begun, complete = self._begun, self._complete
+        share = 0.0 if begun is None or complete is None else self._size / FULL / (complete - begun)
+        lost = self._relay.up.lost + self._relay.down.lost
+        return Outcome(
+            share, _fault(self._task, self._awaited, self._relay.clock() > self._limit), lost, self._relay.latest
+        )
+
+    @property
+    def _limit(self) -> float:
+        return START if self._begun is None else self._begun + PATIENCE * self._size / FULL
+
+    def _done(self, now: float) -> bool:
+        if self._begun is None and self._has_begun():
+            self._begun = now
+        if self._complete is None and _size(self._task.target) >= self._size:
+            self._complete = now
+        if now < self._look:
             return False
-        look = now + 0.02
-        if complete is not None and now > complete + BYE:
-            return True
-        return now > limit + (_begun(relay) or 0.0) or all(one.poll() is not None for one in awaited)
+        self._look = now + 0.02
+        if self._complete is not None:
+            return now > self._complete + BYE or self._ended()
+        return now > self._limit or self._ended()
 
-    relay.run(done)
-    begun = _begun(relay)
-    share = 0.0 if complete is None or begun is None else size / FULL / (complete - begun)
-    late = complete is None and relay.clock() >= limit
-    return Outcome(share, _fault(task, awaited, late), relay.up.lost + relay.down.lost, relay.latest)
+    def _has_begun(self) -> bool:
+        if self._mark:
+            return self._mark.exists()
+        return self._relay.up.first is not None and self._relay.down.first is not None
 
-
-def _begun(relay: Relay) -> float | None:
-    """When both programs had said something: they have started."""
-    return None if relay.up.first is None or relay.down.first is None else max(relay.up.first, relay.down.first)
+    def _ended(self) -> bool:
+        return all(one.poll() is not None for one in self._awaited)
 
 
 def _size(path: Path) -> int:

@@ -1,62 +1,41 @@
-"""One end of edgedeploy's link on a real tty, as a program of its own: sends a file, or receives one.
+"""A file over edgedeploy's serial wire, to or from a board's shell. The laptop's end, as `edgedeploy push --via serial` has it.
 
-python -m bench.linkend (laptop|board) SESSION TTY (send|receive) FILE
+    python -m bench.linkend TTY (send|receive) FILE REMOTE MARK
+
+MARK is made when the wire is connected, which is when the file's time begins.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import select
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from edgedeploy.core.link import Event, Kind, Link
+from edgedeploy.remote.agentkit import foothold
+from edgedeploy.wires.serial import holders
+from edgedeploy.wires.serial.wire import SerialWire
 
-_PIECE = 4096
-_LAST = frozenset((Kind.CLOSED, Kind.LOST, Kind.GONE))
-
-
-def copy(link: Link, fd: int, step: Callable[[], None]) -> Event:
-    """Carry between `link` and the tty until the link is over, or the far end is gone. `step` sends and reads."""
-    wake = 0.0
-    while True:
-        select.select([fd], [], [], max(0.0, min(wake - time.monotonic(), 1.0)))
-        with contextlib.suppress(BlockingIOError):
-            link.receive(os.read(fd, 65536), time.monotonic())
-        step()
-        data, wake = link.poll(time.monotonic())
-        while data:
-            try:
-                data = data[os.write(fd, data) :]
-            except BlockingIOError:
-                select.select([], [fd], [], 1.0)
-        for event in link.events():
-            if event.kind in _LAST:
-                return event
+_PIECE, _PATIENCE = 4096, 600.0
 
 
 def main(argv: Sequence[str]) -> int:
-    where, session, tty, what, file = argv
-    link = Link(int(session), laptop=where == "laptop")
-    fd = os.open(tty, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-    if what == "receive":
-        with open(file, "wb", buffering=0) as target:
-            return 0 if copy(link, fd, lambda: target.write(link.read()) and None).kind is Kind.CLOSED else 1
-    left = memoryview(Path(file).read_bytes())
-    complete = False
-
-    def send() -> None:
-        nonlocal left, complete
-        left = left[link.send(bytes(left[:_PIECE])) :]
-        if not left and not link.waiting:
-            complete = True
-            link.close()
-
-    copy(link, fd, send)
-    return 0 if complete else 1
+    tty, what, file, remote, mark = argv
+    holders.PROC = Path(os.devnull)  # the relay has this port open, too, and would rightly be named as its holder
+    with SerialWire(tty, 115200, foothold(), ask=lambda _: None) as wire:
+        wire.connect()
+        Path(mark).touch()
+        command = 'exec cat >"$0"' if what == "send" else 'exec cat "$0"'
+        stream = wire.open(["/bin/sh", "-c", command, remote])
+        if what == "send":
+            stream.write(Path(file).read_bytes())
+            stream.close_input()
+        else:
+            stream.close_input()
+            with open(file, "wb", buffering=0) as target:
+                while data := stream.read(_PIECE, _PATIENCE):
+                    target.write(data)
+        return stream.finish(_PATIENCE)[0]
 
 
 if __name__ == "__main__":

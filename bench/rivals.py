@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,12 +31,14 @@ class Task:
 
 @dataclass(frozen=True)
 class Ends:
-    """The command of each end. `attached`: its stdin and stdout are its tty; `shell`: the board's is a login shell."""
+    """The command of each end. `attached`: stdin and stdout are the tty; `shell`: the board's is a shell at its terminal.
+    `mark`: a file that comes to be when the time begins; without one it does when both have said something."""
 
     laptop: Sequence[str]
     board: Sequence[str]
     attached: bool = False
     shell: bool = False
+    mark: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,22 @@ class Way:
 
 
 def _link(task: Task) -> Ends:
-    session = str(random.Random(task.seed).getrandbits(32))
+    here, there = (task.source, task.target) if task.up else (task.target, task.source)
+    mark = task.target.parent / "connected"
+    what = "send" if task.up else "receive"
+    argv = [sys.executable, "-m", "bench.linkend", task.laptop, what, str(here), str(there), str(mark)]
+    return Ends(argv, _shell(task), shell=True, mark=mark)
 
-    def end(where: str, tty: str, sends: bool) -> list[str]:
-        file = task.source if sends else task.target
-        python = [sys.executable, "-m", "bench.linkend"]
-        return [*python, where, session, tty, "send" if sends else "receive", str(file)]
 
-    return Ends(end("laptop", task.laptop, task.up), end("board", task.board, not task.up))
+def _shell(task: Task) -> list[str]:
+    """A shell on which a log-in quiets no kernel: /proc/sys/kernel is this computer's, too."""
+    folder = task.target.parent
+    over = []
+    for name in ("printk", "sysrq"):
+        (folder / name).write_text("7\t4\t1\t7\n")
+        over.append(f"mount --bind {folder / name} /proc/sys/kernel/{name}")
+    user = [] if os.geteuid() == 0 else ["--map-root-user"]
+    return ["unshare", "--mount", *user, "sh", "-c", "; ".join([*over, "cd /; exec sh -i"])]
 
 
 def _zmodem(task: Task) -> Ends:
@@ -132,7 +142,7 @@ def _base64(task: Task) -> Ends:
     there = task.target if task.up else task.source
     here = task.source if task.up else task.target
     argv = [sys.executable, "-m", "bench.floor", task.laptop, "send" if task.up else "receive", str(here), str(there)]
-    return Ends(argv, ["sh", "-i"], attached=True, shell=True)
+    return Ends(argv, _shell(task), shell=True)
 
 
 def _raw(task: Task) -> Ends:
