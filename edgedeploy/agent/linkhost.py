@@ -128,10 +128,12 @@ class Host:
         now = time.monotonic()
         self._fill()
         until = now + 1.0
-        if not self._out:
-            self._out, until = self._link.poll(now)
         if self._out:
             self._say()
+        if not self._out:  # also when the tty has only now taken the rest: the link has more to say
+            self._out, until = self._link.poll(now)
+            if self._out:
+                self._say()
         self._wait(max(0.0, until - now), now)
         now = time.monotonic()
         if now >= self._gathered:
