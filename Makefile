@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down test fuzz check bench apt-lab apt-test
+.PHONY: help setup demo demo-down test fuzz check bench apt-lab apt-test apt-bench
 
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PYTHON ?= python3
@@ -18,6 +18,8 @@ TARGETS ?=
 
 APT_LAB := qemu-system-arm e2fsprogs fakeroot openssh-client
 APT_TEST := $(APT_LAB) openssh-server avahi-daemon dbus iproute2 git qemu-user-static cpio busybox-static u-boot-qemu
+# for the bench of the serial line alone: what it is measured beside
+APT_BENCH := lrzsz ckermit
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -36,6 +38,9 @@ apt-lab:
 
 apt-test:
 	$(call apt_install,$(APT_TEST))
+
+apt-bench:
+	$(call apt_install,$(APT_BENCH))
 
 $(VENV)/ready: pyproject.toml
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { $(SUDO) apt-get update -q >/dev/null; $(SUDO) apt-get install -q -y --no-install-recommends python3-venv >/dev/null; }
@@ -71,7 +76,10 @@ check: setup ## lint, types, floors, links
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.links
 
-bench: apt-test setup ## measure, and write docs/performance*.md
+bench: apt-test apt-bench setup ## measure, and write docs/performance*.md
 	$(BIN)/python -m bench.outage --write docs/performance.md
 	$(BIN)/python -m bench.check --write docs/performance-check.md
 	$(BIN)/python -m bench.bundle --write docs/performance-bundle.md
+	$(BIN)/python -m bench.serial --write docs/performance-serial.md
+	$(BIN)/python -m bench.xenconsole --write docs/performance-console.md
+	$(BIN)/python -m bench.transfers

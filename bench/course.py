@@ -21,8 +21,8 @@ from bench.rivals import RAW, WAYS, Ends, Task
 
 START = 60.0
 """seconds that programs have to say something to each other, and edgedeploy to start its half on the board"""
-PATIENCE = 5
-"""times the ideal time after which a transfer has failed"""
+PATIENCE, LEAST = 5, 15.0
+"""times the ideal time, and seconds: a transfer has failed after the greater of the two"""
 BYE = 5.0
 """seconds that both programs have to end after the file is complete"""
 
@@ -130,7 +130,7 @@ class _Watch:
 
     @property
     def _limit(self) -> float:
-        return START if self._begun is None else self._begun + PATIENCE * self._size / FULL
+        return START if self._begun is None else self._begun + max(LEAST, PATIENCE * self._size / FULL)
 
     def _done(self, now: float) -> bool:
         if self._begun is None and self._has_begun():

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 BAUD = 115200
 FULL = BAUD / 10
 """bytes/s of 115200 8N1"""
+UPTIME = 5000.0
+"""seconds by the board's clock when the line begins: a kernel that says 2 s is taken for one that boots, and left alone"""
 _MASK = bytes(b & 0x7F for b in range(256))
 _TX_BUFFER = 16384  # Xen's; full, it drops until half is free (serial.c: tx_quench)
 
@@ -218,13 +220,14 @@ class Line:
     def _log(self) -> bytes:
         """As it appears on the wire: the kernel's lines through hvc and Xen, and Xen's own."""
         lines = []
+        at = UPTIME + self._log_at
         for _ in range(self.faults.burst):
             number = self._random.randrange(10**6)
             lines.append(
                 self._random.choice(
                     (
-                        f"[{self._log_at:12.6f}] xenbr0: port 2(vif{number % 9}.0) entered forwarding state\r\r\n",
-                        f"[{self._log_at:12.6f}] xen-blkback: backend/vbd/{number}/51712: using 2 queues, protocol 1\r\r\n",
+                        f"[{at:12.6f}] xenbr0: port 2(vif{number % 9}.0) entered forwarding state\r\r\n",
+                        f"[{at:12.6f}] xen-blkback: backend/vbd/{number}/51712: using 2 queues, protocol 1\r\r\n",
                         f"(XEN) d{number % 9}v0: vGICD: unhandled word write {number:#010x} to ICACTIVER4\r\n",
                         f"(XEN) grant_table.c:1882:d{number % 9}v0 Expanding d{number % 9} grant table to 2 frames\r\n",
                     )

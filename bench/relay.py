@@ -35,13 +35,13 @@ class Pty:
         tty.setraw(self.slave)
         os.set_blocking(self.master, False)
         self.name = os.ttyname(self.slave)
-        self._stopped = False
+        self.stopped = False
 
     def stop(self, stopped: bool) -> None:
         """Let no program write, or let them."""
-        if stopped != self._stopped:
+        if stopped != self.stopped:
             termios.tcflow(self.slave, termios.TCOOFF if stopped else termios.TCOON)
-            self._stopped = stopped
+            self.stopped = stopped
 
     def close(self) -> None:
         self.stop(False)
@@ -75,7 +75,7 @@ class Way:
             self.line.write(data, now)
             self.most = max(self.most, self.line.waiting)
         if not self._eager:
-            self.source.stop(not self.listening)
+            self.source.stop(self.line.waiting >= (_WAKE if self.source.stopped else DRIVER))
         if self._due:
             with contextlib.suppress(BlockingIOError):  # the program does not read: its tty is full
                 del self._due[: os.write(self._target.master, self._due)]
@@ -83,7 +83,7 @@ class Way:
     @property
     def listening(self) -> bool:
         """Whether a byte written now would be read at once."""
-        return self._eager or self.line.waiting < _WAKE
+        return self._eager or self.line.waiting < DRIVER
 
     @property
     def _room(self) -> int:

@@ -60,7 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return TOO_BUSY
     if options.write:
         options.write.write_text(page)
-    missed = [target for target in serialpage.targets(results) if not target.met]
+    targets = serialpage.targets(results)
+    missed = [
+        target for target in targets[: 1 if options.quick else None] if not target.met
+    ]  # so short a file is all start
     print("\n".join(f"target missed: {one.words}" for one in missed) or "every target is met", file=sys.stderr)
     return 1 if missed else 0
 

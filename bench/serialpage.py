@@ -27,10 +27,13 @@ How fast programs carry a file of random bytes over a serial console at 115200 8
 real but the line: the programs, their ttys (ptys), the time. The line is a relay between the two ptys: each byte leaves ten
 bit times after the one before it, and the faults happen on the way. Up is from the laptop to the board.
 
-Figures are payload in percent of the line's {full:.0f} bytes/s: median (least to most) of {runs} runs. The time goes from
-when both programs have said something to when the last byte is in the file at the far side: handshakes are in it,
-the start of the programs and their good-byes are not, for all alike. A transfer **failed** when the program gave up or said
-that it failed, when the file was wrong, or when it was not complete after {patience} times the ideal time.
+Figures are payload in percent of the line's {full:.0f} bytes/s: median (least to most) of {runs} runs. For all alike the time
+begins when both ends run, and ends when the last byte is in the file at the far side: handshakes are in it, the programs'
+start and their good-byes are not, nor is the log-in before them. For the rivals that begin is when both programs have said
+something; for edgedeploy it is when its wire is connected and a command is asked for.
+
+A transfer **failed** when the program gave up or said that it failed, when the file was wrong, or when it was not complete
+after {patience} times the ideal time ("too slow").
 
 """
 
@@ -54,12 +57,16 @@ _TAIL = """\
 ## What to know when reading this
 
 * The programs are given what suits each line, by somebody who knows it. edgedeploy's link is told nothing.
-* Here edgedeploy is its link alone, in two processes: the log-in and the start from a bare shell come on top.
+* edgedeploy is `SerialWire`, which `push --via serial` uses, and `cat` on the board. Its log-in, and the typing of its half
+  on the board, go over the same line before the time begins, and must succeed.
 * A byte that a receiver without a ring gets waits 2 ms at most for the relay. A program can write 4 KiB ahead, as with a
   UART's driver.
 * {lines} lines carry at a time, the ways of a cell side by side. `cat` and nothing else carried {raw} of the rate
   on each of them, all at once. Relays and programs are favoured by the scheduler; a transfer whose line was idle for 1 % of
   the ideal time, because this computer was busy, is made again.
+* In the cells with a ring that is emptied each 20 ms the pace must be found first: edgedeploy finds it, in some seconds that
+  are in the figure; C-Kermit is told packets that fit.
+* XMODEM's sender waits a second before it begins.
 * Faults come from the seeds, but where they hit depends on the time: a run can be repeated, not to the byte.
 
 ## To repeat it
@@ -110,7 +117,7 @@ def render(results: Results, ways: Sequence[Way], run: Run, when: datetime) -> s
         f"{run.seeds[0]} to {run.seeds[-1]}.\n\n{processor()}, {os.cpu_count()} cores, Python {sys.version.split()[0]}; load "
         f"average {load} at the end.\n\n"
     )
-    raw = f"{min(run.raw):.1%} to {max(run.raw):.1%}"
+    raw = f"{100 * min(run.raw):.1f} to {100 * max(run.raw):.1f} %"
     return (
         _HEAD.format(full=FULL, runs=len(run.seeds), patience=PATIENCE)
         + measured
@@ -130,7 +137,7 @@ def targets(results: Results) -> list[Target]:
     found = [
         Target("right data on every line, both ways", "; ".join(wrong) or f"{runs} of {runs} transfers", not wrong)
     ]
-    for cell, outcomes in ours.items():
+    for cell, outcomes in sorted(ours.items(), key=lambda one: (CONDITIONS.index(one[0].condition), not one[0].up)):
         name = cell.condition.name
         reached = rate(outcomes)
         if not cell.condition.up.xen and cell.condition.down.logs:
@@ -186,7 +193,7 @@ def _version(way: Way) -> str:
     """Of the Debian package that it needs."""
     argv = ["dpkg-query", "-W", *set(way.needs.values())]
     if not way.needs or shutil.which(argv[0]) is None:
-        return ""
+        return "this one"
     return subprocess.run(argv, capture_output=True, text=True, check=False).stdout.strip().replace("\t", " ")
 
 

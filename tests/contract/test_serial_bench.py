@@ -1,0 +1,25 @@
+"""The serial wire through the bench's worst line, in real time: real ttys, a real shell, two directions on two lines."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+from concurrent.futures import ProcessPoolExecutor
+
+import pytest
+
+from bench.conditions import CONDITIONS
+from bench.course import carry
+
+pytestmark = pytest.mark.contract
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="the board's shell gets a /proc of its own: needs root")
+def test_eight_kibibytes_arrive_while_all_is_wrong_at_once() -> None:
+    worst = next(one for one in CONDITIONS if one.name == "all at once")
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+        both = [pool.submit(carry, "link", worst, 8192, 1, up=up) for up in (True, False)]
+        for outcome in (one.result() for one in both):
+            assert outcome.fault == ""
+            assert 0.02 < outcome.share < 0.95
