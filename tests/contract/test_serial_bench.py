@@ -11,12 +11,14 @@ import pytest
 
 from bench.conditions import CONDITIONS
 from bench.course import carry
+from tests import needs
 
 pytestmark = pytest.mark.contract
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="the board's shell gets a /proc of its own: needs root")
 def test_eight_kibibytes_arrive_while_all_is_wrong_at_once() -> None:
+    if os.geteuid() != 0 or not shutil.which("unshare"):
+        needs.require("the board's shell gets a /proc/sys of its own: that needs root")
     worst = next(one for one in CONDITIONS if one.name == "all at once")
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
         both = [pool.submit(carry, "link", worst, 8192, 1, up=up) for up in (True, False)]

@@ -145,3 +145,19 @@ def test_by_hand_it_says_what_it_is_for(tmp_path):
 
 def test_the_foothold_is_small():
     assert len(agentkit.foothold()) < 10_000, "a person waits while it is typed"
+
+
+def test_after_a_write_that_the_tty_took_late_the_link_goes_on(monkeypatch):
+    """It had waited a second for the far end's next byte: in the middle of a frame, there is none."""
+    monkeypatch.setattr(linkhost, "signalled", lambda: os.pipe()[0])
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    os.set_blocking(slave, False)
+    host = linkhost.Host(slave, SESSION, BAUD / 10)
+    host._out = b"rest"
+    host._turn()
+    assert select.select([master], [], [], 5.0)[0]
+    said = os.read(master, 4096)
+    assert said.startswith(b"rest\x1e"), "its first beacon was due"
+    for fd in (master, slave, host._wake):
+        os.close(fd)
