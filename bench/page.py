@@ -33,7 +33,8 @@ A slide of the sample talk is changed and brought on air, again and again, in th
 time from the last answer with the old slide to that first answer with the new one. Both are seen from outside, by a
 program that asks for the page every 100 ms through the board's network.
 
-What `edgedeploy check` alone takes is on [a page of its own](performance-check.md).
+What `edgedeploy check` alone takes is on [a page of its own](performance-check.md), and so is what
+[a serial cable](performance-serial.md) carries.
 
 """
 
