@@ -31,9 +31,24 @@ class Reached:
         return self.wire.traits.bytes_per_second
 
     def again(self, timeout: float) -> tuple[Wire, AgentClient]:
-        """A new conversation over the same way; this one is over: a port is nobody else's while it is open."""
+        """A new conversation over the same way; this one is over: a port is nobody else's while it is open.
+
+        Raises HostKeyChanged when another board is there now: a cable proves nothing, and may have been put elsewhere.
+        """
         self.close()
-        return self.reopen(timeout)
+        wire, client = self.reopen(timeout)
+        try:
+            there = client.hello().board_id
+            if there != self.welcome.board_id:
+                raise errors.HostKeyChanged(
+                    f"{self.found.place} leads to the board {printable(there, 40)} now, not to {self.found.name}",
+                    hint="edgedeploy status shows what it serves",
+                )
+        except BaseException:
+            client.__exit__(None, None, None)
+            wire.close()
+            raise
+        return wire, client
 
     def close(self) -> None:
         """End the conversation. Idempotent."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -411,7 +411,6 @@ def test_a_refused_key_is_said_and_the_cable_only_named(world: Callable[..., Wor
 
 
 def test_a_board_enrolled_over_its_cable_has_no_address_and_needs_none(world: Callable[..., World]) -> None:
-    from dataclasses import replace
 
     cabled = replace(STAGE, hosts=(), serial=USB.stable)
     made = world(known=(cabled,), ports=[USB], console=lambda line: FakeWire(cabled, speed=9600))
@@ -428,6 +427,16 @@ def test_coming_back_over_the_cable_gives_the_port_up_first(world: Callable[...,
     reached.again(7.0)
     assert seen_closed == [1]
     assert made.lines[-1].timeout == 7.0
+
+
+def test_coming_back_to_another_board_is_no_answer(world: Callable[..., World]) -> None:
+    made = world(ports=[USB])
+    reached = made.reach(via=Via.SERIAL)
+    other = replace(STAGE, board_id=names.BoardId("somebody-else"))
+    made.console = lambda line: FakeWire(other, speed=9600)
+    with pytest.raises(errors.HostKeyChanged, match=r"leads to the board somebody-else now, not to stage"):
+        reached.again(7.0)
+    assert [wire.closed for wire in made.wires] == [1, 1]
 
 
 def test_interrupted_in_the_race_nothing_is_left_open(
