@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from edgedeploy.flows.kit import Kit
 
 USUAL_BAUD = 115200
-BOOT_S = 120.0
-"""seconds a board that just starts may take until its console lets us in"""
+BOOT_S = 180.0
+"""seconds a board that just starts may take until it talks to us over its console"""
 AGENT_S = 120.0
+_HELLO_S = 10.0
+"""seconds that an agent gets to say who it is, however little is left: its Python has to start"""
 RECOVER = "edgedeploy recover"
 
 
@@ -106,10 +108,12 @@ def over(
     def reopen(timeout: float) -> tuple[Wire, AgentClient]:
         return conversation(cables.open(line(timeout)), timeout)
 
-    patience = min(BOOT_S, limit.remaining) if limit else BOOT_S
-    wire, client = _let_in(lambda: conversation(cables.open(line(patience)), AGENT_S), password)
+    def knock() -> tuple[Wire, AgentClient]:
+        return conversation(cables.open(line(min(BOOT_S, limit.remaining) if limit else BOOT_S)), AGENT_S)
+
+    wire, client = _let_in(knock, password)
     try:
-        welcome = client.hello()
+        welcome = client.hello(max(_HELLO_S, limit.remaining) if limit else None)
         password.worked(welcome.board_id)
         found = _who(welcome, choice, wanted, expected, kit)
     except errors.ProtocolMismatch as error:

@@ -51,9 +51,9 @@ class AgentClient:
 
     # --- messages -------------------------------------------------------------------------------------------------
 
-    def hello(self) -> messages.Welcome:
+    def hello(self, timeout: float | None = None) -> messages.Welcome:
         """Who the board is, its live facts (BoardFacts.to_plain) and its apps (keys: edgedeploy.agent.status)."""
-        return self._ask(messages.Hello(), messages.Welcome)
+        return self._ask(messages.Hello(), messages.Welcome, timeout=timeout)
 
     def status(self) -> messages.BoardStatus:
         """What runs and what is known."""

@@ -13,7 +13,7 @@ import pytest
 
 from edgedeploy.core import errors
 from edgedeploy.remote import agentkit
-from edgedeploy.wires.serial import recognise, shell, talk
+from edgedeploy.wires.serial import login, recognise, shell, talk
 from edgedeploy.wires.serial.wire import SerialWire
 from tests import needs
 from tests.contract.serial_board import PASSWORD, PRINTK, SHELL, SYSRQ, Board
@@ -204,6 +204,19 @@ def test_no_python_on_the_board(tmp_path):
             wire.connect()
         assert board.printk == PRINTK
         assert board.sysrq == SYSRQ
+
+
+@pytest.mark.parametrize("hangs", ["version_info", "base64"], ids=["the probe", "the loader"])
+def test_a_board_whose_python_hangs_is_given_up_in_time(tmp_path, hangs):
+    folder = tmp_path / "bin"
+    with Board(tmp_path, SHELL.replace("PATH=$PATH", f"PATH={folder}:/usr/bin:/bin"), shell="/bin/sh") as board:
+        shadowed = folder / "python3"
+        shadowed.write_text(f'#!/bin/sh\ncase "$*" in *{hangs}*) exec sleep 600;; *) echo 3 11;; esac\n')
+        shadowed.chmod(0o755)
+        started = time.monotonic()
+        with pytest.raises(errors.EdgeError, match=r"took too long|loader does not answer"):
+            wired(board, ask=never, timeout=10.0).connect()
+        assert time.monotonic() - started < 10.0 + login.LEAVING + 3.0
 
 
 def never(user: str) -> str:

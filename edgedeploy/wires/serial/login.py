@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable
 from types import TracebackType
 
@@ -18,6 +19,8 @@ Ask = Callable[[str], str | None]
 """user name -> password, None where nobody has one"""
 
 _STEP = 10.0
+LEAVING = 12.0
+"""seconds that it may take at most to put everything back; the board does it by itself where that was too little"""
 _VERDICT = 30.0
 """seconds that login may take to say yes or no: a wrong password costs 3, a busy board more"""
 
@@ -32,12 +35,14 @@ class Console:
 
     def __init__(
         self, line: Line, *, user: str = "root", ask: Ask, boot_wait: float = 120.0, work: float = 90.0,
-        tick: int = 15, ticks: int = 12,
+        tick: int = 15, ticks: int = 12, limit: Deadline | None = None,
     ) -> None:  # fmt: skip
         """`ask` is called at most once. Seconds: `boot_wait` that a board which just starts may take, `work` from
-        the login shell's prompt to a shell of ours that answers.
+        the login shell's prompt to a shell of ours that answers. `limit`: for all of it, and for the shell's work until
+        `bound` says otherwise; a person may take longer over the password.
         """
         self._talk = Talk(line)
+        self._talk.limit = limit
         self._line = line
         self._user, self._ask = user, ask
         self._boot_wait, self._work = boot_wait, work
@@ -48,10 +53,11 @@ class Console:
         """Raises Unreachable (where the line is, in words), or UsageFault for a password."""
         try:
             self._reach_shell()
-            self._talk.limit = Deadline.after(self._work)
+            limit, work = self._talk.limit, Deadline.after(self._work)
+            self._talk.limit = work if limit is None or work.at < limit.at else limit
             self._started = True
             self._shell.start(instead=self._logged_in)
-            self._talk.limit = None
+            self._talk.limit = limit
         except BaseException:
             self.leave(interrupt=True)
             raise
@@ -61,6 +67,15 @@ class Console:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.leave(interrupt=error is not None)
+
+    @property
+    def limit(self) -> Deadline | None:
+        """When everything must be done; later than at first where a person was asked."""
+        return self._talk.limit
+
+    def bound(self, seconds: float | None) -> None:
+        """From now on the shell has so many seconds for whatever it is asked, None: any time."""
+        self._talk.limit = None if seconds is None else Deadline.after(seconds)
 
     def abandon(self) -> None:
         """Leave nothing as it was found: there is nobody who would hear. The board puts everything back by itself."""
@@ -93,7 +108,7 @@ class Console:
         self._talk.type("\x15" + self._user)  # Ctrl-U: somebody may have begun to type
         where, said = self._talk.prompt(Deadline.after(_STEP))
         if where is Where.PASSWORD:
-            password = self._ask(self._user)
+            password = self._asked()
             if password is None:
                 self._give_up()
                 raise errors.UsageFault(
@@ -109,6 +124,12 @@ class Console:
             self._logged_in = True
             return
         self._refused(where, said)
+
+    def _asked(self) -> str | None:
+        since = time.monotonic()
+        password = self._ask(self._user)
+        self._talk.grant(time.monotonic() - since)
+        return password
 
     def _refused(self, where: Where | None, said: str) -> None:
         details = tuple(printable(line.strip(), 120) for line in said.split("\n") if line.strip())[-4:]
@@ -132,7 +153,7 @@ class Console:
         """Put everything back; idempotent. Best effort: a port that is gone, or a board that restarts, has nothing to put back."""
         if not (self._started or self._logged_in):
             return
-        self._talk.limit = None
+        self._talk.limit = Deadline.after(LEAVING)
         with contextlib.suppress(errors.EdgeError):
             if interrupt:
                 self._talk.type("\x03", end="")

@@ -59,7 +59,7 @@ class NotStarted(errors.Unreachable):
 
 
 def start(shell: Shell, port: SerialPort, foothold: bytes, link: Link, limit: Deadline) -> None:
-    """Have the board's half run, and `link` have heard it, within `limit` or little more.
+    """Have the board's half run, and `link` have heard it, within `limit`.
 
     Raises NotStarted; BoardFault for a board on which it cannot run; Unreachable as the port and the shell do.
     """
@@ -71,12 +71,12 @@ def start(shell: Shell, port: SerialPort, foothold: bytes, link: Link, limit: De
         _check(offers)
         digest = hashlib.sha256(foothold).hexdigest()[:32]
         shell.start_link(f"python3 -ISc '{_LOADER}' {len(foothold)} {digest} {words}")
-        _Typist(shell, port, foothold).run()
-    _await_beacon(shell, port, link)
+        _Typist(shell, port, foothold, limit).run()
+    _await_beacon(shell, port, link, limit)
 
 
 def take_back(shell: Shell, port: SerialPort) -> bool:
-    """After a `start` that failed or was interrupted: whether the shell has the console again."""
+    """After a `start` that failed or was interrupted: whether the shell has the console again. Raises Unreachable."""
     for _ in range(2):  # Python may be about to start
         shell.type(_QUIT)
         if shell.stands(_BACK, unless="\x1e"):
@@ -102,14 +102,14 @@ def _check(version: str) -> None:
 class _Typist:
     """Gives the loader its lines, each when it is asked for."""
 
-    def __init__(self, shell: Shell, port: SerialPort, data: bytes) -> None:
-        self._shell, self._port = shell, port
+    def __init__(self, shell: Shell, port: SerialPort, data: bytes, limit: Deadline) -> None:
+        self._shell, self._port, self._limit = shell, port, limit
         self._lines = [_line(n, data[at : at + _LINE]) for n, at in enumerate(range(0, len(data), _LINE))]
         self._heard = b""
 
     def run(self) -> None:
         """Until the loader has all, or nearly: what comes next proves it."""
-        wanted, patience, tries = -1, Deadline.after(BEACON), 0
+        wanted, patience, tries = -1, Deadline.after(min(BEACON, self._limit.remaining)), 0
         while wanted < len(self._lines):
             asked = self._asked()
             if asked is not None:
@@ -119,7 +119,7 @@ class _Typist:
                 tries += 1
             else:
                 continue
-            if tries > _TRIES or wanted < 0:
+            if tries > _TRIES or wanted < 0 or self._limit.expired:
                 raise _failed(self._port, "its loader does not answer", self._heard)
             if wanted < len(self._lines):
                 self._port.write(self._lines[wanted])
@@ -141,8 +141,8 @@ def _line(number: int, data: bytes) -> bytes:
     return b"%d %08x %s\n" % (number, zlib.crc32(letters, number), letters)
 
 
-def _await_beacon(shell: Shell, port: SerialPort, link: Link) -> None:
-    ends, heard = Deadline.after(BEACON), b""
+def _await_beacon(shell: Shell, port: SerialPort, link: Link, limit: Deadline) -> None:
+    ends, heard = Deadline.after(min(BEACON, limit.remaining)), b""
     while link.heard_at is None:
         data = port.read(4096, 0.1)
         link.receive(data, time.monotonic())

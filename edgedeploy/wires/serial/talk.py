@@ -51,7 +51,9 @@ class Talk:
     def look(self, *, boot_wait: float, beacon: Callable[[bytes], bool] | None = None) -> Sight:
         """Where the line is. Takes at most ten seconds, or `boot_wait` while the board boots."""
         options = {"beacon": beacon} if beacon else {}
-        recogniser = Recogniser(time.monotonic(), boot_wait=boot_wait, **options)
+        self._in_time()
+        wait = min(boot_wait, self.limit.remaining) if self.limit else boot_wait
+        recogniser = Recogniser(time.monotonic(), boot_wait=wait, **options)
         self._raw = b""
         self.restarted = False
         while True:
@@ -104,10 +106,18 @@ class Talk:
         if data and recognise.restarted(text.plain(self._raw)):
             self.restarted = True
 
-    def _check(self) -> None:
+    def grant(self, seconds: float) -> None:
+        """So much later is `limit`: a person was asked meanwhile."""
+        if self.limit:
+            self.limit = Deadline(self.limit.at + seconds)
+
+    def _in_time(self) -> None:
         if self.limit and self.limit.expired:
             raise errors.Unreachable(
                 f"the board's console on {self.line.device} took too long", hint="try again with a longer --timeout"
             )
+
+    def _check(self) -> None:
+        self._in_time()
         if self.restarted:
             raise errors.Unreachable("the board has restarted", hint="wait for it to start, then try again")

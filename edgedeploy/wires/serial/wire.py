@@ -15,7 +15,7 @@ from edgedeploy.core.deadline import Deadline
 from edgedeploy.core.link import Link
 from edgedeploy.ports.wire import Traits
 from edgedeploy.wires.argv import checked
-from edgedeploy.wires.serial.login import Ask, Console
+from edgedeploy.wires.serial.login import LEAVING, Ask, Console
 from edgedeploy.wires.serial.port import SerialPort
 from edgedeploy.wires.serial.pump import Pump
 from edgedeploy.wires.serial.shell import Shell
@@ -27,7 +27,7 @@ _SHARE = 0.85
 """of the line's rate that commands get at least, where nothing is lost: Xen's input has seven bits (docs/adr/0009)"""
 _ATTEMPTS = 3
 _LEAST = 10.0
-"""seconds that a log-in needs however little is left"""
+"""seconds that a log-in gets however small the timeout: to see where a console is takes up to eight"""
 
 
 def _ignore(_: str) -> None:
@@ -47,8 +47,9 @@ class SerialWire:
     ) -> None:  # fmt: skip
         """Does no I/O yet. `foothold`: remote.agentkit.foothold(). `ask` is called at most once, `tell` also by a thread.
 
-        `timeout`: seconds until a shell of ours answers; a board that boots is waited for that long. `rate`: bytes/s
-        that an earlier session learned.
+        `timeout`: seconds until the link stands, less those that `ask` takes, but ten at least; a board that boots is
+        waited for that long. To leave again takes up to LEAVING seconds more. `rate`: bytes/s that an earlier session
+        learned.
         """
         self._device, self._baud, self._foothold = device, baud, foothold
         self._user, self._ask, self._timeout = user, _once(ask), timeout
@@ -120,30 +121,34 @@ class SerialWire:
         self.close()
 
     def _connect(self) -> None:
-        deadline = Deadline.after(self._timeout)
+        deadline = Deadline.after(max(_LEAST, self._timeout))
         names = _names(self._device)
         for attempt in range(1, _ATTEMPTS + 1):
             self._port = SerialPort(self._device, self._baud)
             link = Link(secrets.randbits(32), laptop=True, line=self._line, rate=self._rate)
+            console = Console(
+                self._port, user=self._user, ask=self._ask, boot_wait=deadline.remaining, work=90.0, limit=deadline
+            )
             try:
-                self._begin(self._port, link, deadline)
+                self._begin(self._port, link, console)
             except NotStarted:
-                if attempt == _ATTEMPTS or deadline.expired:
+                deadline = console.limit or deadline
+                if attempt == _ATTEMPTS or deadline.remaining < _LEAST:
                     raise
                 self._tell("the link did not start; trying again")
                 self._leave()
             else:
+                console.bound(None)
                 self._pump = Pump(self._port, link, self._line, names, self._tell)
                 return
 
-    def _begin(self, port: SerialPort, link: Link, deadline: Deadline) -> None:
-        left = max(_LEAST, deadline.remaining)
-        console = Console(port, user=self._user, ask=self._ask, boot_wait=left, work=min(left, 90.0))
+    def _begin(self, port: SerialPort, link: Link, console: Console) -> None:
         self._shell = console.__enter__()
         self._console = console
         self._tell("the board's console answers; starting the link")
         try:
-            start(self._shell, port, self._foothold, link, deadline)
+            assert console.limit
+            start(self._shell, port, self._foothold, link, console.limit)
         except errors.BoardFault:  # the shell still has the console
             raise
         except BaseException:
@@ -151,7 +156,9 @@ class SerialWire:
             raise
 
     def _leave(self) -> None:
-        """Best effort, never raises for the line's sake."""
+        """Best effort, within some seconds, never raises for the line's sake."""
+        if self._console:
+            self._console.bound(LEAVING)
         pump, self._pump = self._pump, None
         if pump:
             self._rate = pump.link.rate

@@ -69,7 +69,8 @@ class Client:
         self.wire = wire
         wire.open(())
 
-    def hello(self) -> messages.Welcome:
+    def hello(self, timeout: float | None = None) -> messages.Welcome:
+        self.wire.patience = timeout
         there = self.wire.there
         if isinstance(there, Exception):
             raise there
@@ -87,6 +88,7 @@ class FakeWire:
     rate: float = 0
     closed: int = 0
     fault: Exception | None = None
+    patience: float | None = None
 
     @property
     def traits(self) -> Traits:
@@ -427,6 +429,16 @@ def test_coming_back_over_the_cable_gives_the_port_up_first(world: Callable[...,
     reached.again(7.0)
     assert seen_closed == [1]
     assert made.lines[-1].timeout == 7.0
+
+
+def test_with_a_timeout_the_agent_at_the_end_of_the_cable_has_no_more_than_that(world: Callable[..., World]) -> None:
+    made = world(ports=[USB])
+    made.reach(via=Via.SERIAL, timeout=30.0)
+    made.reach(via=Via.SERIAL, timeout=1.0)
+    long, short = (wire.patience for wire in made.wires)
+    assert long is not None
+    assert 25.0 < long <= 30.0
+    assert short == 10.0, "its Python has to start"
 
 
 def test_coming_back_to_another_board_is_no_answer(world: Callable[..., World]) -> None:
