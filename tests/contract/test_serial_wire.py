@@ -182,6 +182,20 @@ def test_a_board_that_restarts_is_not_typed_at_and_said(tmp_path):
         assert board.cable.up == b"", "a key would stop the board's start"
 
 
+def test_a_board_that_falls_silent_is_told_after_a_few_seconds(tmp_path):
+    told = []
+    with Board(tmp_path) as board, wired(board, tell=told.append) as wire:
+        stream = wire.open(["cat"])
+        children_of_the_board("kill -STOP {}", board)
+        with pytest.raises(TimeoutError):
+            stream.read(1, 8.0)
+        assert [words for words in told if "the board says nothing" in words] == told[-1:]
+        children_of_the_board("kill -CONT {}", board)
+        stream.write(b"still there")
+        assert stream.read(100, PATIENCE) == b"still there"
+        assert told[-1] == "the board is heard again"
+
+
 def test_a_wrong_password(tmp_path):
     with Board(tmp_path) as board, wired(board, ask=lambda _: "guess") as wire:
         with pytest.raises(errors.UsageFault, match="wrong password for root"):

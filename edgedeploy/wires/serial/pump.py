@@ -107,6 +107,9 @@ class Pump:
                 if self._leave and ends is None:
                     ends = Deadline.after(_GOOD_BYE)
                 out, due = self._next()
+                news = "" if self._leave else self.watch.news(time.monotonic())
+            if news:
+                self._tell(news)
             if ends and (self._out or self.link.over or ends.expired):
                 if not self._out:
                     self._write(out)

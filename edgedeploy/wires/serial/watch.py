@@ -12,6 +12,8 @@ from edgedeploy.wires.serial.shell import PROMPT
 
 OUTAGE = 60.0
 """seconds that the cable may be out, or the board silent: as long as the board's half waits for us (agent/linkhost.py)"""
+_SILENT = 6.0
+"""seconds without a frame after which a person is told; the board says something twice a second"""
 _VERDICT = 3.0
 """seconds after a restart's words in which a frame of the board's half proves that they were only words"""
 _PATIENCE = 2.0
@@ -26,7 +28,8 @@ class Watch:
     def __init__(self, device: str, now: float, outage: float = OUTAGE) -> None:
         self._device, self._outage = device, outage
         self._out_since: float | None = None
-        self._heard = now
+        self._heard = self._back = now
+        self._told_at: float | None = None
         self._stopped_at: float | None = None
         self._xen_at: float | None = None
         self._rotations = 0
@@ -43,6 +46,7 @@ class Watch:
     def cable(self, out: bool, now: float) -> None:
         """The cable is out, or back."""
         self._out_since = now if out else None
+        self._back = now
 
     def happened(self, event: Event, now: float) -> None:
         """The link says so."""
@@ -52,6 +56,18 @@ class Watch:
             self._xen_at = None if event.detail.endswith("DOM0") else now
         elif event.kind is Kind.STOP:
             self._stopped_at = now
+
+    def news(self, now: float) -> str:
+        """What a person should be told of the board now, "" when it is nothing new."""
+        if self._told_at is not None:
+            if self._heard <= self._told_at:
+                return ""
+            self._told_at = None
+            return "the board is heard again"
+        if self._out_since is not None or now - max(self._heard, self._back) < _SILENT:
+            return ""
+        self._told_at = now
+        return f"the board says nothing; waiting for it, {self._outage:.0f} s at most (is the cable in at its end?)"
 
     def foreign(self, data: bytes) -> None:
         """Text between the frames."""

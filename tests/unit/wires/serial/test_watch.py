@@ -114,3 +114,21 @@ def test_the_last_lines_are_shown_and_harmless(watch):
         watch.step(20.0, 1.0)
     assert caught.value.details[-1] == "[   12.345678] Oops:  0096 [#1] SMP ARM"
     assert all(len(line) <= 125 for line in caught.value.details)
+
+
+def test_a_silent_board_is_told_once_and_that_it_is_back(watch):
+    told = []
+    for now in range(31):
+        watch.step(now, min(now, 3) if now < 25 else now)
+        told.append(watch.news(now))
+    assert [now for now, words in enumerate(told) if words] == [9, 25]
+    assert "the board says nothing; waiting for it, 60 s at most" in told[9]
+    assert told[25] == "the board is heard again"
+
+
+def test_a_cable_that_is_out_or_just_back_is_no_silent_board(watch):
+    watch.cable(out=True, now=1)
+    assert not any(watch.news(now) for now in range(1, 30))
+    watch.cable(out=False, now=30)
+    watch.step(31, 31)
+    assert not any(watch.news(now) for now in range(31, 36))
