@@ -21,6 +21,7 @@ Ask = Callable[[str], str | None]
 _STEP = 10.0
 LEAVING = 12.0
 """seconds that it may take at most to put everything back; the board does it by itself where that was too little"""
+_STILL = 1.0
 _VERDICT = 30.0
 """seconds that login may take to say yes or no: a wrong password costs 3, a busy board more"""
 
@@ -104,11 +105,18 @@ class Console:
                 break
         raise stuck(sight, self._line)
 
-    def _login(self) -> None:
+    def _named(self) -> tuple[Where | None, str]:
         self._talk.type("\x15" + self._user)  # Ctrl-U: somebody may have begun to type
-        where, said = self._talk.prompt(Deadline.after(_STEP))
+        return self._talk.prompt(Deadline.after(_STEP))
+
+    def _login(self) -> None:
+        where, said = self._named()
         if where is Where.PASSWORD:
             password = self._asked()
+            # login(1) waits for 60 s: after that a password would be a name, shown and written to a log
+            if password is not None and self._talk.prompt(Deadline.after(_STILL))[0] is not Where.PASSWORD:
+                where, said = self._named()
+        if where is Where.PASSWORD:
             if password is None:
                 self._give_up()
                 raise errors.UsageFault(
@@ -127,7 +135,12 @@ class Console:
 
     def _asked(self) -> str | None:
         since = time.monotonic()
-        password = self._ask(self._user)
+        try:
+            password = self._ask(self._user)
+        except BaseException:  # Ctrl-C at the question
+            with contextlib.suppress(errors.EdgeError):
+                self._give_up()
+            raise
         self._talk.grant(time.monotonic() - since)
         return password
 

@@ -103,3 +103,37 @@ def test_a_shell_that_answers_rubbish_is_left_in_time(
     assert isinstance(error, errors.Unreachable)
     assert "took too long" in error.message
     assert seconds < 6.0
+
+
+def test_a_password_is_never_typed_where_a_name_is_asked_for(board: Callable[[Answer], Board]) -> None:
+    """login(1) gives up after 60 s without one."""
+    far: list[Board] = []
+
+    def asked(_user: str) -> str:
+        os.write(far[0].master, b"\r\nLogin timed out after 60 seconds.\r\n\r\ncubie login: ")
+        time.sleep(0.3)
+        return "secret"
+
+    def getty(typed: bytes) -> bytes:
+        lines = [line for line in typed.replace(b"\x15", b"").split(b"\r") if line.strip()]
+        if not typed.endswith(b"\r"):
+            return b""
+        if lines[-1:] == [b"secret"]:
+            return b"\r\nLogin incorrect\r\ncubie login: " if lines[-3:] == [b"root", b"root", b"secret"] else b"\r\nPassword: "
+        return b"\r\nPassword: " if lines else b"\r\ncubie login: "
+
+    far.append(board(getty))
+    error, _ = took(SerialWire(far[0].port, 115200, b"", ask=asked, timeout=10.0))
+    assert "wrong password for root" in error.message
+
+
+def test_interrupted_at_the_question_the_console_goes_back_to_its_login_prompt(board: Callable[[Answer], Board]) -> None:
+    made = board(slow_verdict)
+
+    def interrupted(_user: str) -> str:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        SerialWire(made.port, 115200, b"", ask=interrupted, timeout=2.0).connect()
+    time.sleep(0.2)
+    assert made.typed.endswith(b"root\r\x04")
