@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Callable
 from enum import Enum, auto
+from typing import TypeVar
 
 VARIABLE = "EDGEDEPLOY_CONSOLE_PASSWORD"
 SERVICE = "edgedeploy"
+PATIENCE_S = 20.0
+"""seconds that a keyring gets: as long as a person needs to unlock it in the window that it opens"""
+T = TypeVar("T")
 TRIES = 3
 """times that a person may mistype"""
 
@@ -21,30 +26,50 @@ class Keyring:
 
     def get(self, account: str) -> str | None:
         """The password that is kept, None where there is none."""
-        with contextlib.suppress(Exception):  # a locked, broken or missing keyring: every backend has errors of its own
+
+        def get() -> str | None:
             import keyring  # noqa: PLC0415 - 60 ms, and only the cable needs it
 
             return keyring.get_password(SERVICE, account)
-        return None
+
+        return _within(PATIENCE_S, get)
 
     def keeps(self) -> bool:
         """Whether there is a keyring that would keep a password."""
-        with contextlib.suppress(Exception):  # as above
+
+        def keeps() -> bool:
             import keyring  # noqa: PLC0415 - as above
             from keyring.backends import fail  # noqa: PLC0415 - as above
 
             backend = keyring.get_keyring()
             return backend.priority > 0 and not isinstance(backend, fail.Keyring)
-        return False
+
+        return bool(_within(PATIENCE_S, keeps))
 
     def keep(self, account: str, password: str) -> bool:
         """Keep a password; False when the keyring would not."""
-        with contextlib.suppress(Exception):  # as above
+
+        def keep() -> bool:
             import keyring  # noqa: PLC0415 - as above
 
             keyring.set_password(SERVICE, account, password)
             return True
-        return False
+
+        return bool(_within(PATIENCE_S, keep))
+
+
+def _within(seconds: float, act: Callable[[], T]) -> T | None:
+    """What `act` returns; None where it fails or takes longer: a locked keyring asks a desktop that nobody may look at."""
+    found: list[T] = []
+
+    def run() -> None:
+        with contextlib.suppress(Exception):  # a locked, broken or missing keyring: every backend has errors of its own
+            found.append(act())
+
+    thread = threading.Thread(target=run, name="keyring", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return found[0] if found else None
 
 
 class _From(Enum):

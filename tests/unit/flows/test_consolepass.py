@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+import threading
+import time
 
 import pytest
 
+from edgedeploy.flows import consolepass
 from edgedeploy.flows.consolepass import TRIES, VARIABLE, ConsolePassword, Keyring
 from tests.unit.flows.test_reach import Ring
 
@@ -159,3 +162,19 @@ def test_a_real_backend_keeps_and_the_failing_one_does_not(monkeypatch: pytest.M
         assert (ring.keeps(), ring.get("root@x")) == (False, None)
     finally:
         keyring.set_keyring(before)
+
+
+def test_a_locked_keyring_that_waits_for_ever_is_an_empty_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    import keyring
+
+    released = threading.Event()
+    monkeypatch.setattr(consolepass, "PATIENCE_S", 0.2)
+    for name in ("get_password", "get_keyring", "set_password"):
+        monkeypatch.setattr(keyring, name, lambda *_: released.wait(5.0))
+    started = time.monotonic()
+    ring = Keyring()
+    assert ring.get("root@b1") is None
+    assert not ring.keeps()
+    assert not ring.keep("root@b1", "secret")
+    assert time.monotonic() - started < 3.0
+    released.set()
