@@ -74,6 +74,8 @@ class AgentClient:
             self._write(messages.Put(sha256, size))
             have, known = self._answer(messages.Have, _no_event, Deadline.after(self._timeout))
             offset = have.offset
+            if not 0 <= offset <= size:
+                raise errors.ProtocolMismatch(f"the agent has {offset} bytes of a file of {size}")
             if known and known != files.sha256_prefix(file, offset):
                 self._write(messages.Afresh())
                 offset = 0
@@ -82,6 +84,8 @@ class AgentClient:
                 step.detail(f"{offset} of {size} bytes were there from an earlier try")
             file.seek(offset)
             while chunk := file.read(self._chunk):
+                if self._said():  # a full disk is no reason to send for another ten minutes
+                    raise self._answer(messages.Failed, _no_event, Deadline.after(self._timeout))[0].to_error()
                 self._write(messages.Chunk(), chunk)
                 step.advance(len(chunk))
             self._answer(messages.Stored, _no_event, Deadline.after(self._timeout))
@@ -168,6 +172,15 @@ class AgentClient:
                 raise message.to_error()
             else:
                 raise errors.ProtocolMismatch(f"the agent answered {message.kind!r}, expected {wanted.kind!r}")
+
+    def _said(self) -> bool:
+        """Whether the agent speaks without having been asked."""
+        if not self._pending:
+            try:
+                self._pending = self._decoder.feed(self._stream.read(65536, 0))
+            except TimeoutError:
+                return False
+        return bool(self._pending)
 
     def _next(self, deadline: Deadline) -> frames.Frame:
         while not self._pending:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from edgedeploy.core import errors
+from edgedeploy.core import errors, frames, messages
 from edgedeploy.ports.wire import Traits
 from edgedeploy.remote.client import AgentClient
 
@@ -45,3 +48,56 @@ def test_a_line_that_was_cut_stays_what_it_is(status: int | None) -> None:
     with pytest.raises(errors.WireFault, match="the command on the board has ended") as caught:
         AgentClient(Ended(status)).hello()  # type: ignore[arg-type]  # as above
     assert caught.value.exit_code == 11
+
+
+class Speaks:
+    """A board that says these things, each after so many messages of ours."""
+
+    traits = Traits("serial /dev/ttyUSB0", 9600)
+
+    def __init__(self, *says: tuple[int, messages.Message]) -> None:
+        self.says, self.heard, self.greeted = list(says), 0, False
+
+    def open(self, argv: object) -> Speaks:
+        return self
+
+    def read(self, n: int, timeout: float) -> bytes:
+        if not self.greeted:
+            self.greeted = True
+            return frames.banner()
+        if not self.says or self.says[0][0] > self.heard:
+            raise TimeoutError
+        return frames.encode(messages.to_frame(self.says.pop(0)[1]))
+
+    def write(self, data: bytes) -> None:
+        self.heard += 1
+
+
+class Quiet:
+    def advance(self, count: int) -> None: ...
+    def detail(self, text: str) -> None: ...
+
+
+def put(tmp_path: Path, board: Speaks) -> None:
+    path = tmp_path / "bundle"
+    path.write_bytes(bytes(100_000))
+    step: Any = Quiet()
+    AgentClient(board).put(path, step)  # type: ignore[arg-type]  # a Wire as far as asked
+
+
+def test_a_transfer_ends_when_the_board_says_that_its_disk_is_full(tmp_path: Path) -> None:
+    board = Speaks((1, messages.Have(0)), (4, messages.Failed(45, "no space left", "", [])))
+    with pytest.raises(errors.NoRoom, match="no space left"):
+        put(tmp_path, board)
+    assert board.heard == 4, "one message asked, three pieces of many"
+
+
+def test_what_came_at_the_end_is_still_the_answer(tmp_path: Path) -> None:
+    pieces = -(-100_000 // (9600 // 4))
+    put(tmp_path, Speaks((1, messages.Have(0)), (1 + pieces, messages.Stored())))
+
+
+@pytest.mark.parametrize("offset", [-1, 100_001, 2**53])
+def test_a_board_that_has_what_cannot_be_is_not_ours(tmp_path: Path, offset: int) -> None:
+    with pytest.raises(errors.ProtocolMismatch, match="of a file of 100000"):
+        put(tmp_path, Speaks((1, messages.Have(offset))))
