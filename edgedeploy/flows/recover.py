@@ -83,6 +83,8 @@ class _Case:
         self._request, self._tools, self._kit = request, tools, tools.kit
         self._wish = request.wish
         self._tried: dict[str, Tried] = {}
+        self._asked = False
+        """for an address to set by hand: whoever named none means none"""
         self.agent_agreed = False
         self.facts = Facts()
         self.findings: tuple[Finding, ...] = ()
@@ -176,7 +178,8 @@ class _Case:
         return bool(wish and "static" not in self._tried and all(a.value != wish for a in self.facts.addresses))
 
     def _made(self, finding: str, code: str) -> tuple[str, Mend] | None:
-        if code == "static" and self._wish.address is None and not self._request.dry_run:
+        if code == "static" and self._wish.address is None and not (self._asked or self._request.dry_run):
+            self._asked = True
             self._wish = self._tools.address() or self._wish
         mend = mends.mend(code, self.facts, self._laptop, self._wish, self._tools.now)
         return (finding, mend) if mend else None

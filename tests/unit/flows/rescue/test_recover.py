@@ -63,17 +63,22 @@ class Desk:
     answers: bool = True
     wish: Wish | None = None
     shown: list = field(default_factory=list)
+    asked: int = 0
 
     def recover(self, **words):
         @contextlib.contextmanager
         def console():
             yield self.board
 
+        def address():
+            self.asked += 1
+            return self.wish
+
         def wire():
             raise errors.Unreachable("no cable here")
 
         tools = flow.Tools(
-            console, wire, confirm=lambda mend: self.agree, address=lambda: self.wish,
+            console, wire, confirm=lambda mend: self.agree, address=address,
             show=lambda who, findings: self.shown.append((who, findings)), now=lambda: float(NOW), kit=self.kit, profiles=(),
         )  # fmt: skip
         return flow.recover(flow.Request(**words), tools)
@@ -216,3 +221,12 @@ def test_a_shell_that_says_nonsense(desk):
     desk.board.text = "what?\x1b[31m\n" * 3
     with pytest.raises(errors.BoardFault, match="answers no questions"):
         desk.recover()
+
+
+def test_who_does_not_name_an_address_is_not_asked_again(desk):
+    """A desk that says "none" was asked after every mend, once more each time."""
+    address = next(line + "\n" for line in WELL.splitlines() if "inet 192" in line)
+    desk.board = Board((address, ""), ("procs avahi-daemon", "procs"), ("listen 0016", "listen"))
+    desk.answers = False
+    desk.recover()
+    assert desk.asked == 1
