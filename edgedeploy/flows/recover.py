@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from edgedeploy.core import errors, names
 from edgedeploy.core.board import Profile
 from edgedeploy.flows import enrol
+from edgedeploy.flows.find import Wanted, candidates
 from edgedeploy.flows.kit import Kit, pins_file
 from edgedeploy.flows.rescue import diagnosis, facts, mends, network, verify
 from edgedeploy.flows.rescue.facts import Facts
@@ -149,11 +150,13 @@ class _Case:
         return f"this is {self.name}{kind}, {'' if self.board else 'not '}enrolled on this laptop"
 
     def _is_the_one(self) -> None:
-        wanted = self._request.on
-        if wanted and wanted not in (self.name, self.facts.board_id):
+        wanted, said = self._request.on, self.facts.board_id
+        meant = candidates(Wanted(on=wanted), self._kit.known.all()) if wanted else []
+        # a name is what two boards may have; for a board that is enrolled here it is its id that counts
+        if wanted and (said not in {one.board_id for one in meant} if meant else wanted not in (self.name, said)):
             raise errors.UsageFault(
-                f"the cable leads to {self.name} (board id {self.facts.board_id or 'unknown'}), not to {wanted}",
-                hint=f"put the cable into {wanted}, or name the other: --on {self.name}",
+                f"the cable leads to {self.name} (board id {said or 'unknown'}), not to {wanted}",
+                hint=f"put the cable into {wanted}, or name the other: --on {said or self.name}",
             )
 
     # --- mending --------------------------------------------------------------------------------------------------

@@ -230,3 +230,14 @@ def test_who_does_not_name_an_address_is_not_asked_again(desk):
     desk.answers = False
     desk.recover()
     assert desk.asked == 1
+
+
+def test_a_board_that_only_has_the_name_is_not_the_one_that_is_meant(desk):
+    desk.board = Board(("00112233445566aa", "ffff2233445566aa"))
+    with pytest.raises(errors.UsageFault, match=r"board id ffff2233445566aa\), not to stage"):
+        desk.recover(on="stage")
+
+
+def test_a_board_that_nobody_enrolled_can_be_named_as_it_calls_itself(desk):
+    desk.board = Board(("00112233445566aa", "ffff2233445566aa"), ('toml name "stage"', 'toml name "other"'))
+    assert desk.recover(on="other", dry_run=True).name == "other"
