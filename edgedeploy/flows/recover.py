@@ -251,7 +251,7 @@ class _Case:
             why = next((one.words for one in network.findings(self.facts, self._laptop)), "it is not enrolled")
             reached = verify.Reached(why_not=why)
         else:
-            reached = verify.verify(board, self.facts, self._kit)
+            reached = verify.verify(board, self.facts, self._kit, remember=not self._request.dry_run)
         verdict: Verdict
         if reached.at:
             verdict = "reachable"

@@ -25,7 +25,7 @@ class Reached:
     """the last thing that went wrong, in words"""
 
 
-def verify(board: KnownBoard, facts: Facts, kit: kits.Kit) -> Reached:
+def verify(board: KnownBoard, facts: Facts, kit: kits.Kit, *, remember: bool = True) -> Reached:
     """Try mDNS, then where it was before, then what the board said of itself over the cable; remember what is proven."""
     why_not = "no address of it is known"
     for found in _places(board, facts, kit):
@@ -38,7 +38,8 @@ def verify(board: KnownBoard, facts: Facts, kit: kits.Kit) -> Reached:
             why_not = error.message
             continue
         if welcome.board_id == board.board_id:
-            kits.refreshed(found, kit)
+            if remember:
+                kits.refreshed(found, kit)
             host = f"[{found.hosts[0]}]" if ":" in found.hosts[0] else found.hosts[0]
             how = found.how if found.how == "seen by mDNS" else "by its address; mDNS does not bring it here"
             return Reached(host if found.port == 22 else f"{host}:{found.port}", how)

@@ -241,3 +241,20 @@ def test_a_board_that_only_has_the_name_is_not_the_one_that_is_meant(desk):
 def test_a_board_that_nobody_enrolled_can_be_named_as_it_calls_itself(desk):
     desk.board = Board(("00112233445566aa", "ffff2233445566aa"), ('toml name "stage"', 'toml name "other"'))
     assert desk.recover(on="other", dry_run=True).name == "other"
+
+
+def test_a_dry_run_remembers_nothing(desk, tmp_path):
+    desk.board = Board(("192.168.1.7/24", "192.168.1.8/24"))
+    answering = desk.kit.talk
+
+    def talk(found, *, timeout=120.0):
+        if found.hosts[0] != "192.168.1.8":
+            raise errors.Unreachable("not there")
+        return answering(found)
+
+    object.__setattr__(desk.kit, "talk", talk)
+    before = (tmp_path / "state" / "boards.json").read_bytes()
+    assert desk.recover(dry_run=True).reached.at == "192.168.1.8"
+    assert (tmp_path / "state" / "boards.json").read_bytes() == before
+    desk.recover()
+    assert (tmp_path / "state" / "boards.json").read_bytes() != before
