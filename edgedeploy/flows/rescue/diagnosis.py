@@ -126,7 +126,10 @@ def _xen(facts: Facts) -> Iterator[Finding]:
                       "its U-Boot started the kernel and not Xen: see its boot script")  # fmt: skip
         return
     if facts["xl"] != "0":
-        why = "xl is not installed" if "xl" not in facts.tools else (facts["xlinfo"] or "xl does not answer")
+        why = next((row for row in facts.all("xlinfo") if "error" in row.lower()), "xl does not answer")
+        if not facts.running & {"xenstored", "oxenstored"}:
+            why = f"xenstored does not run ({why})"
+        why = why if "xl" in facts.tools else "xl is not installed"
         hint = "xenstored cannot be started again: restart the board (sync; reboot -f) from edgedeploy console"
         yield Finding("xl-broken", "bad", f"Xen's tools do not work: {why}", hint if "xl" in facts.tools else
                       "apt-get install xen-utils-4.17, when there is a network")  # fmt: skip

@@ -16,6 +16,8 @@ from edgedeploy.flows.rescue.mends import Mend
 
 _NAPS = ".2 .4 1 1 2 2"
 """seconds that the board itself waits for a mend's end before it says that it still works"""
+_TIMED_OUT = "124"
+"""timeout(1)"""
 _WORDS = 1500
 """bytes of a mend's output that are asked for"""
 
@@ -70,7 +72,9 @@ class Patient:
         else:
             output = self._twins + output
         found = facts.parse(output)
-        if deep and found.all("agent"):
+        if found["xl"] == _TIMED_OUT:
+            self._status = ""  # the agent would ask xl too, and wait as long
+        elif deep and found.all("agent"):
             self._status = self._shell.run(probe.STATUS, probe.STATUS_SECONDS).output
         return facts.parse(output, self._status), now
 

@@ -25,7 +25,8 @@ for t in ip ifup dhclient udhcpc dhcpcd networkctl nmcli busybox systemctl sshd 
 command -v $t >/dev/null&&k tool $t;done
 busybox --list 2>/dev/null|grep -x -e udhcpc -e arping|s bb
 k procs $(cat /proc/[0-9]*/comm 2>/dev/null|grep -x \
--e sshd -e avahi-daemon -e cron -e crond -e dbus-daemon -e NetworkManager -e systemd-network|sort -u)
+-e sshd -e avahi-daemon -e cron -e crond -e dbus-daemon -e NetworkManager -e systemd-network \
+-e xenstored -e oxenstored|sort -u)
 k iface $(sed -n "s/^ *iface *\([^ ]*\) inet .*/\1/p" /etc/network/interfaces /etc/network/interfaces.d/* 2>/dev/null)
 for d in /sys/class/net/*;do m=-;b=-;[ -e $d/master ]&&m=$(basename $(readlink $d/master))
 [ -d $d/bridge ]&&b=bridge;k link ${d##*/} $(g $d/type) $(g $d/flags) $(g $d/carrier||k -) $m $b $(g $d/address);done
@@ -50,10 +51,9 @@ sed -n "s/^\(id\|name\|profile\) = /toml \1 /p" /etc/edgedeploy/agent.toml 2>/de
 P=/usr/local/bin/edgedeploy-agent;[ -e $P ]&&k agent $(timeout 60 $P --version 2>&1|tail -n1)
 k apps $(ls /var/lib/edgedeploy/apps 2>/dev/null)
 k hypervisor $(g /sys/hypervisor/type)
-x=$(timeout 12 xl info 2>&1);k xl $?
+x=$(timeout 12 xl info 2>&1&&timeout 12 xl list 2>&1);r=$?;k xl $r
 k "$x"|grep -i -e ^free_memory -e ^total_memory -e ^xen_version -e error|s xlinfo
-timeout 12 xl list 2>/dev/null|s dom
-timeout 5 xenstore-ls -f /local/domain/0/backend/vif 2>/dev/null|sed -n "s,.*vif/\([0-9]*\)/.*/mac = ,vifmac \1 ,p"
+[ $r = 0 ]&&timeout 5 xenstore-ls -f /local/domain/0/backend/vif 2>/dev/null|sed -n "s,.*vif/\([0-9]*\)/.*/mac = ,vifmac \1 ,p"
 dmesg -l err,crit,alert,emerg 2>/dev/null|tail -n4|s kernel
 dmesg 2>/dev/null|grep "own address as source"|tail -n1|s ownmac
 k now $(date +%s)

@@ -9,6 +9,8 @@ import subprocess
 import pytest
 
 from edgedeploy.flows.rescue import dhcp, mends, probe
+from edgedeploy.flows.rescue.patient import Patient
+from edgedeploy.wires.serial.shell import Ran
 from tests.unit.flows.rescue.answers import KEY, LAPTOP, board
 
 WISH = mends.Wish(ipaddress.IPv4Interface("10.0.0.9/24"), "10.0.0.1")
@@ -134,3 +136,27 @@ def test_sshd_is_not_restarted_with_a_configuration_it_refuses(run):
     assert ended.returncode == 1
     assert asked == ["sshd -t"]
     assert KEY not in ended.stdout
+
+
+@pytest.mark.parametrize("xl", ["[ $1 = info ]", "exit 124"], ids=["only info answers", "nothing answers"])
+def test_xl_answers_only_when_it_can_list_the_guests(run, xl):
+    """Without xenstored `xl info` may answer, for it asks the hypervisor alone; `xl list` waits for good."""
+    ended, asked = run("near=no\n" + probe.SCRIPT, xl=xl, **{"xenstore-ls": "exit 1"})
+    assert not [line for line in ended.stdout.splitlines() if line == "xl 0"]
+    assert ended.stdout.endswith("\nend\n")
+    assert not [line for line in asked if line.startswith("xenstore-ls")], "it would wait too"
+
+
+def test_an_agent_that_would_wait_for_xl_is_not_asked():
+    class Shell:
+        def __init__(self, xl):
+            self.typed, self.said = [], f"uid 0\nagent edgedeploy-agent 5c1e0a9d00aa\nxl {xl}\nend\n"
+
+        def run(self, command, timeout=20.0):
+            self.typed.append(command)
+            return Ran(0, self.said if "k uid" in command else "")
+
+    for xl, asked in (("0", True), ("124", False)):
+        shell = Shell(xl)
+        Patient(shell).ask(deep=True)
+        assert (probe.STATUS in shell.typed) is asked
