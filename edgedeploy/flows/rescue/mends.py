@@ -111,12 +111,11 @@ def _move(facts: Facts, laptop: Laptop, *_: object) -> Mend | None:  # noqa: ARG
     port = network.port(facts)
     if port is None or not port.master:
         return None
-    lines = [f"ip link set {port.master} up"]
-    for one in facts.usable():
-        if one.link == port.name:
-            lines += [f"ip addr del {one.value} dev {port.name}", _add(one.value, port.master)]
-    if facts.gateway:
-        lines.append(f"ip route replace default via {facts.gateway} dev {port.master}")
+    ours = [one.value for one in facts.usable() if one.link == port.name]
+    # the port's is the last to go: whatever fails before, the board is no worse off
+    route = [f"ip route replace default via {facts.gateway} dev {port.master}"] if facts.gateway else []
+    lines = [f"ip link set {port.master} up", *(_add(one, port.master) for one in ours), *route,
+             *(f"ip addr del {one} dev {port.name}" for one in ours), *route]  # fmt: skip
     return Mend("move-address", f"move the address from {port.name} to {port.master}", "\n".join(lines))
 
 

@@ -160,3 +160,22 @@ def test_an_agent_that_would_wait_for_xl_is_not_asked():
         shell = Shell(xl)
         Patient(shell).ask(deep=True)
         assert (probe.STATUS in shell.typed) is asked
+
+
+MOVED = board(("addr 5: xenbr0    inet 192.168.1.7", "addr 5: eth0    inet 192.168.1.7"))
+
+
+def test_an_address_is_on_the_bridge_before_it_leaves_the_port(run):
+    _, asked = run(made("move-address", MOVED).script, ip="")
+    assert [line for line in asked if "addr" in line or "route" in line] == [
+        "ip addr add 192.168.1.7/24 brd + dev xenbr0",
+        "ip route replace default via 192.168.1.1 dev xenbr0",
+        "ip addr del 192.168.1.7/24 dev eth0",
+        "ip route replace default via 192.168.1.1 dev xenbr0",
+    ]
+
+
+def test_an_address_that_the_bridge_does_not_take_stays_on_the_port(run):
+    ended, asked = run(made("move-address", MOVED).script, ip='[ "$2" != add ]')
+    assert ended.returncode == 1
+    assert not [line for line in asked if "addr del" in line]
