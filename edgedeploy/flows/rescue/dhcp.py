@@ -16,7 +16,7 @@ _TRY = 45
 _SCRIPT = """case $1 in bound|renew) ip -4 addr flush dev $interface scope global
 ip addr add $ip/$mask brd + dev $interface
 [ "$router" ]&&ip route replace default via ${router%% *} dev $interface
-[ "$dns" ]&&for n in $dns;do echo nameserver $n;done >/etc/resolv.conf;;esac"""
+[ "$dns" ]&&! grep -q ^nameserver /etc/resolv.conf 2>/dev/null&&for n in $dns;do echo nameserver $n;done >/etc/resolv.conf;;esac"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def _ways(facts: Facts, way: str) -> Iterator[tuple[str, str]]:
         # the script must stay for as long as the lease is renewed, and /run may forbid to execute
         yield udhcpc, f"""for d in /run /var/lib/edgedeploy /var/tmp /root;do L=$d/edgedeploy-lease
 (echo '#!/bin/sh';echo '{_SCRIPT}') >$L&&chmod 755 $L&&$L test&&break;done 2>/dev/null
-[ -s /run/edgedeploy-udhcpc ]&&kill $(cat /run/edgedeploy-udhcpc)
+p=$(cat /run/edgedeploy-udhcpc 2>/dev/null);grep -qs -e udhcpc -e busybox /proc/$p/comm&&kill $p
 timeout {_TRY} {udhcpc} -n -i {way} -t 8 -T 4 -s $L -p /run/edgedeploy-udhcpc"""
 
 

@@ -179,3 +179,25 @@ def test_an_address_that_the_bridge_does_not_take_stays_on_the_port(run):
     ended, asked = run(made("move-address", MOVED).script, ip='[ "$2" != add ]')
     assert ended.returncode == 1
     assert not [line for line in asked if "addr del" in line]
+
+
+def test_a_lease_brings_name_servers_to_a_board_that_has_none_and_takes_nobodys(run, tmp_path):
+    names = tmp_path / "resolv.conf"
+    script = dhcp._SCRIPT.replace("/etc/resolv.conf", str(names))
+    lease = f"interface=xenbr0 ip=10.0.0.9 mask=24 router= dns='10.0.0.1 10.0.0.2'\nset -- bound\n{script}"
+    run(lease, ip="")
+    assert names.read_text() == "nameserver 10.0.0.1\nnameserver 10.0.0.2\n"
+    names.write_text("# mine\nnameserver 9.9.9.9\n")
+    run(lease, ip="")
+    assert names.read_text() == "# mine\nnameserver 9.9.9.9\n"
+
+
+def test_a_client_of_an_earlier_rescue_that_has_died_costs_nobody_else_his_life(run, tmp_path):
+    """Its number may be another program's by now."""
+    pidfile = tmp_path / "udhcpc.pid"
+    with subprocess.Popen(["sleep", "60"]) as other:
+        pidfile.write_text(f"{other.pid}\n")
+        script = made("dhcp", BOARDS["bare"]).script.replace("/run/edgedeploy-udhcpc", str(pidfile)).replace("sleep 1", ":")
+        run(script, ip="", busybox="")
+        assert other.poll() is None
+        other.kill()
