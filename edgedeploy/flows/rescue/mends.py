@@ -198,7 +198,7 @@ def _writable(facts: Facts, *_: object) -> Mend:
     script = "mount -o remount,rw /&&touch /var/lib/.edgedeploy&&rm /var/lib/.edgedeploy"
     words = " ".join(facts.all("kernel"))
     # writing to a file system that has lost its way can cost the rest of it: that is for a person to say
-    safe = not any(trace in words for trace in ("EXT4-fs", "I/O error", "BTRFS", "F2FS-fs", "XFS"))
+    safe = not facts["fsbad"] and not any(trace in words for trace in ("EXT4-fs", "I/O error", "BTRFS", "F2FS-fs", "XFS"))
     return Mend("writable", "mount the root file system writable again", script, 30.0, safe)
 
 

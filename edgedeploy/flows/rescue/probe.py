@@ -55,6 +55,7 @@ x=$(timeout 12 xl info 2>&1&&timeout 12 xl list 2>&1);r=$?;k xl $r
 k "$x"|grep -i -e ^free_memory -e ^total_memory -e ^xen_version -e error|s xlinfo
 [ $r = 0 ]&&timeout 5 xenstore-ls -f /local/domain/0/backend/vif 2>/dev/null|sed -n "s,.*vif/\([0-9]*\)/.*/mac = ,vifmac \1 ,p"
 dmesg -l err,crit,alert,emerg 2>/dev/null|tail -n4|s kernel
+dmesg 2>/dev/null|grep -e "-fs error" -e "I/O error" -e "BTRFS error" -e "filesystem read-only"|tail -n1|s fsbad
 dmesg 2>/dev/null|grep "own address as source"|tail -n1|s ownmac
 k now $(date +%s)
 k end

@@ -59,6 +59,16 @@ def test_without_a_client_or_a_wish_there_is_no_such_mend():
 def test_a_damaged_file_system_is_made_writable_by_a_person_only():
     assert made("writable").safe
     assert not made("writable", board(("now ", "kernel EXT4-fs error (device mmcblk0p2)\nnow "))).safe
+    assert not made("writable", board(("now ", "fsbad EXT4-fs error (device mmcblk0p2)\nnow "))).safe
+
+
+def test_a_file_system_that_was_damaged_a_thousand_lines_ago_is_seen(run):
+    """Four lines of a failing card's driver follow each of the file system's; and busybox' dmesg knows no levels."""
+    log = "EXT4-fs (mmcblk0p2): re-mounted. Opts: errors=remount-ro"
+    bad = "EXT4-fs error (device mmcblk0p2): ext4_find_entry:1454: inode #2: comm sh: reading directory lblock 0"
+    said = f"[ $# = 0 ]||exit 1;echo '{log}';echo '{bad}';yes mmc0: Timeout waiting for hardware interrupt|head -n1000"
+    assert f"\nfsbad {bad}\n" in run("near=no\n" + probe.SCRIPT, dmesg=said)[0].stdout
+    assert "\nfsbad" not in run("near=no\n" + probe.SCRIPT, dmesg=f"echo '{log}'")[0].stdout
 
 
 def test_link_local_addresses_are_a_boards_own_and_allowed():
