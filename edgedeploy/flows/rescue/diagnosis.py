@@ -18,6 +18,8 @@ _ROOM = 16 << 20
 _FEW_INODES = 50
 _LITTLE_MB = 64
 """the smallest guest that the profiles' examples use"""
+_SINCE = 1_767_225_600.0
+"""2026: it was never earlier for this program"""
 _BAD_CLOCK_S = 365 * 86400.0
 
 
@@ -75,8 +77,10 @@ def _clock(facts: Facts, laptop: Laptop) -> Iterator[Finding]:
     off = facts.now - laptop.now
     if abs(off) >= CLOCK_OFF_S:
         side = "behind" if off < 0 else "ahead of"
+        lost = laptop.now < _SINCE  # then it has no time to give
         yield Finding("clock", "bad" if abs(off) >= _BAD_CLOCK_S else "warning",
-                      f"the board's clock is {_span(abs(off))} {side} this laptop's", mends=("clock",))  # fmt: skip
+                      f"the board's clock is {_span(abs(off))} {side} this laptop's",
+                      "this laptop's clock is wrong" if lost else "", () if lost else ("clock",))  # fmt: skip
 
 
 def _ssh(facts: Facts, laptop: Laptop) -> Iterator[Finding]:

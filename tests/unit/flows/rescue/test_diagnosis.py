@@ -99,6 +99,13 @@ def test_a_board_that_was_never_enrolled_here():
     assert [(one.code, one.mends) for one in found] == [("not-enrolled", ("agent",))]
 
 
+def test_a_laptop_without_the_time_sets_no_clock():
+    """Its battery is flat, the board's is not."""
+    found = diagnose(board(), replace(LAPTOP, now=1_000_000.0))
+    assert [(one.code, one.mends) for one in found] == [("clock", ())]
+    assert "this laptop's clock" in found[0].hint
+
+
 def test_every_code_is_tried_and_every_mend_exists():
     assert {case[0] for case in CASES} | {"not-enrolled"} == set(finding.MEANINGS)
     offered = {code for case in CASES for code in case[3]}
