@@ -109,7 +109,9 @@ echo begun"""
             return
         name = f"edgedeploy-{secrets.token_hex(4)}"
         script = f"for d in /run /dev/shm /tmp;do mkdir -m 700 $d/{name} 2>/dev/null&&break;done;d=$d/{name}\n"
-        script += f"cat >$d/probe <<\\EDGEDEPLOY 2>/dev/null\n{probe.SCRIPT}EDGEDEPLOY\nwc -c <$d/probe;echo $d"
+        script += f"cat >$d/probe <<\\EDGEDEPLOY 2>/dev/null\n{probe.SCRIPT}EDGEDEPLOY\nwc -c <$d/probe;echo $d\n"
+        # whatever ends the shell, a Ctrl-C or a pulled cable: nothing stays (a mend under way has its script open)
+        script += "(trap '' 1 2 3 20;while kill -0 $$;do sleep 5;done;rm -rf $d) </dev/null >/dev/null 2>&1 &"
         size, _, folder = self._shell.run(script).output.partition("\n")
         if size.strip() == str(len(probe.SCRIPT)) and folder.startswith("/"):
             self._folder = folder.strip()

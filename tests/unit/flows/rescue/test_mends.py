@@ -5,6 +5,8 @@ import os
 import shutil
 import stat
 import subprocess
+import time
+from pathlib import Path
 
 import pytest
 
@@ -208,6 +210,37 @@ def test_a_client_of_an_earlier_rescue_that_has_died_costs_nobody_else_his_life(
     with subprocess.Popen(["sleep", "60"]) as other:
         pidfile.write_text(f"{other.pid}\n")
         script = made("dhcp", BOARDS["bare"]).script.replace("/run/edgedeploy-udhcpc", str(pidfile)).replace("sleep 1", ":")
+        script = script.replace("for d in /run ", f"for d in {tmp_path} ")
         run(script, ip="", busybox="")
         assert other.poll() is None
         other.kill()
+
+
+def test_nothing_of_ours_stays_on_a_board_whose_laptop_was_interrupted():
+    class Shell:
+        def run(self, command, timeout=20.0):
+            if "mkdir" not in command:
+                return Ran(0, "uid 0\nend\n")
+            command = command.replace("sleep 5", "sleep .1")
+            self.process = subprocess.Popen(
+                ["sh", "-c", 'o=$(eval "$1");echo "$o" end;read wait', "sh", command],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            )  # fmt: skip
+            lines = []
+            for line in iter(self.process.stdout.readline, ""):
+                lines.append(line)
+                if line.endswith(" end\n"):
+                    break
+            return Ran(0, "".join(lines).removesuffix(" end\n"))
+
+    shell = Shell()
+    patient = Patient(shell)
+    patient.ask(deep=False)
+    folder = Path(patient._folder)
+    assert (folder / "probe").is_file()
+    shell.process.kill()
+    shell.process.communicate()
+    deadline = time.monotonic() + 5
+    while folder.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not folder.exists()
