@@ -19,6 +19,8 @@ BEAT_S = 5.0
 """how often the agent hears from us; it gives a silent laptop up after agent.attach.SILENT_S"""
 _LEAVE_S = 3.0
 _POLL_S = 1.0
+_MOST = 2 * messages.CONSOLE_WINDOW
+"""bytes, and messages, that may wait for a terminal that stands still; an agent that keeps to the window sends half"""
 
 
 class Attachment:
@@ -41,7 +43,7 @@ class Attachment:
         self._near.setblocking(False)
         self._far.setblocking(False)
         self._come: queue.SimpleQueue[frames.Frame | Exception] = queue.SimpleQueue()
-        self._sent = self._taken = self._got = self._said = 0
+        self._sent = self._taken = self._got = self._said = self._came = 0
         self._beat = time.monotonic()
         self._stop, self._over = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._read, args=(come,), daemon=True)
@@ -155,6 +157,9 @@ class Attachment:
         if kind in (messages.Failed.kind, messages.Detached.kind):
             message = messages.from_frame(frame)
             raise message.to_error() if isinstance(message, messages.Failed) else Over(_reason(message))
+        self._came += len(frame.body)
+        if self._came - self._said > _MOST or self._come.qsize() > _MOST:
+            raise errors.ProtocolMismatch("the agent sent more than what was asked for", hint="edgedeploy enrol brings it up to date")
         self._come.put(frame)
         self._wake()
 

@@ -317,3 +317,35 @@ def test_what_is_kept_is_bounded_and_of_this_domain(tmp_path: Path) -> None:
     assert (tmp_path / "run").stat().st_mode & 0o077 == 0
     assert old.read(7, 100) == (b"", 0)
     assert new.read(10**9, 3) == (b"xxx", 3), "it started anew meanwhile"
+
+
+@pytest.mark.parametrize("kind", ["chunk", "event"])
+def test_an_agent_that_knows_no_window_does_not_fill_the_laptop(kind: str) -> None:
+    """A person's terminal may stand still for an hour."""
+    message = messages.Chunk() if kind == "chunk" else messages.Event("console", "x" * 100)
+    flood = frames.encode(messages.to_frame(message, b"x" * 4096 if kind == "chunk" else b""))
+
+    class Endless:
+        sent = 0
+
+        def read(self, n: int, timeout: float) -> bytes:
+            self.sent += 1
+            if self.sent > 20_000:  # 80 MB of chunks
+                time.sleep(0.05)
+                raise TimeoutError
+            return flood
+
+        def write(self, data: bytes) -> None:
+            pass
+
+    stream = Endless()
+    told = messages.Attached("decks", "r1", False)
+    with Attachment(told, stream, [], frames.Decoder().feed, lambda: errors.Unreachable("gone")) as line:  # type: ignore[arg-type]  # a Stream as far as it goes
+        ends = time.monotonic() + 20
+        while line._thread.is_alive() and stream.sent <= 20_000 and time.monotonic() < ends:
+            time.sleep(0.05)
+        assert stream.sent < 20_000
+        line._thread.join(5)
+        assert line.read(), "what came before is shown first"
+        with pytest.raises(errors.ProtocolMismatch, match="more than"):
+            line.read()
