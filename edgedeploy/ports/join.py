@@ -193,15 +193,24 @@ def _out(data: bytes) -> None:
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
+    ended = False
+
     def end(number: int, _frame: object) -> None:
+        nonlocal ended
+        ended = True
+        for other in before:  # a closed terminal and the session's end send both: the second must not stop the clearing up
+            signal.signal(other, signal.SIG_IGN)
         raise KeyboardInterrupt(signal.Signals(number).name)
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number in before:
+        signal.signal(number, end)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        if not ended:  # else the program is on its way out, and its port is still to be put back
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def open_log(path: str) -> BinaryIO:

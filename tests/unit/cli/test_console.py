@@ -1,5 +1,6 @@
 """`edgedeploy console` as a person has it: the program in a terminal of its own, a tty at the other end of the cable."""
 
+import contextlib
 import os
 import select
 import signal
@@ -173,6 +174,19 @@ def test_a_signal_leaves_both_terminals_as_they_were(run, cable, person, number)
     os.write(cable.master, b"up")
     person.until(b"up")
     process.send_signal(number)
+    assert process.wait(10) == 130
+    assert person.as_before
+    assert cable.as_before
+
+
+def test_two_signals_at_once_leave_both_terminals_as_they_were(run, cable, person):
+    """A terminal that is closed, and systemd that ends its session: each sends its own."""
+    process = run()
+    person.until(b"says this again")
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGTERM) * 20:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(number)
+        time.sleep(0.002)
     assert process.wait(10) == 130
     assert person.as_before
     assert cable.as_before
