@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -180,6 +181,7 @@ def cable(session: Session, name: str, baud: int) -> None:
         session.report.note(f"{name}'s console is {plugged.link} (now {plugged.device}); Ctrl-C pulls the cable")
         session.report.note(f"log in as {machine.CONSOLE_USER}, password {machine.CONSOLE_PASSWORD}")
         sys.stdout.flush()
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # both are a hand at the plug
         with contextlib.suppress(KeyboardInterrupt):
             while plugged.carry(1.0):
                 pass
