@@ -16,7 +16,7 @@ def nobody(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.delenv("EDGEDEPLOY_PORT", raising=False)
-    monkeypatch.setattr(ports, "here", list)
+    monkeypatch.setattr(ports, "here", lambda *_: [])
 
 
 @pytest.mark.parametrize(
