@@ -18,11 +18,13 @@ from bench.conditions import CONDITIONS, Condition
 from bench.line import FULL, Faults
 from bench.relay import TICK, Pty, Relay
 from bench.rivals import RAW, WAYS, Ends, Task
+from edgedeploy.core.names import printable
 
 START = 60.0
 """seconds that programs have to say something to each other, and edgedeploy to start its half on the board"""
 PATIENCE, LEAST = 5, 15.0
 """times the ideal time, and seconds: a transfer has failed after the greater of the two"""
+_SAID = "said"
 BYE = 5.0
 """seconds that both programs have to end after the file is complete"""
 
@@ -36,6 +38,8 @@ class Outcome:
     fault: str
     lost: float
     latest: float
+    said: str = ""
+    """the last that a failed program said"""
 
 
 def favour() -> None:
@@ -95,7 +99,7 @@ def _start(argv: Sequence[str], port: Pty, folder: Path, *, attached: bool, shel
 
     attached = attached or shell
     tty = port.slave if attached else subprocess.DEVNULL
-    with open(folder.parent / "said", "ab") as said:
+    with open(folder.parent / _SAID, "ab") as said:
         return subprocess.Popen(
             argv,
             stdin=tty,
@@ -124,9 +128,8 @@ class _Watch:
         begun, complete = self._begun, self._complete
         share = 0.0 if begun is None or complete is None else self._size / FULL / (complete - begun)
         lost = self._relay.up.lost + self._relay.down.lost
-        return Outcome(
-            share, _fault(self._task, self._awaited, self._relay.clock() > self._limit), lost, self._relay.latest
-        )
+        fault = _fault(self._task, self._awaited, self._relay.clock() > self._limit)
+        return Outcome(share, fault, lost, self._relay.latest, _last_words(self._task) if fault else "")
 
     @property
     def _limit(self) -> float:
@@ -169,6 +172,11 @@ def _fault(task: Task, programs: Sequence[subprocess.Popen[bytes]], late: bool) 
     if any(statuses):
         return "said that it failed"
     return ""
+
+
+def _last_words(task: Task) -> str:
+    words = task.source.with_name(_SAID).read_text("utf-8", "replace").split("\n")
+    return printable(next((line for line in reversed(words) if line.strip()), ""), 120)
 
 
 def _kill(program: subprocess.Popen[bytes]) -> None:

@@ -119,7 +119,8 @@ def _measure(
             cell, way, seed, tried = waiting.pop(future)
             outcome = future.result()
             where = f"{cell.condition.name}, {'up' if cell.up else 'down'}, {way.title}, seed {seed}"
-            print(f"{where}: {outcome.fault or f'{outcome.share:.1%}'}", flush=True)
+            said = f" ({outcome.said})" if outcome.said else ""
+            print(f"{where}: {outcome.fault or f'{outcome.share:.1%}'}{said}", flush=True)
             if outcome.lost > max(LOST * options.size / FULL, LEAST_LOST):
                 if tried < TRIES:
                     submit(cell, way, seed, tried + 1)
