@@ -157,7 +157,8 @@ def last_known(expected: Sequence[KnownBoard]) -> list[Found]:
 def by_address(wanted: Wanted, known: Sequence[KnownBoard], expected: Sequence[KnownBoard], choose: Choose) -> Found:
     """The board at the address that was given. Raises UsageFault when several could be."""
     host = str(wanted.host)
-    there = [board for board in known if host in board.hosts and wanted.port in (None, board.port)]
+    could_be = expected if wanted.on else known  # an address may have been another board's once
+    there = [board for board in could_be if host in board.hosts and wanted.port in (None, board.port)]
     meant = there or list(expected)
     if not meant:
         return Found(host, (host,), wanted.port or 22, "by --host")

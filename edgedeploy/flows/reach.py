@@ -13,12 +13,13 @@ begun to speak keeps its 20 s. With --timeout the network has at most half of th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edgedeploy.core import errors
 from edgedeploy.core.deadline import Deadline
 from edgedeploy.flows import cable, race
-from edgedeploy.flows.find import Found, Via, Wanted, candidates
+from edgedeploy.flows.find import Found, Via, Wanted, by_address, candidates
 from edgedeploy.flows.way import Reached
 from edgedeploy.remote.known import KnownBoard
 
@@ -52,7 +53,11 @@ def reach(wanted: Wanted, kit: Kit) -> Reached | Found:
     `next_rung`'s table. Says which way it took, and why.
     """
     limit = Deadline.after(wanted.timeout) if wanted.timeout else None
-    expected = candidates(wanted, kit.known.all())
+    known = kit.known.all()
+    expected = candidates(wanted, known)
+    if wanted.host and (meant := by_address(wanted, known, expected, kit.choose).known):
+        # a cable that leads to another one is the wrong cable, whatever runs there
+        expected, wanted = [meant], replace(wanted, on=str(meant.board_id))
     if wanted.via is Via.SERIAL:
         choice = cable.choose(wanted, expected, kit)
         kit.report.note(f"over the serial cable {choice.port.device}: {choice.why}")

@@ -377,6 +377,26 @@ def test_with_several_candidates_the_cable_decides_and_it_is_said(world: Callabl
     assert "the board at the end of the cable is spare" in made.out.getvalue()
 
 
+@pytest.mark.parametrize("via", [Via.SERIAL, Via.AUTO])
+def test_an_address_names_the_board_also_where_the_cable_is_taken(world: Callable[..., World], via: Via) -> None:
+    made = world(known=(STAGE, SPARE), ports=[USB], console=lambda line: FakeWire(SPARE))
+    with pytest.raises(errors.HostKeyChanged, match=r"leads to the board spare .*, not to stage"):
+        made.reach(via=via, host=STAGE.hosts[0])
+    assert made.reach(via=via, host=SPARE.hosts[0]).found.known == SPARE
+
+
+def test_an_address_that_was_once_another_boards_does_not_overrule_the_name(world: Callable[..., World]) -> None:
+    made = world(known=(STAGE, SPARE), network=answers(STAGE))
+    assert made.reach(on="stage", host=SPARE.hosts[0]).found.known.board_id == STAGE.board_id  # type: ignore[union-attr]  # it is enrolled
+
+
+def test_which_board_is_at_an_address_is_asked_once(world: Callable[..., World]) -> None:
+    made = world(known=(STAGE, SPARE), ports=[USB], console=lambda line: FakeWire(SPARE), choice=1)
+    with pytest.raises(errors.HostKeyChanged, match="not to stage"):
+        made.reach(host="10.9.9.9")
+    assert len(made.asked) == 1
+
+
 def test_a_board_that_is_not_enrolled_is_not_enrolled_over_the_cable_by_a_push(world: Callable[..., World]) -> None:
     made = world(known=(), ports=[USB])
     with pytest.raises(errors.UsageFault, match="is not enrolled on this laptop") as caught:
