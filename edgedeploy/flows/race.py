@@ -40,6 +40,9 @@ def over_network(
     with kit.report.step("looking for the board") as step:
         try:
             winners = race.run()
+        except BaseException:
+            race.give_up()
+            raise
         finally:
             race.end()
         if isinstance(winners, Found):
@@ -93,6 +96,11 @@ class _Race:
                 for found in find.last_known(self._expected):
                     self._try(found)
         return self._watch()
+
+    def give_up(self) -> None:
+        """Hang up on those that have answered: the others' answers, or Ctrl-C, have ended the race."""
+        for one in self._won:
+            one.close()
 
     def end(self) -> None:
         """Whoever answers from now on is too late, and is hung up on."""

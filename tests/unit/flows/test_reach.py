@@ -471,6 +471,17 @@ def test_coming_back_to_another_board_is_no_answer(world: Callable[..., World]) 
     assert [wire.closed for wire in made.wires] == [1, 1]
 
 
+def test_when_one_attempt_ends_the_race_badly_the_other_is_not_left_open(world: Callable[..., World]) -> None:
+    def network(found: Found) -> FakeWire:
+        here = found.name == "stage"
+        return FakeWire(STAGE) if here else FakeWire(SPARE, delay=0.5, fault=ValueError("a bug"))
+
+    made = world(known=(STAGE, SPARE), network=network)
+    with pytest.raises(ValueError, match="a bug"):
+        made.reach()
+    assert [wire.closed for wire in made.wires] == [1, 1]
+
+
 def test_interrupted_in_the_race_nothing_is_left_open(
     world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
 ) -> None:
