@@ -156,7 +156,16 @@ class SerialWire:
             raise
 
     def _leave(self) -> None:
-        """Best effort, within some seconds, never raises for the line's sake."""
+        """Best effort, within some seconds, never raises for the line's sake; the port is given back in any case."""
+        try:
+            self._put_back()
+        finally:
+            self._starting, self._console = False, None
+            port, self._port = self._port, None
+            if port:
+                port.close()
+
+    def _put_back(self) -> None:
         if self._console:
             self._console.bound(LEAVING)
         pump, self._pump = self._pump, None
@@ -166,13 +175,8 @@ class SerialWire:
                 self._abandon()
         elif self._starting and not self._prompted(take_back):
             self._abandon()
-        self._starting = False
-        console, self._console = self._console, None
-        if console:
-            console.leave(interrupt=False)
-        if self._port:
-            self._port.close()
-            self._port = None
+        if self._console:
+            self._console.leave(interrupt=False)
 
     def _prompted(self, wait: Callable[[Shell, SerialPort], bool]) -> bool:
         """Whether our shell gets the console back."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import termios
 import threading
 import time
 import tty
@@ -14,6 +15,7 @@ import pytest
 
 from edgedeploy.core import errors
 from edgedeploy.wires.serial import holders, login, recognise, wire
+from edgedeploy.wires.serial.port import SerialPort
 from edgedeploy.wires.serial.wire import SerialWire
 
 Answer = Callable[[bytes], bytes]
@@ -137,3 +139,22 @@ def test_interrupted_at_the_question_the_console_goes_back_to_its_login_prompt(b
         SerialWire(made.port, 115200, b"", ask=interrupted, timeout=2.0).connect()
     time.sleep(0.2)
     assert made.typed.endswith(b"root\r\x04")
+
+
+def test_a_second_ctrl_c_while_it_leaves_still_gives_the_port_back(
+    board: Callable[[Answer], Board], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def impatient(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    made = board(slow_verdict)
+    before = termios.tcgetattr(made.slave)
+    monkeypatch.setattr(login.Console, "__enter__", lambda self: None)
+    monkeypatch.setattr(wire, "start", impatient)
+    monkeypatch.setattr(wire, "take_back", lambda *_: True)
+    monkeypatch.setattr(login.Console, "leave", impatient)
+    impatiently = SerialWire(made.port, 115200, b"", ask=lambda _: "x", timeout=2.0)
+    with pytest.raises(KeyboardInterrupt):
+        impatiently.connect()
+    assert termios.tcgetattr(made.slave) == before
+    SerialPort(made.port, 115200).close()
