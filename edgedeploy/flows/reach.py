@@ -74,7 +74,7 @@ def reach(wanted: Wanted, kit: Kit) -> Reached | Found:
 
 def _networks(limit: Deadline | None, wanted: Wanted, kit: Kit) -> Deadline | None:
     """How long the network may take."""
-    if limit is None or wanted.via is Via.SSH or not cable.plugged_in(kit.cables):
+    if limit is None or wanted.via is Via.SSH or not (wanted.cable or cable.plugged_in(kit.cables)):
         return limit
     return Deadline.after(limit.remaining / 2)
 

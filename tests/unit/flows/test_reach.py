@@ -297,6 +297,13 @@ def test_the_timeout_bounds_the_network_and_leaves_half_to_the_cable(world: Call
     assert 0.2 < made.lines[0].timeout < 0.6
 
 
+def test_a_port_that_was_named_gets_its_half_of_the_timeout_whatever_kind_it_is(world: Callable[..., World]) -> None:
+    own = Port("/dev/ttyS0", "", None, None)
+    made = world(network=answers(STAGE, 5.0), ports=[own], console=lambda line: FakeWire(STAGE, speed=9600))
+    assert made.reach(timeout=2.0, cable="/dev/ttyS0").found.place == "/dev/ttyS0"
+    assert made.lines[0].timeout > 0.5
+
+
 def test_a_bug_in_an_attempt_is_not_taken_for_a_dead_network(world: Callable[..., World]) -> None:
     made = world(network=lambda found: FakeWire(STAGE, fault=ZeroDivisionError()), ports=[USB])
     with pytest.raises(ZeroDivisionError):
