@@ -7,7 +7,7 @@ import sys
 import termios
 import tty
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 def say(text: str) -> None:
@@ -27,4 +27,5 @@ def raw(descriptor: int) -> Iterator[bool]:
         tty.setraw(descriptor)
         yield True
     finally:
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+        with suppress(termios.error):  # its window was closed: there is nothing to put back
+            termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
