@@ -62,6 +62,12 @@ class _Facts:
     compatible: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    board_id: names.BoardId
+    changes: tuple[str, ...]
+
+
 def enrol(
     wire: Wire,
     host_key: trust.HostKey | None,
@@ -96,8 +102,7 @@ def enrol(
     }
     with kit.report.step(f"installing the agent on {name}"):
         answer = _run_setup(wire, plan, facts.uid, ask, dry_run=request.dry_run)
-    board_id = names.BoardId.parse(answer["board_id"])
-    changes = tuple(names.printable(str(change), 300) for change in _list(answer["changes"]))
+    board_id, changes = answer.board_id, answer.changes
     if not request.dry_run:
         board = KnownBoard(
             board_id,
@@ -158,7 +163,7 @@ def _profile(asked: names.ProfileName | None, facts: _Facts, profiles: Sequence[
 
 def _run_setup(
     wire: Wire, plan: Mapping[str, object], uid: int, ask: Callable[[str], str | None], *, dry_run: bool
-) -> dict[str, object]:
+) -> _Answer:
     status, folder, words = run(wire, ["mktemp", "-d"])
     if status:
         raise errors.NoRoom("the board has no room for a temporary file", details=(words,), hint="df -h on the board")
@@ -178,8 +183,19 @@ def _run_setup(
         lines = tuple(names.printable(line, 300) for line in words.splitlines()[-8:])
         cls = errors.by_exit_code(status) if status > 2 else errors.BoardFault
         raise cls("the agent could not be installed", details=lines)
-    answer: dict[str, object] = json.loads(out)
-    return answer
+    return _answer(out, wire)
+
+
+def _answer(out: str, wire: Wire) -> _Answer:
+    try:
+        said = json.loads(out)
+        changes = tuple(names.printable(str(change), 300) for change in said["changes"])
+        return _Answer(names.BoardId.parse(said["board_id"]), changes)
+    except (ValueError, RecursionError, LookupError, TypeError, errors.UsageFault):
+        raise errors.ProtocolMismatch(
+            f"the agent's setup on {wire.traits.label} gave no answer", hint="try again; is its disk full?",
+            details=tuple(names.printable(line, 300) for line in out.splitlines()[-4:]),
+        ) from None  # fmt: skip
 
 
 def _as_root(wire: Wire, uid: int, ask: Callable[[str], str | None]) -> tuple[list[str], bytes]:
@@ -195,10 +211,6 @@ def _as_root(wire: Wire, uid: int, ask: Callable[[str], str | None]) -> tuple[li
             hint="run it in a terminal, or as root: edgedeploy enrol root@HOST",
         )
     return ["sudo", "-S", "-p", ""], password.encode() + b"\n"
-
-
-def _list(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
 
 
 def pin(board: KnownBoard, host_key: trust.HostKey, kit: Kit) -> tuple[str, ...]:
