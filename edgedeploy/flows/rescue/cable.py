@@ -47,6 +47,12 @@ class Cable:
         configured = self._kit.cables.pins if self._kit.cables else {}
         return configured.get(self._board.name, "") or self._board.serial if self._board else ""
 
+    @property
+    def _user(self) -> str:
+        """Who logs in: as a push by cable does."""
+        users = self._kit.cables.users if self._kit.cables else {}
+        return users.get(self._board.name, "root") if self._board else "root"
+
     @cached_property
     def baud(self) -> int:
         """The rate: the named one, else the kind's, else the usual."""
@@ -67,7 +73,8 @@ class Cable:
         work = max(20.0, min(60.0, self._timeout / 3))
         while True:
             try:
-                return stack.enter_context(Console(line, ask=self._password.ask, boot_wait=boot, work=work))
+                console = Console(line, user=self._user, ask=self._password.ask, boot_wait=boot, work=work)
+                return stack.enter_context(console)
             except errors.UsageFault:
                 if not self._password.refused():
                     raise
@@ -75,6 +82,6 @@ class Cable:
     def wire(self) -> Wire:
         """The agent's way over the same cable, opened by whoever uses it first."""
         return SerialWire(
-            self.port.device, self.baud, agentkit.foothold(), ask=self._password.ask, timeout=self._timeout,
-            tell=self._kit.report.note,
+            self.port.device, self.baud, agentkit.foothold(), user=self._user, ask=self._password.ask,
+            timeout=self._timeout, tell=self._kit.report.note,
         )  # fmt: skip
