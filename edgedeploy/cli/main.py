@@ -37,7 +37,7 @@ SECTIONS = {
         "discover": _at("discover", "Find boards on the network."),
         "boards": _at("boards", "List the kinds of board that are known."),
         "enrol": _at("enrol", "Install the agent on a board and pin its keys."),
-        "console": _at("console", "Be at a board's serial console."),
+        "console": _at("console", "Be at a board's serial console, or at a guest's."),
         "init": _at("init", "Start a deployment repository."),
         "completion": _at("completion", "Print a shell's completion script."),
     },

@@ -53,7 +53,7 @@ def recover(
     cable = Cable(port, baud, kind, board, timeout or TIMEOUT, kit, kit.cables.password())
     result = flow.recover(request, flow.Tools(
         cable.console, cable.wire,
-        confirm=lambda mend: _confirm(mend, yes=yes), address=_ask_address,
+        confirm=lambda mend: _confirm(mend, yes=yes), address=lambda: None if yes else _ask_address(),
         show=lambda who, findings: None if as_json else click.echo(recovery.diagnosis(who, findings)),
         now=time.time, kit=kit, profiles=catalog.load_all(),
     ))  # fmt: skip

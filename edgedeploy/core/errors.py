@@ -41,10 +41,10 @@ class UsageFault(EdgeError):
 
 
 class BoardFault(EdgeError):
-    """The board cannot do it, or refuses to; on its own: a command there failed and nothing was touched."""
+    """The board cannot do it, or refuses to; on its own: a command there failed, or a rescue did not do it; nothing was deployed."""
 
     exit_code = 47
-    meaning = "a command on the board failed; nothing was touched"
+    meaning = "a command on the board failed, or it stays unreachable after a rescue; nothing was deployed"
 
 
 class WireFault(EdgeError):

@@ -67,7 +67,7 @@ def verdict(result: Result) -> list[str]:
         return [f"{name} answers{again} at {result.reached.at} ({result.reached.how}): {push}"]
     if result.verdict == "unreachable":
         return [
-            f"{name} says that its network is fine, but this laptop cannot reach it: {result.reached.why_not}",
+            f"{name} says that its network is fine, but this laptop cannot reach it: {printable(result.reached.why_not, 300)}",
             "is the laptop on the same network? guests' Wi-Fi often keeps its machines apart",
             f"meanwhile the cable works: {push} --via serial",
         ]
@@ -77,7 +77,7 @@ def verdict(result: Result) -> list[str]:
             "enrol it: edgedeploy recover, and say yes to installing the agent",
         ]
     return [
-        f"{name} does not answer on the network: {result.reached.why_not}",
+        f"{name} does not answer on the network: {printable(result.reached.why_not, 300)}",
         f"the cable works: {push} --via serial" if result.enrolled else "it is not enrolled on this laptop",
     ]
 

@@ -211,7 +211,7 @@ rm -f /var/cache/apt/*.bin /var/cache/apt/archives/*.deb /var/cache/apt/archives
 command -v journalctl >/dev/null&&timeout 30 journalctl --vacuum-size=8M
 find /var/log -xdev -type f \\( -name "*.gz" -o -name "*.xz" -o -name "*.old" -o -name "*.[0-9]" \\) -exec rm -f {{}} +
 find /var/lib/edgedeploy/incoming -type f -mmin +60 -exec rm -f {{}} + 2>/dev/null
-for a in {apps or '""'};do [ "$a" ]&&timeout 60 edgedeploy-agent gc $a;done
+for a in {apps or '""'};do [ "$a" ]&&timeout 60 /usr/local/bin/edgedeploy-agent gc $a;done
 sync;n=$(($(f)-b));echo freed $n kB
 [ $n -gt 0 ]"""
     return Mend("space", "remove packages' caches, old logs and releases that nobody wants", script, 120.0)

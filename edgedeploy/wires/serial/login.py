@@ -111,6 +111,7 @@ class Console:
 
     def _login(self) -> None:
         where, said = self._named()
+        password = None
         if where is Where.PASSWORD:
             password = self._asked()
             # login(1) waits for 60 s: after that a password would be a name, shown and written to a log
@@ -131,7 +132,7 @@ class Console:
         if where is Where.SHELL:
             self._logged_in = True
             return
-        self._refused(where, said)
+        self._refused(where, said, password)
 
     def _asked(self) -> str | None:
         since = time.monotonic()
@@ -144,7 +145,9 @@ class Console:
         self._talk.grant(time.monotonic() - since)
         return password
 
-    def _refused(self, where: Where | None, said: str) -> None:
+    def _refused(self, where: Where | None, said: str, password: str | None) -> None:
+        if password:  # a console that echoes shows it
+            said = said.replace(password, "(the password)")
         details = tuple(printable(line.strip(), 120) for line in said.split("\n") if line.strip())[-4:]
         if where is Where.LOGIN:
             raise errors.UsageFault(
