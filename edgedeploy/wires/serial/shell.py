@@ -168,8 +168,10 @@ class Shell:
 
     def _cancel(self) -> None:
         self._talk.slower()
-        self._talk.type("\x03", end="")
-        self._talk.prompt(Deadline.after(_STEP))
+        for _ in range(_TRIES):  # one that comes while the shell forks reaches nobody
+            self._talk.type("\x03", end="")
+            if self._talk.prompt(Deadline.after(_STEP / _TRIES))[0] is not None:
+                return
 
     def _proven(self, value: str) -> bool:
         self._count += 1
