@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 from hypothesis import settings
 
 from tests import needs
@@ -11,3 +13,6 @@ from tests import needs
 # pytest by hand rolls them
 settings.register_profile("edgedeploy", deadline=None, database=None, derandomize=needs.must_run())
 settings.load_profile("edgedeploy")
+
+# a shell that starts us in the background has us ignore Ctrl-C, and our children with us: but some are to be sent one
+signal.signal(signal.SIGINT, signal.default_int_handler)
