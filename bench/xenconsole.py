@@ -103,10 +103,12 @@ def plugged(board: Board) -> Iterator[str]:
     """The serial cable, carried by a process of its own: a thread of ours would wait for our codec."""
     carrier = os.fork()
     if not carrier:
-        with Cable(board.machine.folder, board.machine.name) as cable:
-            while cable.carry(1.0):
-                pass
-        os._exit(0)
+        try:
+            with Cable(board.machine.folder, board.machine.name) as cable:
+                while cable.carry(1.0):
+                    pass
+        finally:
+            os._exit(0)  # whatever happened: the board is the parent's to end
     link = board.machine.folder / "cable"
     try:
         ends = Deadline.after(10)
