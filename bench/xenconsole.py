@@ -91,10 +91,9 @@ def measure(board: Board, size: int, runs: int) -> Results:
                 with chatter(board) if chatters else _nothing():
                     linked = _by_link(device, size)
                     raw = {"up": _raw_up(board, device, size), "down": _raw_down(device, size)}
+                    print(f"round {number + 1}, {condition}: raw {raw}, link {linked}", file=sys.stderr)
                 for way in ("up", "down"):
-                    found = Round(raw[way], linked[way])
-                    results.setdefault((condition, way), []).append(found)
-                    print(f"round {number + 1}, {condition}, {way}: raw {found.raw:.0f}, link {found.link:.0f}", file=sys.stderr)
+                    results.setdefault((condition, way), []).append(Round(raw[way], linked[way]))
     return results
 
 
@@ -130,7 +129,7 @@ def chatter(board: Board) -> Iterator[None]:
     try:
         yield
     finally:
-        board.run("rm /tmp/chatter; while pgrep -f chatter.sh >/dev/null; do sleep .5; done; echo 4 >/proc/sys/kernel/printk")
+        board.run("rm /tmp/chatter; while pgrep -f '[c]hatter.sh' >/dev/null; do sleep .5; done; echo 4 >/proc/sys/kernel/printk")
 
 
 @contextmanager
