@@ -235,7 +235,7 @@ def render(results: Results, size: int, host: str, when: datetime) -> str:
         met = "yes" if _share(rounds) >= TARGET else "**no**"
         cells = [f"{value.middle:.0f} ({value.least:.0f} to {value.most:.0f})" for value in (raw, link)]
         rows.append(f"| {condition} | {way} | {cells[0]} | {cells[1]} | {_share(rounds):.0f} % | {TARGET:.0f} % | {met} |")
-    run = f"Measured on {when:%Y-%m-%d %H:%M} UTC: {count} round{"s" * (count > 1)}, {size} bytes each way. {host}.\n\n"
+    run = f"Measured on {when:%Y-%m-%d %H:%M} UTC: {count} round{'s' * (count > 1)}, {size} bytes each way. {host}.\n\n"
     tail = "Median (least to most).\n\n    python -m bench.xenconsole --write docs/performance-console.md\n"
     return _HEAD + run + "\n".join(rows) + "\n\n" + tail
 
