@@ -82,6 +82,10 @@ class Board:
             return [f"installed the schedule `{wanted or '@never'}` in {path}"]
         return []
 
+    def announce(self) -> bool:
+        """Tell the network what this board is and runs, where that changed; True when something was written."""
+        return announce.refresh(self.layout, self.config, self.runtime)
+
     # --- deployments ----------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
@@ -105,7 +109,7 @@ class Board:
             raise
         finally:
             record.close()
-            announce.refresh(self)
+            self.announce()
 
     def apply(
         self, name: AppName, who: str, *, retry: bool = False, follow: Path | None = None, before: Before = _nothing

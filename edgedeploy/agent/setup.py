@@ -14,7 +14,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgedeploy.agent import announce, compiled, config, schedule
+from edgedeploy.agent import compiled, config, schedule
 from edgedeploy.agent.board import Board
 from edgedeploy.agent.config import AgentConfig, AppConfig
 from edgedeploy.agent.layout import PROGRAM, Layout
@@ -86,7 +86,7 @@ class Setup:
             board = Board(self._layout)
             for app in wanted.apps:
                 self.changes += board.ensure_app(app)
-            if announce.refresh(board):
+            if board.announce():
                 self.changes.append(f"wrote {self._layout.avahi_service} (the announcement)")
         return wanted
 
