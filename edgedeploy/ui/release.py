@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from edgedeploy.core.release import to_json
 from edgedeploy.flows.release import Released
-from edgedeploy.ui.report import size
+from edgedeploy.ui.progress import size
 
 
 def lines(result: Released) -> Iterator[str]:

@@ -23,7 +23,7 @@ from rich.progress import (
 from rich.text import Text
 
 from edgedeploy.ports.report import Report, Step
-from edgedeploy.ui.report import Clock, PlainReport, QuietReport, one_line
+from edgedeploy.ui.progress import Clock, one_line
 
 
 class _OnlyWithTotal(ProgressColumn):
@@ -147,6 +147,6 @@ class RichReport:
                     drawn.start()
 
 
-def _conforms(plain: PlainReport, quiet: QuietReport, rich: RichReport) -> tuple[Report, ...]:
-    """For mypy: every listener is a Report."""
-    return plain, quiet, rich
+def _conforms(rich: RichReport) -> Report:
+    """For mypy: it is a Report."""
+    return rich

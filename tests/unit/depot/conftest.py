@@ -8,7 +8,7 @@ import pytest
 from edgedeploy.core import cpio
 from edgedeploy.depot.repo import Depot
 from edgedeploy.depot.scaffold import Plan
-from edgedeploy.ui.report import PlainReport
+from edgedeploy.ui.plain_report import PlainReport
 
 TOML = """\
 app = "decks"

@@ -11,7 +11,7 @@ from edgedeploy.core import errors, names
 from edgedeploy.discover.sighting import Sighting
 from edgedeploy.flows.find import Found, Until, Wanted, find
 from edgedeploy.remote.known import KnownBoard
-from edgedeploy.ui.report import QuietReport
+from edgedeploy.ui.plain_report import QuietReport
 
 DECKS = names.AppName("decks")
 

@@ -10,7 +10,7 @@ import pytest
 
 from edgedeploy.core import errors, messages, names, release
 from edgedeploy.flows import proof
-from edgedeploy.ui.report import QuietReport
+from edgedeploy.ui.plain_report import QuietReport
 from tests.unit.agent.model import sha
 from tests.unit.core.test_release import manifest
 

@@ -24,7 +24,7 @@ from edgedeploy.profiles import catalog
 from edgedeploy.remote import agentkit
 from edgedeploy.remote.client import AgentClient
 from edgedeploy.remote.known import KnownBoard, KnownBoards
-from edgedeploy.ui.report import PlainReport
+from edgedeploy.ui.plain_report import PlainReport
 from edgedeploy.wires.serial.ports import Port
 from tests.unit.agent.model import ID, ModelBoard
 from tests.unit.agent.test_serve import Counted

@@ -20,7 +20,7 @@ from edgedeploy.flows.kit import Kit
 from edgedeploy.flows.way import Reached
 from edgedeploy.ports.wire import Traits
 from edgedeploy.remote.known import KnownBoard, KnownBoards
-from edgedeploy.ui.report import PlainReport
+from edgedeploy.ui.plain_report import PlainReport
 from edgedeploy.wires.serial.ports import Port
 from tests.unit.flows.test_find import DECKS, board, seen
 

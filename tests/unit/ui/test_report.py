@@ -7,7 +7,9 @@ import time
 import pytest
 from rich.console import Console
 
-from edgedeploy.ui import report as ui
+from edgedeploy.ui import progress
+from edgedeploy.ui.plain_report import PlainReport, QuietReport
+from edgedeploy.ui.report import for_terminal
 from edgedeploy.ui.rich_report import RichReport
 
 
@@ -29,7 +31,7 @@ def rich_report():
 
 def test_plain_prints_one_line_per_finished_step():
     out = io.StringIO()
-    report = ui.PlainReport(out)
+    report = PlainReport(out)
     with report.step("sending decks", total=3_800_000) as step:
         step.advance(3_800_000)
     with report.step("starting the guest") as step:
@@ -47,12 +49,12 @@ class Hands:
 
     def __init__(self, monkeypatch):
         self.now = 100.0
-        monkeypatch.setattr(ui.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
 
 
 def test_plain_says_every_few_seconds_how_far_it_is_and_how_long_it_takes(monkeypatch):
     clock, out = Hands(monkeypatch), io.StringIO()
-    with ui.PlainReport(out).step("sending 120 kB", total=120_000) as step:
+    with PlainReport(out).step("sending 120 kB", total=120_000) as step:
         step.advance(60_000)  # what an earlier try has sent
         for _ in range(12):
             clock.now += 0.5
@@ -62,7 +64,7 @@ def test_plain_says_every_few_seconds_how_far_it_is_and_how_long_it_takes(monkey
         "sending 120 kB: done in 6.0 s (96.0 kB)",
     ]
     quiet = io.StringIO()
-    with ui.QuietReport(quiet).step("sending", total=100) as step:
+    with QuietReport(quiet).step("sending", total=100) as step:
         step.advance(0)
         clock.now += 10
         step.advance(50)
@@ -71,7 +73,7 @@ def test_plain_says_every_few_seconds_how_far_it_is_and_how_long_it_takes(monkey
 
 def test_what_is_not_counted_or_does_not_move_has_no_time_left(monkeypatch):
     clock, out = Hands(monkeypatch), io.StringIO()
-    report = ui.PlainReport(out)
+    report = PlainReport(out)
     with report.step("deploying") as step:
         clock.now += 60
         step.advance()
@@ -91,18 +93,18 @@ def test_nothing_is_drawn_while_a_person_is_asked():
             assert out.getvalue() == before
         time.sleep(0.3)
         assert out.getvalue() != before
-    with report.hold(), ui.PlainReport(io.StringIO()).hold():
+    with report.hold(), PlainReport(io.StringIO()).hold():
         pass
 
 
 def test_plain_with_v_says_what_begins():
     out = io.StringIO()
-    with ui.PlainReport(out, 1).step("unpacking") as step:
+    with PlainReport(out, 1).step("unpacking") as step:
         step.detail("ramdisk")
     assert out.getvalue().splitlines()[:2] == ["unpacking ...", "unpacking: ramdisk"]
 
 
-@pytest.mark.parametrize("make", [lambda: (r := io.StringIO(), ui.PlainReport(r))[::-1], rich_report])
+@pytest.mark.parametrize("make", [lambda: (r := io.StringIO(), PlainReport(r))[::-1], rich_report])
 def test_a_step_that_fails_is_marked_and_the_error_passes(make):
     report, out = make()
     with pytest.raises(ZeroDivisionError), report.step("dividing"):
@@ -112,14 +114,14 @@ def test_a_step_that_fails_is_marked_and_the_error_passes(make):
 
 def test_quiet():
     out = io.StringIO()
-    report = ui.QuietReport(out)
+    report = QuietReport(out)
     with report.step("x", total=1) as step:
         step.advance()
         step.detail("y")
     report.note("n")
     report.warn("w")
     assert out.getvalue() == "warning: w\n"
-    ui.QuietReport(out, warnings=False).warn("w")
+    QuietReport(out, warnings=False).warn("w")
     assert out.getvalue() == "warning: w\n"
 
 
@@ -140,7 +142,7 @@ def test_rich_shows_bars_and_leaves_one_line_per_step():
 
 
 def test_a_terminal_that_went_away_stops_nothing():
-    for report in (ui.PlainReport(Gone()), ui.QuietReport(Gone())):
+    for report in (PlainReport(Gone()), QuietReport(Gone())):
         with report.step("x") as step:
             step.advance()
         report.note("n")
@@ -154,28 +156,28 @@ def test_a_terminal_that_went_away_stops_nothing():
     ("env", "verbosity", "stream", "kind"),
     [
         ({"TERM": "xterm"}, 0, Tty(), RichReport),
-        ({"TERM": "xterm", "CI": "true"}, 0, Tty(), ui.PlainReport),
-        ({"TERM": "dumb"}, 0, Tty(), ui.PlainReport),
-        ({"TERM": "xterm"}, 0, io.StringIO(), ui.PlainReport),
-        ({"TERM": "xterm"}, -1, Tty(), ui.QuietReport),
+        ({"TERM": "xterm", "CI": "true"}, 0, Tty(), PlainReport),
+        ({"TERM": "dumb"}, 0, Tty(), PlainReport),
+        ({"TERM": "xterm"}, 0, io.StringIO(), PlainReport),
+        ({"TERM": "xterm"}, -1, Tty(), QuietReport),
     ],
 )
 def test_choice(monkeypatch, env, verbosity, stream, kind):
     monkeypatch.delenv("CI", raising=False)
     for name, value in env.items():
         monkeypatch.setenv(name, value)
-    assert type(ui.for_terminal(verbosity, stream)) is kind
+    assert type(for_terminal(verbosity, stream)) is kind
 
 
 @pytest.mark.parametrize(
     ("seconds", "words"), [(0.31, "0.3 s"), (41.2, "41 s"), (59.9, "1 min 00 s"), (125, "2 min 05 s")]
 )
 def test_durations(seconds, words):
-    assert ui.duration(seconds) == words
+    assert progress.duration(seconds) == words
 
 
 @pytest.mark.parametrize(
     ("count", "words"), [(0, "0 B"), (999, "999 B"), (3_818_636, "3.8 MB"), (2_500_000_000_000, "2500.0 GB")]
 )
 def test_sizes(count, words):
-    assert ui.size(count) == words
+    assert progress.size(count) == words

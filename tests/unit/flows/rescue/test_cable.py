@@ -14,7 +14,7 @@ from edgedeploy.flows.consolepass import ConsolePassword
 from edgedeploy.flows.kit import Kit
 from edgedeploy.flows.rescue import cable
 from edgedeploy.remote.known import KnownBoard, KnownBoards
-from edgedeploy.ui.report import QuietReport
+from edgedeploy.ui.plain_report import QuietReport
 
 
 @pytest.mark.parametrize(("users", "user"), [({}, "root"), ({"stage": "ada"}, "ada"), ({"demo": "ada"}, "root")])

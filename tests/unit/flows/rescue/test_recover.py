@@ -17,7 +17,7 @@ from edgedeploy.flows.rescue.mends import Wish
 from edgedeploy.remote import agentkit
 from edgedeploy.remote.known import KnownBoard, KnownBoards
 from edgedeploy.ui import recovery
-from edgedeploy.ui.report import QuietReport
+from edgedeploy.ui.plain_report import QuietReport
 from edgedeploy.wires import trust
 from edgedeploy.wires.serial.shell import Ran
 from tests.unit.flows.rescue.answers import AGENT, APP, KEY, NOW, WELL
