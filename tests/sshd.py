@@ -9,13 +9,13 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from pathlib import Path
 from typing import Self
 
 import pytest
 
 from edgedeploy.wires.trust import HostKey
+from tests.guard import USUAL_S, until
 
 
 def keypair(path: Path, kind: str = "ed25519", passphrase: str = "") -> Path:
@@ -100,17 +100,17 @@ class Sshd:
         self._await_banner()
 
     def _await_banner(self) -> None:
+        until(self._greets, lambda: f"sshd greets:\n{self.log}")
+
+    def _greets(self) -> bool:
         assert self._process is not None
-        for _ in range(200):
-            if self._process.poll() is not None:
-                pytest.fail(f"sshd ended at once:\n{self.log}", pytrace=False)
-            try:
-                with socket.create_connection((self.address, self.port), timeout=1) as probe:
-                    if probe.recv(4) == b"SSH-":
-                        return
-            except OSError:
-                time.sleep(0.02)
-        pytest.fail(f"sshd does not answer:\n{self.log}", pytrace=False)
+        if self._process.poll() is not None:
+            pytest.fail(f"sshd ended at once:\n{self.log}", pytrace=False)
+        try:
+            with socket.create_connection((self.address, self.port), timeout=USUAL_S) as probe:
+                return probe.recv(4) == b"SSH-"
+        except OSError:
+            return False
 
     def sessions(self) -> list[int]:
         """Processes that serve connections just now: children of the listener, and theirs that are sshd too."""

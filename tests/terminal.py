@@ -4,7 +4,8 @@ import os
 import pty
 import select
 import termios
-import time
+
+from tests.guard import USUAL_S, Guard
 
 
 class Tty:
@@ -26,16 +27,18 @@ class Tty:
         finally:
             os.close(fd)
 
-    def until(self, words, seconds=15):
-        ends = time.monotonic() + seconds
+    def until(self, words, seconds=USUAL_S):
+        guard = Guard(f"{words!r} at the terminal", seconds)
         while words not in self.seen:
-            left = ends - time.monotonic()
-            assert left > 0, f"no {words!r} in {self.seen!r}"
-            if select.select([self.master], [], [], left)[0]:
+            try:
+                ready = select.select([self.master], [], [], guard.left)[0]
+            except AssertionError as late:
+                raise AssertionError(f"{late}; there was {self.seen!r}") from None
+            if ready:
                 try:
                     self.seen += os.read(self.master, 65536)
                 except OSError:  # nobody has its other end yet
-                    time.sleep(0.02)
+                    guard.turn()
         before, _, self.seen = self.seen.partition(words)
         return before
 
