@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import secrets
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from tests.fuzz.target import Target, timed
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--seconds", type=int, default=0, help="how long, over all targets together")
-    parser.add_argument("--seed", type=int, default=int(time.time()) % 2**31, help="libFuzzer's; default: the clock")
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31), help="libFuzzer's; default: dice")
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="targets at the same time")
     parser.add_argument("words", nargs="*", metavar="TARGET|FILE")
     given = parser.parse_args()
