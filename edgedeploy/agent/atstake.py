@@ -6,13 +6,10 @@ import ast
 import os
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from edgedeploy.agent.gitrepo import GitRepo
 from edgedeploy.core import errors
 from edgedeploy.core.names import printable
-
-if TYPE_CHECKING:
-    from edgedeploy.agent.gitrepo import GitRepo
 
 
 def listed(repo: GitRepo, *args: str) -> dict[bytes, str]:

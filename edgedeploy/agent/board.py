@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from edgedeploy.agent import announce, attempt, config, schedule, state, unwrap, worktree
+from edgedeploy.agent import announce, attempt, config, pull, schedule, state, unwrap, worktree
 from edgedeploy.agent.attempt import Attempt
 from edgedeploy.agent.deploy import Deployment
 from edgedeploy.agent.gitrepo import GitRepo
@@ -168,7 +168,7 @@ class Board:
                 said += worktree.clear(repo)
                 repo.fetch_remote()  # under no lock: a remote that hangs must not keep a push waiting
                 with self._pulling(name, who, record):
-                    said += repo.pull_fetched()
+                    said += pull.fetched(repo)
                 record.events("repair", said)
             except (CommandFailed, errors.BadRepository) as error:
                 record.event("receive", error.message)
@@ -187,7 +187,7 @@ class Board:
             with self._pulling(name, who, record):
                 if repo.head() != commit:
                     repo.stage(commit)  # another push may have staged something else meanwhile
-                    record.events("repair", repo.pull_staged())
+                    record.events("repair", pull.staged(repo))
 
         return self.apply(name, who, retry=retry, follow=follow, before=merge)
 

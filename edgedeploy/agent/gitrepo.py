@@ -11,7 +11,6 @@ import shutil
 import subprocess
 from pathlib import Path, PurePosixPath
 
-from edgedeploy.agent import worktree
 from edgedeploy.agent.layout import PROGRAM
 from edgedeploy.agent.run import CommandFailed, run
 from edgedeploy.core import errors, files, names, release
@@ -121,7 +120,7 @@ class GitRepo:
             ) from None
 
     def stage(self, commit: CommitId) -> None:
-        """Mark the commit that `pull_staged` will merge. Raises errors.BadRepository when it is no fast-forward."""
+        """Mark the commit that `pull.staged` will merge. Raises errors.BadRepository when it is no fast-forward."""
         head = self.head()
         if head and head != commit:
             try:
@@ -133,43 +132,10 @@ class GitRepo:
                 ) from None
         self.git("update-ref", STAGED, commit)
 
-    def pull_staged(self) -> list[str]:
-        """As `pull_fetched`, of the staged commit. Raises errors.BadRepository with git's words."""
-        try:
-            return self._pull(STAGED)
-        except CommandFailed as error:
-            raise errors.BadRepository(
-                "`git pull --ff-only` on the board failed; nothing was deployed",
-                hint=error.hint or f"look into the board's repository: git -C {self.folder} status",
-                details=error.details,
-            ) from None
-
-    def _pull(self, ref: str) -> list[str]:
-        words = worktree.clear(self)
-        try:
-            if worktree.blocked(self, ref):
-                with contextlib.suppress(CommandFailed):  # the history has diverged: the pull says so better
-                    words += worktree.force(self, ref)
-            self.git("pull", "--quiet", "--ff-only", "--no-rebase", ".", ref, timeout=_SLOW)
-        except CommandFailed as refused:
-            try:
-                words += worktree.force(self, ref)
-            except CommandFailed:
-                raise refused from None
-        worktree.settle(self)
-        return words
-
     def fetch_remote(self) -> None:
         """The network half of a pull: a remote that says nothing is given up. Raises CommandFailed."""
         slow = ("-c", "http.lowSpeedLimit=500", "-c", "http.lowSpeedTime=30")
         self.git(*slow, "fetch", "--quiet", "origin", f"+refs/heads/{self.branch}:{FETCHED}", timeout=300.0)
-
-    def pull_fetched(self) -> list[str]:
-        """The other half: `git pull --ff-only` of what was fetched; returns what had to be put right, in words.
-
-        Raises CommandFailed when it is no fast-forward, errors.BadRepository as `worktree.force`.
-        """
-        return self._pull(FETCHED)
 
     def read(self, commit: str, path: PurePosixPath, limit: int) -> bytes | None:
         """A small file's content in a commit, None when it is not there. Raises errors.BadRepository when larger."""

@@ -13,14 +13,11 @@ import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from edgedeploy.agent.atstake import at_stake, first, listed
+from edgedeploy.agent.gitrepo import GitRepo
 from edgedeploy.agent.run import CommandFailed, run
 from edgedeploy.core import errors
-
-if TYPE_CHECKING:
-    from edgedeploy.agent.gitrepo import GitRepo
 
 ASIDE = "refs/edgedeploy/aside"
 """The newest; what was put aside before it is ASIDE-1 and so on."""

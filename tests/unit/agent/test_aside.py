@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edgedeploy.agent import worktree
+from edgedeploy.agent import pull, worktree
 from edgedeploy.core import errors
 from tests.unit.agent.model import ModelBoard, git
 
@@ -34,7 +34,7 @@ def comes(model: ModelBoard, **files: str) -> None:
 
 
 def pulled(model: ModelBoard) -> list[str]:
-    return model.board.repo(model.app).pull_fetched()
+    return pull.fetched(model.board.repo(model.app))
 
 
 def kept(repo: Path, path: str, ref: str = worktree.ASIDE) -> str:
