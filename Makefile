@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down test fuzz check bench apt-lab apt-test apt-bench
+.PHONY: help setup demo demo-down test test-all fuzz check bench apt-lab apt-test apt-bench
 
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PYTHON ?= python3
@@ -62,12 +62,17 @@ demo: apt-lab setup ## a virtual board with Xen, and a talk live on it
 demo-down: ## stop the virtual board; leave nothing running
 	@[ ! -x $(EDGEDEPLOY) ] || $(EDGEDEPLOY) lab down --all
 
-test: apt-test setup ## everything: unit, corpus, fuzz, contract (real sshd, Avahi), board (real Xen under QEMU)
-	@# namespaces and taps need root; as root the virtual board's image is cached in root's own folder
-	$(if $(SUDO),$(SUDO) env PYTHONDONTWRITEBYTECODE=1 HOME=/root,) $(BIN)/python -m tests.run
+# namespaces and taps need root; as root the virtual board's image is cached in root's own folder
+AS_ROOT := $(if $(SUDO),$(SUDO) env PYTHONDONTWRITEBYTECODE=1 HOME=/root,)
+
+test: apt-test setup ## all that needs no board, and what people do with one (real Xen under QEMU)
+	$(AS_ROOT) $(BIN)/python -m tests.run
+
+test-all: apt-test setup ## every test there is: the whole board tier, fuzzing, more examples of each property
+	$(AS_ROOT) $(BIN)/python -m tests.run --all
 
 fuzz: setup ## fuzz what reads bytes from outside: SECONDS=600 TARGETS="probe elf"
-	@# corpora and crashes stay in .fuzz/, and the next run goes on from there
+	@# the next run goes on from what is in .fuzz/; what breaks something is put into tests/fuzz/corpus
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(TARGETS)
 
 check: setup ## lint, types, floors, links

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
+import pytest
 from hypothesis import settings
 
-from tests import needs
+from tests import needs, tiers
 
 # a loaded machine is slow, not wrong: what takes too long is pytest-timeout's affair;
 # `make test` asks the same questions each time, so that a red run is about the change and not about the dice; who runs
-# pytest by hand rolls them
-settings.register_profile("edgedeploy", deadline=None, database=None, derandomize=needs.must_run())
+# pytest by hand rolls them. tests/run.py adds --hypothesis-seed where another seed is asked for
+_same = needs.must_run() and os.environ.get("EDGEDEPLOY_SEED", "0") == "0"
+_examples = 100 if needs.thorough() else 25
+settings.register_profile("edgedeploy", deadline=None, database=None, derandomize=_same, max_examples=_examples)
 settings.load_profile("edgedeploy")
 
 # a shell that starts us in the background has us ignore Ctrl-C, and our children with us: but some are to be sent one
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The tiers are markers."""
+    for name, tier in tiers.TIERS.items():
+        config.addinivalue_line("markers", f"{name}: {tier.says}")
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses by it
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Every test gets its tier, or ends the run."""
+    tiers.mark(items, str(config.rootpath))

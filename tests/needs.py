@@ -13,6 +13,11 @@ def must_run() -> bool:
     return bool(os.environ.get("CI") or os.environ.get("EDGEDEPLOY_MUST_RUN"))
 
 
+def thorough() -> bool:
+    """Whether this is `make test-all`: more examples of each property."""
+    return bool(os.environ.get("EDGEDEPLOY_THOROUGH"))
+
+
 def require(reason: str) -> NoReturn:
     """Say what is missing. Skips; fails when CI or EDGEDEPLOY_MUST_RUN is set, so that no skip hides a tier."""
     if must_run():

@@ -1,61 +1,107 @@
-"""`make test`: the tiers one after the other, each counted; a tier that did not run is a failure.
+"""`make test` and `make test-all`: the tiers, each counted; a tier that did not run is a failure.
 
-Prints one line a tier and, last of all, the sum in one plain line.
+    python -m tests.run [--all] [--workers N] [--seed N] [TIER…]
+
+The tiers that need no board run at once, on several workers that mostly wait; meanwhile the virtual board's image is
+built where the cache has none. Then the tiers that do, one test after the other: two cores carry one board. The last line
+is the sum in plain words.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
-import re
 import subprocess
 import sys
+import tempfile
 import time
+from collections import Counter
+from pathlib import Path
 
-TIERS = {
-    "unit": ["tests/unit"],
-    "corpus": ["tests/corpus"],
-    "fuzz": ["tests/fuzz"],
-    "contract": ["tests/contract"],
-    "board": ["tests/board"],
-}
-_COUNT = re.compile(r"(\d+) (passed|failed|error|errors|skipped)")
+from tests import tiers
+
+WORKERS = 3 * (os.cpu_count() or 2)
+"""the contract tier waits for real peers most of the time"""
+BUILDING_S = 1800.0
+"""a guard: the image takes a minute, and where the mirror is slow some more"""
 
 
 def main() -> int:
-    """Run all tiers, or those named on the command line."""
-    wanted = sys.argv[1:] or list(TIERS)
-    env = {**os.environ, "EDGEDEPLOY_MUST_RUN": "1", "PYTHONUNBUFFERED": "1"}
-    total = {"passed": 0, "failed": 0, "skipped": 0}
-    lines, ok = [], True
-    for tier in wanted:
-        print(f"== {tier}", flush=True)
-        started = time.monotonic()
-        status, counts = run(tier, env)
-        if status or not counts.get("passed"):
-            ok = False
-        for key in total:
-            total[key] += counts.get(key, 0)
-        total["failed"] += counts.get("errors", 0) + counts.get("error", 0)
-        lines.append(
-            f"{tier}: {counts.get('passed', 0)} passed, {counts.get('failed', 0)} failed, "
-            f"{counts.get('skipped', 0)} skipped in {time.monotonic() - started:.0f} s"
-        )
-    print("\n".join(["", *lines, ""]))
-    print(f"{total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped")
-    return 0 if ok else 1
+    """Run what is wanted and say what it was; the exit status is whether all of it held."""
+    parser = argparse.ArgumentParser(prog="python -m tests.run", description=__doc__)
+    parser.add_argument("--all", action="store_true", help="every tier there is, and more examples of each property")
+    parser.add_argument("--workers", type=int, default=int(os.environ.get("EDGEDEPLOY_WORKERS", WORKERS)))
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the property tests' examples; 0: the same ones each time"
+    )
+    parser.add_argument("tiers", nargs="*", metavar="TIER", help=", ".join(tiers.TIERS))
+    given = parser.parse_args()
+    if unknown := [name for name in given.tiers if name not in tiers.TIERS]:
+        parser.error(f"no tier {unknown[0]!r}; there are {', '.join(tiers.TIERS)}")
+    wanted = given.tiers or (list(tiers.TIERS) if given.all else tiers.USUAL)
+    env = {**os.environ, "EDGEDEPLOY_MUST_RUN": "1", "PYTHONUNBUFFERED": "1", "EDGEDEPLOY_SEED": str(given.seed)}
+    if given.all:
+        env["EDGEDEPLOY_THOROUGH"] = "1"
+    return run(wanted, given.workers, env)
 
 
-def run(tier: str, env: dict[str, str]) -> tuple[int, dict[str, int]]:
-    """One pytest run; its output is passed on as it comes."""
-    argv = [sys.executable, "-m", "pytest", "-q", "--durations=5", *TIERS[tier]]
-    process = subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, text=True)
-    assert process.stdout
-    last = ""
-    for line in process.stdout:
-        print(line, end="", flush=True)
-        if _COUNT.search(line) and " in " in line:
-            last = line
-    return process.wait(), {word: int(number) for number, word in _COUNT.findall(last)}
+def run(wanted: list[str], workers: int, env: dict[str, str]) -> int:
+    """Every run that the wanted tiers need; prints the summary."""
+    began, load = time.monotonic(), os.getloadavg()[0]  # clock: says how long it took, decides nothing
+    print(f"tiers {', '.join(wanted)}; {workers} workers, load {load:.1f}, seed {env['EDGEDEPLOY_SEED']}", flush=True)
+    image = Image(env) if any(tiers.TIERS[name].folder == "tests/board" for name in wanted) else None
+    ok, counts, slowest = True, {name: Counter[str]() for name in wanted}, Counter[str]()
+    for together in tiers.runs(wanted):
+        if image and "tests/board" in {tiers.TIERS[name].folder for name in together}:
+            image.wait()
+        status, told = pytest(together, workers, env)
+        ok = ok and status == 0
+        slowest.update(dict(told.get("slowest", [])))
+        for name, outcomes in told.get("tiers", {}).items():
+            counts[name].update(outcomes)
+    took, after = time.monotonic() - began, os.getloadavg()[0]  # clock: as above
+    print("\nthe slowest:\n" + "\n".join(f"  {seconds:6.1f} s  {name}" for name, seconds in slowest.most_common(10)))
+    print(f"\n{took / 60:.1f} min with {workers} workers; load {load:.1f} at the start, {after:.1f} at the end")
+    for name, outcomes in counts.items():
+        print(f"{name}: {line(outcomes)}" + ("" if outcomes["passed"] else "  <- this tier did not run"))
+    total = sum(counts.values(), Counter[str]())
+    print(f"\n{line(total)}")
+    return 0 if ok and all(outcomes["passed"] for outcomes in counts.values()) and not total["failed"] else 1
+
+
+def line(outcomes: Counter[str]) -> str:
+    """In plain words."""
+    return ", ".join(f"{outcomes[word]} {word}" for word in ("passed", "failed", "skipped"))
+
+
+def pytest(together: list[str], workers: int, env: dict[str, str]) -> tuple[int, dict]:
+    """One pytest run of some tiers: its exit status, and what tests/tally.py counted (nothing after a crash)."""
+    folders = sorted({tiers.TIERS[name].folder for name in together})
+    argv = [sys.executable, "-m", "pytest", "-q", "-p", "tests.tally", "-m", " or ".join(together), *folders]
+    if env["EDGEDEPLOY_SEED"] != "0":
+        argv.append(f"--hypothesis-seed={env['EDGEDEPLOY_SEED']}")
+    if all(tiers.TIERS[name].parallel for name in together) and workers > 1:
+        argv += ["-n", str(workers), "--dist", "loadgroup", "--max-worker-restart", "2"]
+    with tempfile.TemporaryDirectory() as folder:
+        tally = Path(folder) / "tally"
+        status = subprocess.run(argv, env={**env, "EDGEDEPLOY_TALLY": str(tally)}, check=False).returncode
+        return status, json.loads(tally.read_text()) if tally.exists() else {}
+
+
+class Image:
+    """The virtual board's image, built beside the first tiers. A build that fails is told by the tests that need it."""
+
+    def __init__(self, env: dict[str, str]) -> None:
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the build goes on
+        argv = [sys.executable, "-m", "edgedeploy", "lab", "build"]
+        self._process = subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log)
+
+    def wait(self) -> None:
+        """Until it is there; says what the build said when it is not."""
+        if self._process.wait(BUILDING_S):
+            self._log.seek(0)
+            print(self._log.read().decode(errors="replace"), flush=True)
 
 
 if __name__ == "__main__":

@@ -96,7 +96,9 @@ def read_elf(data: bytes) -> None:
     found = elf.read(source.at(0, 4096), source.at)
     ensure(found.arch.isprintable() and found.xen in ("", "pv", "pvh"), found)
     ensure(found.target in ("", "hvt", "spt", "virtio", "muen", "genode", "xen", "unknown"), found)
-    ensure(all(offset >= 0 for offset in found.load) and found.marks <= {"big-endian", "relocatable", "userland"}, found)
+    ensure(
+        all(offset >= 0 for offset in found.load) and found.marks <= {"big-endian", "relocatable", "userland"}, found
+    )
 
 
 def payload(data: bytes) -> None:

@@ -64,9 +64,7 @@ def _written(found: release.Manifest) -> None:
     text = xlconf.render(found, PurePosixPath("/k"), PurePosixPath("/r") if found.ramdisk else None)
     back = xlcfg.read_template(text)
     ensure((back["name"], back["extra"]) == (found.domain.name, found.domain.cmdline), text)
-    ensure(
-        (back["memory"], back["vcpus"]) == (str(found.domain.memory_mb), str(found.domain.vcpus)), text
-    )
+    ensure((back["memory"], back["vcpus"]) == (str(found.domain.memory_mb), str(found.domain.vcpus)), text)
     ensure(back["uuid"] == found.uuid, text)
     ensure(set(back) <= {"name", "uuid", "kernel", "ramdisk", "extra", "memory", "vcpus", "vif",
                          "on_poweroff", "on_crash", "on_reboot", "on_watchdog", "gic_version"}, text)  # fmt: skip

@@ -15,8 +15,10 @@ from pathlib import Path
 from tests.fuzz.target import Target
 
 ROOT = Path(__file__).parents[2]
-FOUND = ROOT / ".fuzz"
-"""Outlives a run, not in git: crashes, and the corpus that `make fuzz` goes on with."""
+GROWN = ROOT / ".fuzz"
+"""Outlives a run, not in git: the inputs that `make fuzz` goes on with."""
+KEPT = Path(__file__).parent / "corpus"
+"""In git: every input that ever broke something, a folder a target. Replayed by each `make test`."""
 SLOWEST_S = 10
 MEMORY_MB = 400
 """An LZMA dictionary may take 96 MB; nothing else is large."""
@@ -60,14 +62,22 @@ class Run:
         return "\n".join(lines)
 
 
-def fuzz(target: Target, seconds: int, *, seed: int = 1, keep: bool = False, found: Path = FOUND) -> Run:
-    """Fuzz for `seconds`, from the seeds; with `keep` also from, and into, the corpus in `found`, where crashes go."""
+def kept(target: Target, folder: Path = KEPT) -> dict[str, bytes]:
+    """By file name: what once broke the target."""
+    return {path.name: path.read_bytes() for path in sorted((folder / target.name).glob("*"))}
+
+
+def fuzz(target: Target, seconds: int, *, seed: int = 1, keep: bool = False, found: Path = KEPT) -> Run:
+    """Fuzz for `seconds`, from the seeds and what was found before; with `keep` also from, and into, the grown inputs.
+
+    An input that breaks it is put into `found`.
+    """
     scratch = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="edgedeploy-fuzz-", dir=scratch) as name:
         folder = Path(name)
         corpora = [_folder(folder / "new")]
         if keep:
-            corpora = [_folder(found / "corpus" / target.name)]
+            corpora = [_folder(GROWN / "corpus" / target.name)]
         corpora.append(_seeds(target, _folder(folder / "seeds")))
         words = folder / "words"
         words.write_text("".join(f'"{_escaped(word)}"\n' for word in target.words))
@@ -89,7 +99,7 @@ def _report(target: Target, status: int, said: str, found: Path) -> Run:
     units, peak = _UNITS.search(said), _PEAK.search(said)
     crash = None
     if status and (written := _ARTIFACT.search(said)):
-        crash = _folder(found / "crashes" / target.name) / Path(written[1]).name
+        crash = _folder(found / target.name) / Path(written[1]).name
         shutil.copyfile(written[1], crash)
     cov, features = (int(first[1]), int(last[1])), (int(first[2]), int(last[2]))
     return Run(
@@ -103,7 +113,7 @@ def _folder(path: Path) -> Path:
 
 
 def _seeds(target: Target, folder: Path) -> Path:
-    for number, seed in enumerate(target.seeds()):
+    for number, seed in enumerate([*target.seeds(), *kept(target).values()]):
         (folder / f"seed-{number:03}").write_bytes(seed[: target.max_len])
     return folder
 
