@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import stat
 from pathlib import Path
 
-from edgedeploy.agent.gitrepo import GitRepo
 from edgedeploy.core import errors
 from edgedeploy.core.names import printable
-
-
-def listed(repo: GitRepo, *args: str) -> dict[bytes, str]:
-    """Path -> what git says before it. Paths may hold any byte: git quotes those as Python does. Raises CommandFailed."""
-    found = {}
-    for line in filter(None, repo.git("-c", "core.quotePath=true", *args, timeout=900.0).split("\n")):
-        meta, _, path = line.partition("\t")
-        found[ast.literal_eval(f"b{path}") if path.startswith('"') else path.encode()] = meta
-    return found
 
 
 def at_stake(folder: Path, ours: set[bytes], theirs: dict[bytes, str]) -> set[bytes]:

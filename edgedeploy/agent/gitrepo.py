@@ -5,6 +5,7 @@ What a release is made of is read from a commit, never from the work tree: a per
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import os
 import shutil
@@ -41,6 +42,14 @@ class GitRepo:
         ssh = os.environ.get("GIT_SSH_COMMAND", "ssh -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=10")
         env = {**os.environ, "GIT_SSH_COMMAND": ssh, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", _OURS: "1"}
         return run(["git", "-C", str(self.folder), *args], timeout=timeout, env=env, data=data)
+
+    def listed(self, *args: str) -> dict[bytes, str]:
+        """Path -> what git says before it. Paths may hold any byte: git quotes those as Python does. Raises CommandFailed."""
+        found = {}
+        for line in filter(None, self.git("-c", "core.quotePath=true", *args, timeout=_SLOW).split("\n")):
+            meta, _, path = line.partition("\t")
+            found[ast.literal_eval(f"b{path}") if path.startswith('"') else path.encode()] = meta
+        return found
 
     def ensure(self, app: names.AppName, remote: str) -> list[str]:
         """Make the repository, its hook and its remote; returns what was changed, in words."""

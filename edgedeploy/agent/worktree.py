@@ -14,7 +14,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from edgedeploy.agent.atstake import at_stake, first, listed
+from edgedeploy.agent.atstake import at_stake, first
 from edgedeploy.agent.gitrepo import GitRepo
 from edgedeploy.agent.run import CommandFailed, run
 from edgedeploy.core import errors
@@ -32,7 +32,7 @@ def blocked(repo: GitRepo, ref: str) -> bool:
     """Whether something is where `ref` brings a file: what a .gitignore names, git pull overwrites without a word."""
     head = repo.head()
     news = ("diff-tree", "-r", "--no-renames", "--diff-filter=A", head, ref) if head else ("ls-tree", "-r", ref)
-    return any(first(repo.folder, path)[1] for path in listed(repo, *news))
+    return any(first(repo.folder, path)[1] for path in repo.listed(*news))
 
 
 def force(repo: GitRepo, ref: str) -> list[str]:
@@ -66,9 +66,9 @@ def _save(repo: GitRepo, head: str | None, ref: str) -> str:
 
     What was staged is the commit's second parent. A merge that a person began is not kept as one, only its files are.
     """
-    theirs = listed(repo, "ls-tree", "-r", ref)
-    staged = listed(repo, "ls-files", "--stage")
-    ours = listed(repo, "ls-tree", "-r", head) if head else {}
+    theirs = repo.listed("ls-tree", "-r", ref)
+    staged = repo.listed("ls-files", "--stage")
+    ours = repo.listed("ls-tree", "-r", head) if head else {}
     base, tree = _trees(repo, head, at_stake(repo.folder, {*ours, *staged}, theirs))
     index = _index_tree(repo, staged)
     if index in (base, tree):
