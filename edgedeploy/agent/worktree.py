@@ -14,8 +14,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from edgedeploy.agent.atstake import at_stake, first
 from edgedeploy.agent.gitrepo import GitRepo
+from edgedeploy.agent.overwritten import first, overwritten
 from edgedeploy.agent.run import CommandFailed, run
 from edgedeploy.core import errors
 
@@ -69,7 +69,7 @@ def _save(repo: GitRepo, head: str | None, ref: str) -> str:
     theirs = repo.listed("ls-tree", "-r", ref)
     staged = repo.listed("ls-files", "--stage")
     ours = repo.listed("ls-tree", "-r", head) if head else {}
-    base, tree = _trees(repo, head, at_stake(repo.folder, {*ours, *staged}, theirs))
+    base, tree = _trees(repo, head, overwritten(repo.folder, {*ours, *staged}, theirs))
     index = _index_tree(repo, staged)
     if index in (base, tree):
         index = ""

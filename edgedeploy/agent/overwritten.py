@@ -10,7 +10,7 @@ from edgedeploy.core import errors
 from edgedeploy.core.names import printable
 
 
-def at_stake(folder: Path, ours: set[bytes], theirs: dict[bytes, str]) -> set[bytes]:
+def overwritten(folder: Path, ours: set[bytes], theirs: dict[bytes, str]) -> set[bytes]:
     """The paths that a reset would write or remove: of `ours` (tracked, staged) and `theirs` (what comes).
 
     Raises OSError; errors.BadRepository when a repository of its own is among them.
