@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgedeploy.remote.agentkit import foothold
-from edgedeploy.wires.serial import holders
+from edgedeploy.wires.serial import port_lock
 from edgedeploy.wires.serial.wire import SerialWire
 
 _PIECE, _PATIENCE = 4096, 600.0
@@ -21,7 +21,7 @@ _PIECE, _PATIENCE = 4096, 600.0
 
 def main(argv: Sequence[str]) -> int:
     tty, what, file, remote, mark = argv
-    holders.PROC = Path(os.devnull)  # the relay has this port open, too, and would rightly be named as its holder
+    port_lock.PROC = Path(os.devnull)  # the relay has this port open, too, and would rightly be named as its holder
     with SerialWire(tty, 115200, foothold(), ask=lambda _: None) as wire:
         wire.connect()
         Path(mark).touch()

@@ -22,7 +22,7 @@ from typing import Any, Self
 from edgedeploy.core import errors
 from edgedeploy.core.deadline import Deadline
 from edgedeploy.core.names import printable
-from edgedeploy.wires.serial import holders
+from edgedeploy.wires.serial import port_lock
 
 DRAIN = 1.0
 """seconds that bytes still on their way out may take when the port is closed"""
@@ -42,11 +42,11 @@ class SerialPort:
 
     def _acquire(self, device: str) -> None:
         self._gone = False
-        self._lock = holders.Lock(device)
+        self._lock = port_lock.Lock(device)
         self._fd = _open(device)
         self._before: list[Any] | None = None
         try:
-            holder = self._lock.take() or holders.of(device)
+            holder = self._lock.take() or port_lock.holder(device)
             if holder:
                 raise _held(device, holder)
             self._take(self._speed)
@@ -182,7 +182,7 @@ def _cannot_open(device: str, fault: OSError) -> errors.EdgeError:
     if fault.errno in (errno.ENOENT, errno.ENXIO, errno.ENODEV):
         return errors.Unreachable(f"there is no serial port {shown}", hint="is the cable plugged in?")
     if fault.errno == errno.EBUSY:  # TIOCEXCL of somebody else
-        return _held(device, holders.of(device) or "another program")
+        return _held(device, port_lock.holder(device) or "another program")
     if fault.errno in (errno.EACCES, errno.EPERM):
         return errors.Unreachable(
             f"permission denied: serial port {shown}",

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from edgedeploy.core import errors
-from edgedeploy.wires.serial import holders
+from edgedeploy.wires.serial import port_lock
 from edgedeploy.wires.serial.port import SerialPort
 
 
@@ -31,7 +31,7 @@ class Tty:
 
 @pytest.fixture
 def tty(tmp_path, monkeypatch):
-    monkeypatch.setattr(holders, "LOCKS", tmp_path)
+    monkeypatch.setattr(port_lock, "LOCKS", tmp_path)
     made = Tty()
     yield made
     made.unplug()
@@ -120,7 +120,7 @@ def test_a_program_that_has_the_port_is_named(tty, how):
 
 def test_a_program_that_cannot_be_seen_holds_it_all_the_same(tty, monkeypatch, tmp_path):
     process = holder_of(tty, "fcntl.flock(fd, fcntl.LOCK_EX)")
-    monkeypatch.setattr(holders, "PROC", tmp_path)
+    monkeypatch.setattr(port_lock, "PROC", tmp_path)
     try:
         with pytest.raises(errors.Unreachable, match="is held by another program"):
             SerialPort(tty.name, 115200)
@@ -162,7 +162,7 @@ def test_a_lock_file_of_a_dead_program_does_not(tty, tmp_path, content):
 
 
 def test_a_lock_folder_we_may_not_write_does_not_matter(tty, tmp_path, monkeypatch):
-    monkeypatch.setattr(holders, "LOCKS", tmp_path / "missing")
+    monkeypatch.setattr(port_lock, "LOCKS", tmp_path / "missing")
     SerialPort(tty.name, 115200).close()
 
 

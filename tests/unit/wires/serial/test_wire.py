@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from edgedeploy.core import errors
-from edgedeploy.wires.serial import holders, login, recognise, wire
+from edgedeploy.wires.serial import login, port_lock, recognise, wire
 from edgedeploy.wires.serial.port import SerialPort
 from edgedeploy.wires.serial.wire import SerialWire
 
@@ -49,7 +49,7 @@ def board(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Answer], Board]
 
     monkeypatch.setattr(recognise, "LISTEN", 0.1)
     monkeypatch.setattr(recognise, "ANSWER", 0.3)
-    monkeypatch.setattr(holders, "of", lambda _device: "")  # the test itself holds it
+    monkeypatch.setattr(port_lock, "holder", lambda _device: "")  # the test itself holds it
     monkeypatch.setattr(wire, "_LEAST", 1.0)
     yield start
     for one in made:

@@ -61,7 +61,7 @@ class Lock:
         return int.from_bytes(raw, "little") if len(raw) == 4 else 0
 
 
-def of(device: str) -> str:
+def holder(device: str) -> str:
     """The program that has `device` open, in words; "" when none is seen. Other users' programs only root sees."""
     wanted = os.path.realpath(device)
     for folder in PROC.glob("[0-9]*/fd"):
