@@ -10,7 +10,7 @@ from types import TracebackType
 from edgedeploy.core import errors
 from edgedeploy.core.deadline import Deadline
 from edgedeploy.core.names import printable
-from edgedeploy.wires.serial import leftover
+from edgedeploy.wires.serial import stale_session
 from edgedeploy.wires.serial.recognise import Sight, Where
 from edgedeploy.wires.serial.shell import LEAVE, PROMPT, Shell
 from edgedeploy.wires.serial.talk import Line, Talk
@@ -84,9 +84,9 @@ class Console:
 
     def _reach_shell(self) -> None:
         for _ in range(4):
-            sight = self._talk.look(boot_wait=self._boot_wait, beacon=lambda raw: leftover.session(raw) is not None)
+            sight = self._talk.look(boot_wait=self._boot_wait, beacon=lambda raw: stale_session.number(raw) is not None)
             if sight.where is Where.AGENT:
-                leftover.dismiss(self._line)
+                stale_session.dismiss(self._line)
             elif sight.where is Where.SHELL and sight.last and sight.last[-1] == PROMPT.strip():
                 self._talk.type(LEAVE)  # ours, of a cable that was pulled less than three minutes ago
                 self._talk.prompt(Deadline.after(_STEP))

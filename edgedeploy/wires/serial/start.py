@@ -18,7 +18,7 @@ from edgedeploy.core import errors
 from edgedeploy.core.deadline import Deadline
 from edgedeploy.core.link import Link
 from edgedeploy.core.names import printable
-from edgedeploy.wires.serial import leftover, recognise, text
+from edgedeploy.wires.serial import recognise, stale_session, text
 from edgedeploy.wires.serial.port import SerialPort
 from edgedeploy.wires.serial.shell import PROMPT, Shell
 
@@ -81,7 +81,7 @@ def take_back(shell: Shell, port: SerialPort) -> bool:
         shell.type(_QUIT)
         if shell.stands(_BACK, unless="\x1e"):
             return True
-        leftover.dismiss(port, 1.5)
+        stale_session.dismiss(port, 1.5)
     return shell.stands(_BACK)
 
 

@@ -6,7 +6,7 @@ import random
 import time
 
 from edgedeploy.core.link import Kind, Link
-from edgedeploy.wires.serial import leftover
+from edgedeploy.wires.serial import stale_session
 
 
 class Cable:
@@ -30,23 +30,23 @@ class Cable:
 
 def test_a_beacon_amid_log_lines_names_its_session():
     said, _ = Link(0xDEADBEEF, laptop=False).poll(0.0)
-    assert leftover.session(b"[    1.0] up\r\n" + said) == 0xDEADBEEF
-    assert leftover.session(said[:7] + b"(XEN) d1 is up\r\n" + said[7:]) == 0xDEADBEEF
+    assert stale_session.number(b"[    1.0] up\r\n" + said) == 0xDEADBEEF
+    assert stale_session.number(said[:7] + b"(XEN) d1 is up\r\n" + said[7:]) == 0xDEADBEEF
 
 
 def test_rubbish_names_none():
     dice = random.Random(5)
     for _ in range(300):
-        assert leftover.session(dice.randbytes(200) + b"\x1e" + dice.randbytes(30) + b"\x1e") is None
+        assert stale_session.number(dice.randbytes(200) + b"\x1e" + dice.randbytes(30) + b"\x1e") is None
     said, _ = Link(7, laptop=False).poll(0.0)
-    assert leftover.session(said[:-2]) is None
-    assert leftover.session(b"") is None
+    assert stale_session.number(said[:-2]) is None
+    assert stale_session.number(b"") is None
 
 
 def test_it_is_sent_away():
     board = Link(0x12345678, laptop=False)
     cable = Cable(board)
-    leftover.dismiss(cable)
+    stale_session.dismiss(cable)
     assert board.over
     assert [event.kind for event in board.events()] == [Kind.CLOSED]
 
@@ -56,6 +56,6 @@ def test_where_no_beacon_comes_nothing_is_typed():
     board.over = True
     cable = Cable(board)
     started = time.monotonic()
-    leftover.dismiss(cable, 0.3)
+    stale_session.dismiss(cable, 0.3)
     assert cable.typed == b""
     assert time.monotonic() - started < 2

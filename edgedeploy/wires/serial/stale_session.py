@@ -14,8 +14,8 @@ from edgedeploy.wires.serial.talk import Line
 _RECENT = 4096
 
 
-def session(raw: bytes) -> int | None:
-    """The number of the session whose beacon is in `raw`, None for none."""
+def number(raw: bytes) -> int | None:
+    """Of the session whose beacon is in `raw`; None for none."""
     for piece in reversed(raw[-_RECENT:].split(bytes([linkcodec.MARK]))):
         for kept, _ in linkcodec.cuts(piece):
             found = linkcodec.body(kept, {ord("A"): 0}) if kept else None
@@ -30,8 +30,8 @@ def dismiss(line: Line, patience: float = 4.0) -> None:
     while time.monotonic() < ends and not (link and link.over):
         data = line.read(4096, 0.1)
         raw = (raw + data)[-_RECENT:]
-        if link is None and data and (number := session(raw)) is not None:
-            link = Link(number, laptop=True, line=line.baud / 10)
+        if link is None and data and (found := number(raw)) is not None:
+            link = Link(found, laptop=True, line=line.baud / 10)
         if link:
             link.receive(data, time.monotonic())
             if link.heard_at is not None:
