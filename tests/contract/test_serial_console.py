@@ -9,7 +9,7 @@ import time
 import pytest
 
 from edgedeploy.core import errors
-from edgedeploy.wires.serial import recognise, shell, talk
+from edgedeploy.wires.serial import expect, recognise, shell
 from edgedeploy.wires.serial.login import Console
 from edgedeploy.wires.serial.port import SerialPort
 from tests import needs
@@ -32,7 +32,7 @@ def hasty(monkeypatch):
     """No U-Boot counts at the far end and no Xen has a small ring: the waits for those need no test seconds."""
     monkeypatch.setattr(recognise, "LISTEN", 0.3)
     monkeypatch.setattr(recognise, "ANSWER", 0.7)
-    monkeypatch.setattr(talk, "_PAUSE", 0.004)
+    monkeypatch.setattr(expect, "_PAUSE", 0.004)
     monkeypatch.setattr(shell, "_ECHO", 1.0)
 
 

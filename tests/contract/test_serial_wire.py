@@ -13,7 +13,7 @@ import pytest
 
 from edgedeploy.core import errors
 from edgedeploy.remote import agentkit
-from edgedeploy.wires.serial import login, recognise, shell, talk
+from edgedeploy.wires.serial import expect, login, recognise, shell
 from edgedeploy.wires.serial.wire import SerialWire
 from tests import needs
 from tests.contract.serial_board import PASSWORD, PRINTK, SHELL, SYSRQ, Board
@@ -38,7 +38,7 @@ def _hasty():
         patch.setattr(recognise, "LISTEN", 0.3)
         patch.setattr(recognise, "ANSWER", 0.7)
         patch.setattr(recognise, "SETTLE", 0.15)
-        patch.setattr(talk, "_PAUSE", 0.004)
+        patch.setattr(expect, "_PAUSE", 0.004)
         patch.setattr(shell, "_ECHO", 1.0)
         yield
 

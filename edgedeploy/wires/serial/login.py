@@ -11,9 +11,9 @@ from edgedeploy.core import errors
 from edgedeploy.core.deadline import Deadline
 from edgedeploy.core.names import printable
 from edgedeploy.wires.serial import stale_session
+from edgedeploy.wires.serial.expect import Expect, Line
 from edgedeploy.wires.serial.recognise import Sight, Where
 from edgedeploy.wires.serial.shell import LEAVE, PROMPT, Shell
-from edgedeploy.wires.serial.talk import Line, Talk
 
 Ask = Callable[[str], str | None]
 """user name -> password, None where nobody has one"""
@@ -42,23 +42,23 @@ class Console:
         the login shell's prompt to a shell of ours that answers. `limit`: for all of it, and for the shell's work until
         `bound` says otherwise; a person may take longer over the password.
         """
-        self._talk = Talk(line)
-        self._talk.limit = limit
+        self._expect = Expect(line)
+        self._expect.limit = limit
         self._line = line
         self._user, self._ask = user, ask
         self._boot_wait, self._work = boot_wait, work
-        self._shell = Shell(self._talk, tick, ticks)
+        self._shell = Shell(self._expect, tick, ticks)
         self._logged_in = self._started = False
 
     def __enter__(self) -> Shell:
         """Raises Unreachable (where the line is, in words), or UsageFault for a password."""
         try:
             self._reach_shell()
-            limit, work = self._talk.limit, Deadline.after(self._work)
-            self._talk.limit = work if limit is None or work.at < limit.at else limit
+            limit, work = self._expect.limit, Deadline.after(self._work)
+            self._expect.limit = work if limit is None or work.at < limit.at else limit
             self._started = True
             self._shell.start(instead=self._logged_in)
-            self._talk.limit = limit
+            self._expect.limit = limit
         except BaseException:
             self.leave(interrupt=True)
             raise
@@ -72,11 +72,11 @@ class Console:
     @property
     def limit(self) -> Deadline | None:
         """When everything must be done; later than at first where a person was asked."""
-        return self._talk.limit
+        return self._expect.limit
 
     def bound(self, seconds: float | None) -> None:
         """From now on the shell has so many seconds for whatever it is asked, None: any time."""
-        self._talk.limit = None if seconds is None else Deadline.after(seconds)
+        self._expect.limit = None if seconds is None else Deadline.after(seconds)
 
     def abandon(self) -> None:
         """Leave nothing as it was found: there is nobody who would hear. The board puts everything back by itself."""
@@ -84,12 +84,12 @@ class Console:
 
     def _reach_shell(self) -> None:
         for _ in range(4):
-            sight = self._talk.look(boot_wait=self._boot_wait, beacon=lambda raw: stale_session.number(raw) is not None)
+            sight = self._expect.look(boot_wait=self._boot_wait, beacon=lambda raw: stale_session.number(raw) is not None)
             if sight.where is Where.AGENT:
                 stale_session.dismiss(self._line)
             elif sight.where is Where.SHELL and sight.last and sight.last[-1] == PROMPT.strip():
-                self._talk.type(LEAVE)  # ours, of a cable that was pulled less than three minutes ago
-                self._talk.prompt(Deadline.after(_STEP))
+                self._expect.type(LEAVE)  # ours, of a cable that was pulled less than three minutes ago
+                self._expect.prompt(Deadline.after(_STEP))
             elif sight.where is Where.SHELL:
                 return
             elif sight.where is Where.LOGIN:
@@ -97,8 +97,8 @@ class Console:
                 return
             elif sight.where is Where.PASSWORD:
                 # a half log-in: somebody's, or login(1)'s, which takes Enter for a name where getty does not
-                self._talk.type("")
-                if self._talk.prompt(Deadline.after(_STEP))[0] is Where.LOGIN:
+                self._expect.type("")
+                if self._expect.prompt(Deadline.after(_STEP))[0] is Where.LOGIN:
                     self._login()
                     return
             else:
@@ -106,8 +106,8 @@ class Console:
         raise stuck(sight, self._line)
 
     def _named(self) -> tuple[Where | None, str]:
-        self._talk.type("\x15" + self._user)  # Ctrl-U: somebody may have begun to type
-        return self._talk.prompt(Deadline.after(_STEP))
+        self._expect.type("\x15" + self._user)  # Ctrl-U: somebody may have begun to type
+        return self._expect.prompt(Deadline.after(_STEP))
 
     def _login(self) -> None:
         where, said = self._named()
@@ -115,7 +115,7 @@ class Console:
         if where is Where.PASSWORD:
             password = self._asked()
             # login(1) waits for 60 s: after that a password would be a name, shown and written to a log
-            if password is not None and self._talk.prompt(Deadline.after(_STILL))[0] is not Where.PASSWORD:
+            if password is not None and self._expect.prompt(Deadline.after(_STILL))[0] is not Where.PASSWORD:
                 where, said = self._named()
         if where is Where.PASSWORD:
             if password is None:
@@ -127,8 +127,8 @@ class Console:
             if not all(" " <= c <= "~" for c in password):
                 self._give_up()
                 raise errors.UsageFault("the password cannot be typed on a serial console: it is not plain ASCII")
-            self._talk.type(password)
-            where, said = self._talk.prompt(Deadline.after(_VERDICT))
+            self._expect.type(password)
+            where, said = self._expect.prompt(Deadline.after(_VERDICT))
         if where is Where.SHELL:
             self._logged_in = True
             return
@@ -142,7 +142,7 @@ class Console:
             with contextlib.suppress(errors.EdgeError):
                 self._give_up()
             raise
-        self._talk.grant(time.monotonic() - since)
+        self._expect.grant(time.monotonic() - since)
         return password
 
     def _refused(self, where: Where | None, said: str, password: str | None) -> None:
@@ -163,26 +163,26 @@ class Console:
         )
 
     def _give_up(self) -> None:
-        self._talk.type("\x04", end="")
+        self._expect.type("\x04", end="")
 
     def leave(self, *, interrupt: bool) -> None:
         """Put everything back; idempotent. Best effort: a port that is gone, or a board that restarts, has nothing to put back."""
         if not (self._started or self._logged_in):
             return
-        self._talk.limit = Deadline.after(LEAVING)
+        self._expect.limit = Deadline.after(LEAVING)
         with contextlib.suppress(errors.EdgeError):
             if interrupt:
-                self._talk.type("\x03", end="")
-                self._talk.prompt(Deadline.after(2.0))
+                self._expect.type("\x03", end="")
+                self._expect.prompt(Deadline.after(2.0))
             for _ in range(4):  # a key of it may get lost, as of everything that is typed
                 if self._started:
                     self._shell.leave()
                 else:
-                    self._talk.type("exit")
-                where, said = self._talk.prompt(Deadline.after(5.0))
+                    self._expect.type("exit")
+                where, said = self._expect.prompt(Deadline.after(5.0))
                 if where is None:
-                    self._talk.type("")
-                    where, said = self._talk.prompt(Deadline.after(5.0))
+                    self._expect.type("")
+                    where, said = self._expect.prompt(Deadline.after(5.0))
                 if not said.endswith(PROMPT):
                     break
         self._started = self._logged_in = False

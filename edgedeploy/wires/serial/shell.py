@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from edgedeploy.core import errors
 from edgedeploy.core.deadline import Deadline
 from edgedeploy.core.names import printable
-from edgedeploy.wires.serial.talk import Talk
+from edgedeploy.wires.serial.expect import Expect
 
 PROMPT = "edgedeploy# "
 LONGEST = 120.0
@@ -72,9 +72,9 @@ class Ran:
 class Shell:
     """Made by `login.Console`. Raises Unreachable whenever the line does not answer as a shell does."""
 
-    def __init__(self, talk: Talk, tick: int = 15, ticks: int = 12) -> None:
+    def __init__(self, expect: Expect, tick: int = 15, ticks: int = 12) -> None:
         """`tick` * `ticks`: seconds without a key after which the board puts everything back by itself."""
-        self._talk = talk
+        self._expect = expect
         self._tick, self._ticks = tick, ticks
         self._halves = secrets.token_hex(4), secrets.token_hex(4)
         self._count = 0
@@ -86,12 +86,12 @@ class Shell:
         # the checksum of what has been typed so far; its right answer proves itself
         digest = f"h(){{ printf '\\n%s%s %s\\n' {a} {b} \"$1 $(printf %s \"$c\"|sha256sum|cut -c1-16)\";}};c="
         for _ in range(_TRIES):
-            self._talk.type(f" {'exec ' * instead}{launch}")
-            if self._talk.prompt(Deadline.after(_STEP))[1].rsplit("\n", 1)[-1] == PROMPT:
+            self._expect.type(f" {'exec ' * instead}{launch}")
+            if self._expect.prompt(Deadline.after(_STEP))[1].rsplit("\n", 1)[-1] == PROMPT:
                 break
             self._cancel()
         for _ in range(_TRIES):
-            self._talk.type(digest)
+            self._expect.type(digest)
             if self._proven(""):
                 break
             self._cancel()
@@ -99,8 +99,8 @@ class Shell:
             raise self._deaf("no shell starts there")
         self._send(_LIBRARY.format(a=a, b=b, tick=self._tick, ticks=self._ticks))
         # a job number, and the prompt, follow: the next answer is looked for behind them
-        self._talk.type('eval "$c"')
-        self._talk.prompt(Deadline.after(_STEP))
+        self._expect.type('eval "$c"')
+        self._expect.prompt(Deadline.after(_STEP))
 
     def run(self, command: str, timeout: float = 20.0) -> Ran:
         """Run a line of shell (POSIX sh, printable ASCII and line ends), its stdin empty.
@@ -114,8 +114,8 @@ class Shell:
         number = self._count
         self._send(f"{number} {command}")
         for _ in range(4 * _TRIES):  # asking again never runs it again, and a long answer meets many log lines
-            self._talk.type("x")
-            said = self._talk.until(_Heard(*self._halves, number), deadline)
+            self._expect.type("x")
+            said = self._expect.until(_Heard(*self._halves, number), deadline)
             if said is None:
                 self._cancel()
                 raise errors.BoardFault(
@@ -124,19 +124,19 @@ class Shell:
                 )
             if isinstance(said, Ran):
                 return said
-            self._talk.slower()
+            self._expect.slower()
             deadline = Deadline.after(_STEP + timeout)
         raise self._deaf("the answers are damaged")
 
     def type(self, line: str) -> None:
         """Type a line and read nothing: for a program that takes the line over."""
-        self._talk.type(line)
+        self._expect.type(line)
 
     def start_link(self, command: str) -> None:
         """Have `command` take the console over: at its prompt again, this shell has the tty as it was."""
         self._send(_TAKEN_OVER.format(command=command))
-        self._talk.prompt(Deadline.after(_STEP))  # of the line that proved it: a late one would look like the command's end
-        self._talk.type('eval "$c"')
+        self._expect.prompt(Deadline.after(_STEP))  # of the line that proved it: a late one would look like the command's end
+        self._expect.type('eval "$c"')
 
     def stands(self, seconds: float, unless: str = "\0") -> bool:
         """Whether the prompt stands, or comes back within that time and before `unless` comes."""
@@ -144,45 +144,45 @@ class Shell:
         def seen(said: str) -> bool | None:
             return True if said.endswith(PROMPT) else False if unless in said else None
 
-        return bool(self._talk.until(seen, Deadline.after(seconds)))
+        return bool(self._expect.until(seen, Deadline.after(seconds)))
 
     def restarted(self) -> None:
         """The board has restarted, the caller saw it: from now on everything that would type raises Unreachable."""
-        self._talk.restarted = True
+        self._expect.restarted = True
 
     def leave(self) -> None:
         """Put the tty and printk back and end; the login shell, or a login prompt, is next."""
-        self._talk.type(LEAVE)
+        self._expect.type(LEAVE)
 
     def _send(self, value: str) -> None:
         """Set $c to `value`, proven."""
         for _ in range(2 * _TRIES):
-            self._talk.type("c=")
+            self._expect.type("c=")
             for start in range(0, len(value), _CHUNK):
                 chunk = value[start : start + _CHUNK].replace("'", "'\\''").replace("\n", "\r")
-                self._talk.type(f"c=$c'{chunk}'")
+                self._expect.type(f"c=$c'{chunk}'")
             if self._proven(value):
                 return
             self._cancel()
         raise self._deaf("the line loses what is typed")
 
     def _cancel(self) -> None:
-        self._talk.slower()
+        self._expect.slower()
         for _ in range(_TRIES):  # one that comes while the shell forks reaches nobody
-            self._talk.type("\x03", end="")
-            if self._talk.prompt(Deadline.after(_STEP / _TRIES))[0] is not None:
+            self._expect.type("\x03", end="")
+            if self._expect.prompt(Deadline.after(_STEP / _TRIES))[0] is not None:
                 return
 
     def _proven(self, value: str) -> bool:
         self._count += 1
-        self._talk.type(f"h {self._count}")
+        self._expect.type(f"h {self._count}")
         form = re.compile(rf"^{''.join(self._halves)} {self._count} ([0-9a-f]{{16}})$", re.M)
-        found = self._talk.until(form.search, Deadline.after(_ECHO))
+        found = self._expect.until(form.search, Deadline.after(_ECHO))
         return bool(found and found[1] == _digest(value.encode()))
 
     def _deaf(self, why: str) -> errors.Unreachable:
         return errors.Unreachable(
-            f"the board's console on {self._talk.line.device} does not work: {why}",
+            f"the board's console on {self._expect.line.device} does not work: {why}",
             hint="is the cable's ground connected? try again, or power-cycle the board",
         )
 

@@ -9,7 +9,7 @@ import time
 
 from edgedeploy.core import linkcodec
 from edgedeploy.core.link import Link
-from edgedeploy.wires.serial.talk import Line
+from edgedeploy.wires.serial.expect import Line
 
 _RECENT = 4096
 

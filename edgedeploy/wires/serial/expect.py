@@ -32,7 +32,7 @@ class Line(Protocol):
         """All of `data`. Raises Unreachable."""
 
 
-class Talk:
+class Expect:
     """A conversation over a line: what was said since the last question."""
 
     def __init__(self, line: Line) -> None:
