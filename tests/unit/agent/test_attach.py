@@ -9,7 +9,6 @@ import select
 import subprocess
 import sys
 import threading
-import time
 import tty
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,8 +20,11 @@ from edgedeploy.agent import attach, plan, state
 from edgedeploy.agent.console import ConsoleTail, Kept
 from edgedeploy.core import errors, files, frames, messages, names
 from edgedeploy.ports.join import Over
+from edgedeploy.remote import attached
 from edgedeploy.remote.attached import Attachment
 from edgedeploy.remote.client import AgentClient
+from tests import guard
+from tests.guard import USUAL_S, Guard
 from tests.unit.agent.model import ModelBoard
 from tests.unit.agent.test_serve import PipeStream, talk
 
@@ -40,11 +42,11 @@ class Guest:
     def says(self, data: bytes) -> None:
         os.write(self.master, data)
 
-    def hears(self, words: bytes, seconds: float = 10) -> bytes:
-        heard, ends = b"", time.monotonic() + seconds
+    def hears(self, words: bytes) -> bytes:
+        heard, limit = b"", Guard(f"the guest hears {words!r}")
         while words not in heard:
-            assert select.select([self.master], [], [], max(0, ends - time.monotonic()))[0], heard
-            heard += os.read(self.master, 4096)
+            if select.select([self.master], [], [], limit.left)[0]:
+                heard += os.read(self.master, 4096)
         return heard
 
     def ends(self) -> None:
@@ -53,13 +55,12 @@ class Guest:
                 os.close(end)
 
 
-def until(line: Attachment, words: bytes | str, seconds: float = 10) -> bytes:
+def until(line: Attachment, words: bytes | str, seconds: float = USUAL_S) -> bytes:
     """What the console writes, and (in brackets) what is said about it, up to `words`."""
-    seen, ends = b"", time.monotonic() + seconds
+    seen, limit = b"", Guard(f"{words!r} on the console", seconds)
     wanted = words if isinstance(words, bytes) else words.encode()
     while wanted not in seen:
-        assert time.monotonic() < ends, seen
-        select.select([line.fileno()], [], [], 0.1)
+        select.select([line.fileno()], [], [], min(0.1, limit.left))
         line.tick()
         for piece in line.read():
             seen += piece if isinstance(piece, bytes) else f"[{piece}]".encode()
@@ -121,26 +122,34 @@ def test_a_flood_stops_at_the_window_and_all_of_it_comes(live: ModelBoard, guest
     writer = threading.Thread(target=write)
     with talk(live) as client, client.attach(live.app, "ada") as line:
         writer.start()
-        time.sleep(0.7)
-        waiting = b"".join(piece for piece in line.read() if isinstance(piece, bytes))
+        guard.until(lambda: line._came >= messages.CONSOLE_WINDOW, "a full window")
+        line.write(b"?")  # the agent answers when it was round once more, and could have sent more
+        waiting, limit = b"", Guard("the guest takes what was typed")
+        while not line.settled:
+            select.select([line.fileno()], [], [], limit.left)
+            waiting += b"".join(piece for piece in line.read() if isinstance(piece, bytes))
         assert len(waiting) == messages.CONSOLE_WINDOW, "no more is on its way than was allowed"
         waiting += until(line, b"007999\r\n")
     writer.join()
     assert waiting == flood
 
 
-def test_a_guest_that_reads_nothing_takes_no_more_than_the_window_and_can_be_left(live: ModelBoard, guest: Guest) -> None:
-    with talk(live) as client:
-        with client.attach(live.app, "ada") as line:
-            taken, ends = 0, time.monotonic() + 1.5
-            while time.monotonic() < ends:
-                taken += line.write(b"x" * 1024)
-                line.read()
-                time.sleep(0.01)
-            assert not line.settled
+def test_a_guest_that_reads_nothing_takes_no_more_than_the_window_and_can_be_left(
+    live: ModelBoard, guest: Guest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attached, "_LEAVE_S", USUAL_S)
+    with talk(live) as client, client.attach(live.app, "ada") as line:
+        taken = full = 0
+        while full < 2:  # each mark of the guest's has come through a turn in which the agent could have taken more
+            before = taken
+            while room := line.write(b"x" * 1024):
+                taken += room
             assert taken < 64 * 1024
-            started = time.monotonic()
-        assert time.monotonic() - started < 2
+            full = full + 1 if taken == before else 0
+            guest.says(b"still here.")
+            until(line, b"still here.")
+        assert not line.settled
+    assert line._over.is_set(), "the board has let us go; we did not only stop to wait for it"
 
 
 @pytest.mark.usefixtures("quick")
@@ -181,12 +190,10 @@ def test_on_trial_the_deployment_reads_and_we_read_along(live: ModelBoard, guest
             guest.says(b"still ours\r\n")
             until(line, b"still ours\r\n")  # being prepared: nobody else reads
             state.save(layout.state, plan.State(plan.TRIAL, good=now.good, candidate=now.good))
-            time.sleep(0.1)
             tail = ConsoleTail(live.xen.console(guest.domid), Kept(layout.console(guest.domid)))
             lines = [b"trial line %d\r\n" % n for n in range(300)]
             for text in lines:
                 guest.says(text)
-                time.sleep(0.001)
             assert until(line, lines[-1]) == b"".join(lines), "the person sees every line"
             assert tail.lines(300) == [text.decode().strip() for text in lines], "and so does the deployment"
             tail.close()
@@ -211,10 +218,10 @@ def test_a_lost_laptop_leaves_nothing_behind(live: ModelBoard, guest: Guest, mon
     monkeypatch.setattr(attach, "SILENT_S", 0.3)
     stream = PipeStream(live)  # says nothing more, as a laptop without Wi-Fi
     stream.write(frames.encode(messages.to_frame(messages.Attach(live.app, "ada"))))
-    stream.thread.join(5)
+    stream.thread.join(USUAL_S)
     assert not stream.thread.is_alive()
     assert not attach.held(live.layout.app(live.app).attach_lock)
-    last = messages.from_frame(frames.Decoder(expect_banner=True).feed(stream.read(65536, 1))[-1])
+    last = messages.from_frame(frames.Decoder(expect_banner=True).feed(stream.read(65536, USUAL_S))[-1])
     assert isinstance(last, messages.Failed), "one that was only asleep is told"
     assert last.code == 11
     stream.close()
@@ -228,12 +235,17 @@ def test_a_dying_domains_terminal_is_not_opened(live: ModelBoard, guest: Guest) 
         client.attach(live.app, "ada")
 
 
-def test_a_laptop_that_hangs_up_frees_the_console_at_once(live: ModelBoard, guest: Guest) -> None:
+def test_a_laptop_that_hangs_up_frees_the_console_at_once(
+    live: ModelBoard, guest: Guest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attach, "SILENT_S", 10 * USUAL_S)  # it is not its silence that ends it
     stream = PipeStream(live)
     stream.write(frames.encode(messages.to_frame(messages.Attach(live.app, "ada"))))
-    time.sleep(0.3)
+    decoder = frames.Decoder(expect_banner=True)
+    answers = guard.until(lambda: decoder.feed(stream.read(65536, USUAL_S)), "the console is taken")
+    assert isinstance(messages.from_frame(answers[0]), messages.Attached)
     stream.close_input()
-    stream.thread.join(2)
+    stream.thread.join(USUAL_S)
     assert not stream.thread.is_alive()
     stream.close()
 
@@ -330,10 +342,7 @@ def test_an_agent_that_knows_no_window_does_not_fill_the_laptop(kind: str) -> No
 
         def read(self, n: int, timeout: float) -> bytes:
             self.sent += 1
-            if self.sent > 20_000:  # 80 MB of chunks
-                time.sleep(0.05)
-                raise TimeoutError
-            return flood
+            return flood if self.sent <= 20_000 else b""  # 80 MB of chunks
 
         def write(self, data: bytes) -> None:
             pass
@@ -341,11 +350,9 @@ def test_an_agent_that_knows_no_window_does_not_fill_the_laptop(kind: str) -> No
     stream = Endless()
     told = messages.Attached("decks", "r1", False)
     with Attachment(told, stream, [], frames.Decoder().feed, lambda: errors.Unreachable("gone")) as line:  # type: ignore[arg-type]  # a Stream as far as it goes
-        ends = time.monotonic() + 20
-        while line._thread.is_alive() and stream.sent <= 20_000 and time.monotonic() < ends:
-            time.sleep(0.05)
+        line._thread.join(USUAL_S)
+        assert not line._thread.is_alive()
         assert stream.sent < 20_000
-        line._thread.join(5)
         assert line.read(), "what came before is shown first"
         with pytest.raises(errors.ProtocolMismatch, match="more than"):
             line.read()
