@@ -19,6 +19,7 @@ from edgedeploy.agent import linkhost
 from edgedeploy.core.link import Link
 from edgedeploy.core.mux import Kind, Mux
 from edgedeploy.remote import agentkit
+from tests.guard import USUAL_S, Guard
 
 SESSION, BAUD = 0xC0FFEE, 1_000_000
 
@@ -26,11 +27,10 @@ SESSION, BAUD = 0xC0FFEE, 1_000_000
 class Half:
     """The process, and a laptop's link and mux at the pty's other end."""
 
-    def __init__(self, folder: Path, patch: str = "") -> None:
+    def __init__(self, folder: Path, first: str = "") -> None:
+        """`first`: what its Python is told before."""
         program = folder / "foothold.py"
-        source = bz2.decompress(agentkit.foothold()).decode()
-        assert not patch or source.count(patch.split("->", maxsplit=1)[0]) == 1
-        program.write_text(source.replace(*patch.split("->")) if patch else source)
+        program.write_text(first + bz2.decompress(agentkit.foothold()).decode())
         self.master, slave = pty.openpty()
         tty.setraw(slave)
         self.process = subprocess.Popen(
@@ -40,25 +40,28 @@ class Half:
         self.link, self.mux = Link(SESSION, laptop=True, line=BAUD / 10), Mux(laptop=True, window=65536)
         self.news: list[tuple[Kind, int, bytes]] = []
 
-    def go_on(self, until: Callable[[], bool], seconds: float = 10.0) -> None:
-        ends = time.monotonic() + seconds
+    def go_on(self, until: Callable[[], bool]) -> None:
+        limit = Guard("the board's half goes on")
         while not until():
-            assert time.monotonic() < ends, "it takes too long"
             self.link.send(self.mux.take(1000))
-            out, _ = self.link.poll(time.monotonic())
+            out, _ = self.link.poll(self.now)
             os.write(self.master, out)
-            if select.select([self.master], [], [], 0.01)[0]:
+            if select.select([self.master], [], [], min(0.01, limit.left))[0]:
                 try:
-                    self.link.receive(os.read(self.master, 65536), time.monotonic())
+                    self.link.receive(os.read(self.master, 65536), self.now)
                 except OSError:  # EIO: it has ended
-                    self.process.wait(5)
+                    self.process.wait(USUAL_S)
             self.news += self.mux.feed(self.link.read())
+
+    @property
+    def now(self) -> float:
+        return time.monotonic()  # clock: the laptop's own; the process at the other end has the same
 
     def has(self, kind: Kind, channel: int) -> bool:
         return any(item[:2] == (kind, channel) for item in self.news)
 
     def end(self) -> tuple[int, str]:
-        words = self.process.communicate(timeout=10)[1]
+        words = self.process.communicate(timeout=USUAL_S)[1]
         return self.process.returncode, words.decode()
 
 
@@ -120,8 +123,11 @@ def test_a_tty_that_hangs_up_ends_it(half, tmp_path):
 
 
 def test_without_the_laptop_it_gives_the_console_back(tmp_path):
-    half = Half(tmp_path, "ALONE = 60.0->ALONE = 1.0")
+    later = tmp_path / "a minute later"
+    jumps = f"now() + 61 * os.path.exists({str(later)!r})"
+    half = Half(tmp_path, f"import os, time\nnow = time.monotonic\ntime.monotonic = lambda: {jumps}\n")
     mark = started(half, tmp_path)
+    later.touch()
     assert half.end()[0] == 3
     assert not running(mark)
 
@@ -156,7 +162,7 @@ def test_after_a_write_that_the_tty_took_late_the_link_goes_on(monkeypatch):
     host = linkhost.Host(slave, SESSION, BAUD / 10)
     host._out = b"rest"
     host._turn()
-    assert select.select([master], [], [], 5.0)[0]
+    assert select.select([master], [], [], USUAL_S)[0]
     said = os.read(master, 4096)
     assert said.startswith(b"rest\x1e"), "its first beacon was due"
     for fd in (master, slave, host._wake):
