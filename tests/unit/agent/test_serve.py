@@ -8,7 +8,6 @@ import os
 import random
 import select
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from edgedeploy.agent.serve import Server
 from edgedeploy.core import errors, frames, messages, names
 from edgedeploy.ports.wire import Traits
 from edgedeploy.remote.client import AgentClient
+from tests.guard import until
 from tests.unit.agent.model import ModelBoard
 
 
@@ -211,8 +211,7 @@ def test_a_push_beside_one_that_hangs_goes_on_from_the_longest_part(model: Model
     hanging.write(frames.encode(messages.to_frame(messages.Put(digest, len(data)))))
     hanging.write(frames.encode(messages.to_frame(messages.Chunk(), data[:5000])))
     part = model.layout.incoming / f"{digest}.part"
-    while not part.is_file() or part.stat().st_size < 5000:
-        time.sleep(0.01)
+    until(lambda: part.is_file() and part.stat().st_size == 5000, "the first has what came of it")
     second, _ = put(model, file, 20_000)
     third, _ = put(model, file)
     assert (model.layout.incoming / digest).read_bytes() == data
