@@ -18,7 +18,7 @@ from pathlib import Path
 from edgedeploy.core.names import CommitId
 from edgedeploy.depot.release import add_release
 from edgedeploy.depot.repo import Depot
-from edgedeploy.flows import lab, parcel
+from edgedeploy.flows import bundle_cache, lab
 from edgedeploy.ui.report import for_terminal
 
 LINE = 9600
@@ -119,7 +119,7 @@ def _row(depot: Depot, what: str, before: set[CommitId]) -> Row:
     ours, stored = depot.bundle(before), depot.bundle(before, stored=True)
     assert ours is not None
     assert stored is not None
-    return Row(what, plain, len(ours), len(parcel.pack(stored)))
+    return Row(what, plain, len(ours), len(bundle_cache.pack(stored)))
 
 
 def _replace(file: Path, old: str, new: str) -> None:

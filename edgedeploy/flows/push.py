@@ -11,7 +11,7 @@ from edgedeploy.core.board import BoardFacts, Profile
 from edgedeploy.core.names import printable
 from edgedeploy.core.release import Manifest
 from edgedeploy.depot.repo import Depot
-from edgedeploy.flows import fitness, parcel, proof
+from edgedeploy.flows import bundle_cache, fitness, proof
 from edgedeploy.flows.find import Found, Wanted, candidates
 from edgedeploy.flows.kit import Kit, remembered
 from edgedeploy.flows.way import Reached
@@ -204,10 +204,10 @@ def _bring(depot: Depot, manifest: Manifest, reached: Reached, kit: Kit) -> tupl
     have = {names.CommitId.parse(head)} if head else set()
     # another edgedeploy's agent may not unpack it
     small = rate is not None and welcome.agent == agentkit.digest()
-    with parcel.of(depot, have, small=small) as made:
+    with bundle_cache.bundle(depot, have, small=small) as made:
         digest = None
         if made:
-            with kit.report.step(parcel.sending(made.size, rate), total=made.size) as step:
+            with kit.report.step(bundle_cache.sending(made.size, rate), total=made.size) as step:
                 digest = client.put(made.path, step)
         try:
             with kit.report.step("preparing the release on the board") as step:
@@ -215,9 +215,9 @@ def _bring(depot: Depot, manifest: Manifest, reached: Reached, kit: Kit) -> tupl
         except errors.WireFault:
             raise  # the same bytes will be wanted again
         except errors.EdgeError:
-            parcel.taken(made)
+            bundle_cache.drop(made)
             raise
-        parcel.taken(made)
+        bundle_cache.drop(made)
         return staged, made.size if made else 0
 
 

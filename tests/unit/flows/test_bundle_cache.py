@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edgedeploy.core import packing
-from edgedeploy.flows import parcel
+from edgedeploy.flows import bundle_cache
 from tests.unit.depot.conftest import built, depot, git, git_home, report  # noqa: F401  # fixtures
 
 PROSE = b"a slide says the same as another slide, again and again. "
@@ -23,8 +23,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def made(depot, have=frozenset(), *, small=True):  # noqa: F811  # a fixture's name
-    with parcel.of(depot, have, small=small) as parcel_:
-        return parcel_ and (parcel_, parcel_.path.read_bytes())
+    with bundle_cache.bundle(depot, have, small=small) as cached:
+        return cached and (cached, cached.path.read_bytes())
 
 
 def test_on_a_slow_line_the_smaller_of_two_forms_goes_over(depot, cache):  # noqa: F811  # a fixture
@@ -50,7 +50,7 @@ def test_what_was_made_is_sent_again_byte_for_byte_until_it_was_taken(depot, cac
     again, kept = made(depot)
     assert (again.path, kept) == (first.path, b"made by another git")
     assert made(depot, small=False)[0].path != first.path
-    parcel.taken(again)
+    bundle_cache.drop(again)
     assert made(depot)[1] == data
     assert made(depot, {depot.head()}) is None
 
@@ -63,7 +63,7 @@ def test_what_was_given_up_goes_by_itself(depot, cache):  # noqa: F811  # a fixt
     os.utime(cache / "3", (0, 0))
     made(depot)
     names = {path.name for path in cache.iterdir()}
-    assert len(names) <= parcel.KEEP + 1
+    assert len(names) <= bundle_cache.KEEP + 1
     assert "3" not in names
     assert "0" in names
 
@@ -71,18 +71,18 @@ def test_what_was_given_up_goes_by_itself(depot, cache):  # noqa: F811  # a fixt
 def test_a_cache_that_cannot_be_written_stops_nothing(depot, tmp_path, monkeypatch):  # noqa: F811  # a fixture
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("EDGEDEPLOY_CACHE_DIR", str(tmp_path / "file"))
-    with parcel.of(depot, set(), small=True) as once:
+    with bundle_cache.bundle(depot, set(), small=True) as once:
         assert once.path.is_file()
-        parcel.taken(once)
+        bundle_cache.drop(once)
     assert not once.path.exists()
 
 
 def test_the_boards_memory_for_unpacking_is_bounded_by_what_comes():
     for data in (b"", b"x", PROSE * 1000):
-        packed = parcel.pack(data)
+        packed = bundle_cache.pack(data)
         unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=1 << 20)
         assert unpacker.decompress(packed) == data
-    assert parcel.lzma_dictionary(200 << 20) == 16 << 20
+    assert bundle_cache.lzma_dictionary(200 << 20) == 16 << 20
 
 
 @pytest.mark.parametrize(
@@ -95,4 +95,4 @@ def test_the_boards_memory_for_unpacking_is_bounded_by_what_comes():
     ],
 )
 def test_how_much_and_how_long_is_said_before(size, rate, said):
-    assert parcel.sending(size, rate) == said
+    assert bundle_cache.sending(size, rate) == said

@@ -33,18 +33,18 @@ _DICTIONARY = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
-    """A file to send."""
+class CachedBundle:
+    """A file to send, until it is dropped."""
 
     path: Path
     size: int
 
 
 @contextlib.contextmanager
-def of(depot: Depot, have: Collection[CommitId], *, small: bool) -> Iterator[Parcel | None]:
+def bundle(depot: Depot, have: Collection[CommitId], *, small: bool) -> Iterator[CachedBundle | None]:
     """What a board with the commits `have` lacks; None when it lacks nothing. Raises as Depot.bundle.
 
-    `small`: the line is slow, and the board unpacks xz. Call `taken` when it was taken in, or was refused.
+    `small`: the line is slow, and the board unpacks xz. Call `drop` when it was taken in, or was refused.
     """
     with ExitStack() as stack:
         folder = _folder() or Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -59,14 +59,14 @@ def of(depot: Depot, have: Collection[CommitId], *, small: bool) -> Iterator[Par
                 assert stored is not None
                 data = min(data, pack(stored), key=len)
             files.atomic_write(path, data, 0o600)
-        yield Parcel(path, path.stat().st_size)
+        yield CachedBundle(path, path.stat().st_size)
 
 
-def taken(parcel: Parcel | None) -> None:
-    """It need not be sent again."""
-    if parcel:
+def drop(cached: CachedBundle | None) -> None:
+    """It was taken in, or refused: it need not be sent again."""
+    if cached:
         with contextlib.suppress(OSError):
-            parcel.path.unlink()
+            cached.path.unlink()
 
 
 def sending(size: int, rate: int | None) -> str:
