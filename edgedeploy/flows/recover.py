@@ -13,10 +13,10 @@ from edgedeploy.flows import enrol
 from edgedeploy.flows.find import Wanted, candidates
 from edgedeploy.flows.kit import Kit, pins_file
 from edgedeploy.flows.rescue import diagnosis, facts, mends, network, verify
+from edgedeploy.flows.rescue.console_board import ConsoleBoard, Done, Shell
 from edgedeploy.flows.rescue.facts import Facts
 from edgedeploy.flows.rescue.finding import Finding, Laptop
 from edgedeploy.flows.rescue.mends import Mend, Wish
-from edgedeploy.flows.rescue.patient import Done, Patient, Shell
 from edgedeploy.flows.rescue.result import Outcome, Result, Tried, Verdict
 from edgedeploy.ports.wire import Wire
 from edgedeploy.remote import agentkit, pushkey
@@ -53,28 +53,28 @@ class Tools:
 def recover(request: Request, tools: Tools) -> Result:
     """Diagnose, mend, verify. Raises as Console and SerialWire do; UsageFault for another board than the one named."""
     case = _Case(request, tools)
-    with _patient(tools) as patient:
-        case.begin(patient)
+    with _console_board(tools) as console_board:
+        case.begin(console_board)
         case.mend()
     if case.agent_agreed:
         case.install()
-        with _patient(tools) as patient:
-            case.look_again(patient)
+        with _console_board(tools) as console_board:
+            case.look_again(console_board)
             case.mend()
     return case.conclude()
 
 
 @contextlib.contextmanager
-def _patient(tools: Tools) -> Iterator[Patient]:
+def _console_board(tools: Tools) -> Iterator[ConsoleBoard]:
     with tools.console() as shell:
-        patient = Patient(shell)
+        console_board = ConsoleBoard(shell)
         try:
-            yield patient
+            yield console_board
         except (errors.UsageFault, errors.BoardFault):
-            patient.leave()
+            console_board.leave()
             raise
         # not after Ctrl-C or a pulled cable: the shell may be in the middle of something, or gone
-        patient.leave()
+        console_board.leave()
 
 
 class _Case:
@@ -95,9 +95,9 @@ class _Case:
 
     # --- looking --------------------------------------------------------------------------------------------------
 
-    def begin(self, patient: Patient) -> None:
+    def begin(self, console_board: ConsoleBoard) -> None:
         """Ask the board how it is, and whether it is the one that is meant."""
-        self._look(patient, deep=True)
+        self._look(console_board, deep=True)
         if "uid" not in self.facts.text:
             raise errors.BoardFault("the board's shell answers no questions", hint="look at it: edgedeploy console")
         self._is_the_one()
@@ -105,14 +105,14 @@ class _Case:
         self._cut = not diagnosis.network_is_fine(self.facts, self._laptop)
         self._tools.show(self.who, self.findings)
 
-    def look_again(self, patient: Patient) -> None:
+    def look_again(self, console_board: ConsoleBoard) -> None:
         """Ask anew, through another log-in."""
-        self._look(patient, deep=True)
+        self._look(console_board, deep=True)
 
-    def _look(self, patient: Patient, *, deep: bool, near: bool = True) -> None:
-        self._patient = patient
+    def _look(self, console_board: ConsoleBoard, *, deep: bool, near: bool = True) -> None:
+        self._console_board = console_board
         with self._kit.report.step("asking the board how it is"):
-            self.facts, now = patient.ask(deep=deep, near=near)
+            self.facts, now = console_board.ask(deep=deep, near=near)
         self._laptop = self._compared(now)
         self.findings = diagnosis.diagnose(self.facts, self._laptop)
 
@@ -200,8 +200,8 @@ class _Case:
 
     def _do(self, finding: str, mend: Mend) -> None:
         with self._kit.report.step(mend.title) as step:
-            done = self._pin() if mend.code == "pin" else self._patient.do(mend, step.detail)
-        self._look(self._patient, deep=mend.code in mends.APPS, near=mend.code in mends.NETWORK)
+            done = self._pin() if mend.code == "pin" else self._console_board.do(mend, step.detail)
+        self._look(self._console_board, deep=mend.code in mends.APPS, near=mend.code in mends.NETWORK)
         still = finding in {one.code for one in self.findings}
         outcome: Outcome = "failed" if not done.ok else "no help" if still else "helped"
         self._tried[mend.code] = Tried(mend, outcome, done.words)

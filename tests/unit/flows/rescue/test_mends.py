@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edgedeploy.flows.rescue import dhcp, mends, probe
-from edgedeploy.flows.rescue.patient import Patient
+from edgedeploy.flows.rescue.console_board import ConsoleBoard
 from edgedeploy.wires.serial.shell import Ran
 from tests.unit.flows.rescue.answers import KEY, LAPTOP, board
 
@@ -170,7 +170,7 @@ def test_an_agent_that_would_wait_for_xl_is_not_asked():
 
     for xl, asked in (("0", True), ("124", False)):
         shell = Shell(xl)
-        Patient(shell).ask(deep=True)
+        ConsoleBoard(shell).ask(deep=True)
         assert (probe.STATUS in shell.typed) is asked
 
 
@@ -234,9 +234,9 @@ def test_nothing_of_ours_stays_on_a_board_whose_laptop_was_interrupted():
             return Ran(0, "".join(lines).removesuffix(" end\n"))
 
     shell = Shell()
-    patient = Patient(shell)
-    patient.ask(deep=False)
-    folder = Path(patient._folder)
+    console_board = ConsoleBoard(shell)
+    console_board.ask(deep=False)
+    folder = Path(console_board._folder)
     assert (folder / "probe").is_file()
     shell.process.kill()
     shell.process.communicate()

@@ -50,7 +50,7 @@ class Done:
     """its last lines"""
 
 
-class Patient:
+class ConsoleBoard:
     """Questions and mends over a shell. Raises what the shell raises: Unreachable is final."""
 
     def __init__(self, shell: Shell) -> None:
