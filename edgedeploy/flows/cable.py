@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from edgedeploy.core import errors, messages, names
 from edgedeploy.core.deadline import Deadline
 from edgedeploy.flows.consolepass import ConsolePassword
+from edgedeploy.flows.conversation import Reached, open_client
 from edgedeploy.flows.find import Found, Via, Wanted
-from edgedeploy.flows.way import Reached, conversation
 from edgedeploy.ports.wire import Wire
 from edgedeploy.remote.client import AgentClient
 from edgedeploy.remote.known import KnownBoard
@@ -106,10 +106,10 @@ def over(
         )
 
     def reopen(timeout: float) -> tuple[Wire, AgentClient]:
-        return conversation(cables.open(line(timeout)), timeout)
+        return open_client(cables.open(line(timeout)), timeout)
 
     def knock() -> tuple[Wire, AgentClient]:
-        return conversation(cables.open(line(min(BOOT_S, limit.remaining) if limit else BOOT_S)), AGENT_S)
+        return open_client(cables.open(line(min(BOOT_S, limit.remaining) if limit else BOOT_S)), AGENT_S)
 
     wire, client = _let_in(knock, password)
     try:

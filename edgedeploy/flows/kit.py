@@ -13,8 +13,8 @@ from edgedeploy.core import errors, names
 from edgedeploy.flows import cable, find
 from edgedeploy.flows import reach as ladder
 from edgedeploy.flows.cable import Cables, Line
+from edgedeploy.flows.conversation import Reached, open_client
 from edgedeploy.flows.find import Browse, Choose, Found, Until, Wanted
-from edgedeploy.flows.way import Reached, conversation
 from edgedeploy.ports.report import Report
 from edgedeploy.ports.wire import Wire
 from edgedeploy.profiles import catalog
@@ -67,7 +67,7 @@ class Kit:
 
     def talk(self, found: Found, *, timeout: float = 120.0) -> tuple[Wire, AgentClient]:
         """Open a wire over the network and a conversation. The caller closes both."""
-        return conversation(self.connect(found), timeout)
+        return open_client(self.connect(found), timeout)
 
 
 def not_enrolled(found: Found) -> errors.UsageFault:

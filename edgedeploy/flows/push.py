@@ -12,9 +12,9 @@ from edgedeploy.core.names import printable
 from edgedeploy.core.release import Manifest
 from edgedeploy.depot.repo import Depot
 from edgedeploy.flows import bundle_cache, fitness, proof
+from edgedeploy.flows.conversation import Reached
 from edgedeploy.flows.find import Found, Wanted, candidates
 from edgedeploy.flows.kit import Kit, remembered
-from edgedeploy.flows.way import Reached
 from edgedeploy.ports.report import Step
 from edgedeploy.remote import agentkit
 

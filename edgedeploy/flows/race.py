@@ -16,8 +16,8 @@ from edgedeploy.core import errors
 from edgedeploy.core.deadline import Deadline
 from edgedeploy.discover.sighting import Sighting
 from edgedeploy.flows import find
+from edgedeploy.flows.conversation import Reached, introduced
 from edgedeploy.flows.find import Found, Wanted
-from edgedeploy.flows.way import Reached, introduced
 from edgedeploy.remote.known import KnownBoard
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from edgedeploy.core import errors
 from edgedeploy.core.deadline import Deadline
 from edgedeploy.flows import cable, race
+from edgedeploy.flows.conversation import Reached
 from edgedeploy.flows.find import Found, Via, Wanted, by_address, candidates
-from edgedeploy.flows.way import Reached
 from edgedeploy.remote.known import KnownBoard
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from edgedeploy.core import errors, messages, names
 from edgedeploy.flows import race, reach
 from edgedeploy.flows.cable import Cables, Line
 from edgedeploy.flows.consolepass import ConsolePassword, Keyring
+from edgedeploy.flows.conversation import Reached
 from edgedeploy.flows.find import Found, Via, Wanted
 from edgedeploy.flows.kit import Kit
-from edgedeploy.flows.way import Reached
 from edgedeploy.ports.wire import Traits
 from edgedeploy.remote.known import KnownBoard, KnownBoards
 from edgedeploy.ui.plain_report import PlainReport
@@ -174,9 +174,9 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., World]:
-    from edgedeploy.flows import way
+    from edgedeploy.flows import conversation
 
-    monkeypatch.setattr(way, "AgentClient", Client)
+    monkeypatch.setattr(conversation, "AgentClient", Client)
     return lambda **about: World(tmp_path, **about)
 
 

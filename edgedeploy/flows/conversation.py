@@ -64,7 +64,7 @@ class Reached:
         self.close()
 
 
-def conversation(wire: Wire, timeout: float) -> tuple[Wire, AgentClient]:
+def open_client(wire: Wire, timeout: float) -> tuple[Wire, AgentClient]:
     """Start to talk over a wire; it is closed when nobody answers."""
     try:
         return wire, AgentClient(wire, timeout=timeout)
