@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,8 @@ from typing import Self
 from tests.needs import require
 
 _numbers = count(1)
+_libc = ctypes.CDLL(None, use_errno=True)
+CLONE_NEWNET = 0x40000000  # sched.h
 
 
 class Namespace:
@@ -41,6 +44,16 @@ class Namespace:
     def ip(self, *words: str) -> None:
         subprocess.run(["ip", "-n", self.name, *words], check=True)
 
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """This thread, and those that it starts meanwhile, have this namespace's network."""
+        with open("/proc/thread-self/ns/net") as before, open(f"/run/netns/{self.name}") as inside:
+            _setns(inside.fileno())
+            try:
+                yield
+            finally:
+                _setns(before.fileno())
+
     def argv(self, *command: str) -> list[str]:
         return ["ip", "netns", "exec", self.name, *command]
 
@@ -58,6 +71,11 @@ class Namespace:
             process = subprocess.Popen(self.argv(*argv), stdout=file, stderr=file, stdin=subprocess.DEVNULL)
         self._stack.callback(_end, process)
         return process
+
+
+def _setns(fd: int) -> None:
+    if _libc.setns(fd, CLONE_NEWNET) < 0:
+        raise OSError(ctypes.get_errno(), "setns")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
