@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import TypeVar
 
 from edgedeploy.core import errors
 
+T = TypeVar("T")
 Shape = Callable[[bytearray, Random], bytes]
 
 
@@ -33,14 +35,15 @@ SLOWEST_CPU_S = 2
 """For one input of at most `max_len` bytes, with instrumented code (some ten times slower). CPU time: a busy machine is no fault."""
 
 
-def timed(run: Callable[[bytes], None]) -> Callable[[bytes], None]:
+def timed(run: Callable[[bytes], T]) -> Callable[[bytes], T]:
     """`run`, failing when it takes far longer than any small input should."""
 
-    def measured(data: bytes) -> None:
+    def measured(data: bytes) -> T:
         started = time.process_time()  # clock: what a parser may cost is what is tested, by the process's own CPU
-        run(data)
+        answer = run(data)
         took = time.process_time() - started  # clock: as above
         ensure(took < SLOWEST_CPU_S, f"{len(data)} bytes took {took:.1f} s")
+        return answer
 
     return measured
 

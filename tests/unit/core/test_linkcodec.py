@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edgedeploy.core import linkcodec
 from edgedeploy.core.linkcodec import EIGHT, FORBIDDEN, MARK, PROBE, SEVEN, Codec
+from tests.fuzz.target import timed
 
 SEEDS = {ord("D"): 77, ord("A"): 0}
 TAGS = (SEVEN.tag, EIGHT.tag, PROBE)
@@ -112,13 +111,16 @@ def test_text_in_two_places_is_cut_out_of_an_8_bit_frame() -> None:
 
 @given(segment=st.binary(max_size=3000) | st.text(alphabet="\n\r ab[(<7", max_size=3000).map(str.encode))
 def test_garbage_is_no_frame_and_takes_no_time(segment: bytes) -> None:
-    started, tries = time.process_time(), 0
-    for kept, text in linkcodec.cuts(segment):
-        tries += 1
-        assert len(kept) + len(text) == len(segment)
-        assert linkcodec.body(kept, SEEDS) is None
-    assert tries <= linkcodec.MAX_TRIES
-    assert time.process_time() - started < 2
+    @timed
+    def tried(segment: bytes) -> int:
+        tries = 0
+        for kept, text in linkcodec.cuts(segment):
+            tries += 1
+            assert len(kept) + len(text) == len(segment)
+            assert linkcodec.body(kept, SEEDS) is None
+        return tries
+
+    assert tried(segment) <= linkcodec.MAX_TRIES
 
 
 def test_what_a_person_reads_is_kept_and_noise_is_not() -> None:
