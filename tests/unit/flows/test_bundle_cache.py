@@ -57,9 +57,10 @@ def test_what_was_made_is_sent_again_byte_for_byte_until_it_was_taken(depot, cac
 
 def test_what_was_given_up_goes_by_itself(depot, cache):  # noqa: F811  # a fixture
     cache.mkdir(parents=True)
+    now = time.time()  # clock: the dates of files
     for number in range(20):
         (cache / f"{number}").write_bytes(b"x")
-        os.utime(cache / f"{number}", (time.time() - number, time.time() - number))
+        os.utime(cache / f"{number}", (now - number, now - number))
     os.utime(cache / "3", (0, 0))
     made(depot)
     names = {path.name for path in cache.iterdir()}

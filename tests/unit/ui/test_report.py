@@ -2,6 +2,7 @@
 
 import io
 import re
+import threading
 import time
 
 import pytest
@@ -11,6 +12,7 @@ from edgedeploy.ui import progress
 from edgedeploy.ui.plain_report import PlainReport, QuietReport
 from edgedeploy.ui.report import for_terminal
 from edgedeploy.ui.rich_report import RichReport
+from tests.guard import until
 
 
 class Tty(io.StringIO):
@@ -85,14 +87,16 @@ def test_what_is_not_counted_or_does_not_move_has_no_time_left(monkeypatch):
 
 def test_nothing_is_drawn_while_a_person_is_asked():
     report, out = rich_report()
+    alone = set(threading.enumerate())
     with report.step("reaching the board", total=10) as step:
+        assert set(threading.enumerate()) > alone, "somebody draws"
         with report.hold():
+            until(lambda: set(threading.enumerate()) <= alone, "nobody is there who could draw")
             before = out.getvalue()
-            time.sleep(0.3)
             step.advance(5)
+            report._progress.refresh()
             assert out.getvalue() == before
-        time.sleep(0.3)
-        assert out.getvalue() != before
+        until(lambda: out.getvalue() != before, "it is drawn again")
     with report.hold(), PlainReport(io.StringIO()).hold():
         pass
 

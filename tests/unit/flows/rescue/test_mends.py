@@ -5,7 +5,6 @@ import os
 import shutil
 import stat
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from edgedeploy.flows.rescue import dhcp, mends, probe
 from edgedeploy.flows.rescue.console_board import ConsoleBoard
 from edgedeploy.wires.serial.shell import Ran
+from tests.guard import until
 from tests.unit.flows.rescue.answers import KEY, LAPTOP, board
 
 WISH = mends.Wish(ipaddress.IPv4Interface("10.0.0.9/24"), "10.0.0.1")
@@ -240,7 +240,4 @@ def test_nothing_of_ours_stays_on_a_board_whose_laptop_was_interrupted():
     assert (folder / "probe").is_file()
     shell.process.kill()
     shell.process.communicate()
-    deadline = time.monotonic() + 5
-    while folder.exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not folder.exists()
+    until(lambda: not folder.exists(), f"{folder} is gone")
