@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
-import time
-from collections.abc import Callable, Sequence
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from edgedeploy.core import errors, messages, names
+from edgedeploy.core import deadline, errors, messages, names
 from edgedeploy.flows import race, reach
 from edgedeploy.flows.cable import Cables, Line
 from edgedeploy.flows.consolepass import ConsolePassword, Keyring
@@ -22,6 +24,7 @@ from edgedeploy.ports.wire import Traits
 from edgedeploy.remote.known import KnownBoard, KnownBoards
 from edgedeploy.ui.plain_report import PlainReport
 from edgedeploy.wires.serial.ports import Port
+from tests.guard import USUAL_S, until
 from tests.unit.flows.test_find import DECKS, board, seen
 
 STAGE, SPARE = board(1, "stage", "decks"), board(2, "spare", "decks")
@@ -83,7 +86,8 @@ class Client:
 @dataclass
 class FakeWire:
     there: KnownBoard | Exception
-    delay: float = 0
+    after: threading.Event | None = None
+    """what must have happened before it answers, or fails"""
     speed: int | None = None
     rate: float = 0
     closed: int = 0
@@ -95,7 +99,8 @@ class FakeWire:
         return Traits("fake", self.speed)
 
     def open(self, argv: object) -> None:
-        time.sleep(self.delay)
+        if self.after and not self.after.wait(USUAL_S):
+            raise AssertionError("somebody waits for a board that does not answer")
         if self.fault:
             raise self.fault
 
@@ -126,7 +131,8 @@ class World:
     known: Sequence[KnownBoard] = (STAGE,)
     network: Callable[[Found], FakeWire] = lambda found: FakeWire(unreachable(), fault=unreachable())
     sightings: Sequence[Any] = ()
-    browsing: float = 0.0
+    browsing: threading.Event | None = None
+    """what ends mDNS's looking, besides having seen enough"""
     ports: Sequence[Port] = ()
     console: Callable[[Line], FakeWire] = lambda line: FakeWire(STAGE, speed=9600)
     choice: int | None = None
@@ -142,10 +148,10 @@ class World:
             self.registry.remember(one)
 
     def kit(self) -> Kit:
-        def browse(timeout: float, until: Any) -> Sequence[Any]:
-            ends = time.monotonic() + self.browsing
-            while time.monotonic() < ends and not until(()):
-                time.sleep(0.01)
+        def browse(timeout: float, enough: Any) -> Sequence[Any]:
+            if self.browsing:
+                end = self.browsing
+                until(lambda: end.is_set() or enough(()), "mDNS may stop")
             return self.sightings
 
         def connect(found: Found) -> Any:
@@ -180,61 +186,109 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Worl
     return lambda **about: World(tmp_path, **about)
 
 
-def answers(there: KnownBoard, delay: float = 0) -> Callable[[Found], FakeWire]:
-    return lambda found: FakeWire(there, delay)
+@pytest.fixture
+def never() -> Iterator[threading.Event]:
+    """What does not happen while the test runs; then it does, so that nobody is left waiting."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+@pytest.fixture
+def after(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], threading.Event]:
+    """What happens when the race has done with the first news of a kind: "_seen" of mDNS, "_ended" of an attempt."""
+
+    def happened(method: str) -> threading.Event:
+        event, real = threading.Event(), getattr(race._Race, method)
+
+        def done(*args: Any) -> Any:
+            try:
+                return real(*args)
+            finally:
+                event.set()
+
+        monkeypatch.setattr(race._Race, method, done)
+        return event
+
+    return happened
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long the race has waited for news: none comes, and the time passes on a clock of the test's own."""
+    waited: list[float] = []
+
+    class NoNews(queue.SimpleQueue):  # type: ignore[type-arg]  # nothing is in it
+        def get(self, block: bool = True, timeout: float | None = None) -> Any:
+            if timeout is None:  # the race is over, and clears up
+                return super().get()
+            waited.append(timeout)
+            raise queue.Empty
+
+    monkeypatch.setattr(race, "queue", SimpleNamespace(SimpleQueue=NoNews, Empty=queue.Empty))
+    monkeypatch.setattr(deadline, "time", SimpleNamespace(monotonic=lambda: 1000.0 + sum(waited)))
+    return waited
+
+
+def answers(there: KnownBoard, after: threading.Event | None = None) -> Callable[[Found], FakeWire]:
+    return lambda found: FakeWire(there, after)
 
 
 # --- the network's half ---------------------------------------------------------------------------------------------
 
 
-def test_the_last_known_address_is_tried_while_mdns_still_looks(world: Callable[..., World]) -> None:
-    started = time.monotonic()
-    made = world(network=answers(STAGE), browsing=2.0)
+def test_the_last_known_address_is_tried_while_mdns_still_looks(
+    world: Callable[..., World], never: threading.Event
+) -> None:
+    made = world(network=answers(STAGE), browsing=never)
     reached = made.reach()
-    assert time.monotonic() - started < 1.0
     assert (reached.found.known, reached.found.hosts) == (STAGE, ("10.0.0.1",))
     assert "last known address" in made.out.getvalue()
 
 
-def test_what_mdns_sees_wins_over_an_address_that_is_silent(world: Callable[..., World]) -> None:
+def test_what_mdns_sees_wins_over_an_address_that_is_silent(world: Callable[..., World], never: threading.Event) -> None:
     def network(found: Found) -> FakeWire:
         if found.hosts == ("10.0.0.77",):
             return FakeWire(STAGE)
-        return FakeWire(unreachable(), delay=1.5, fault=unreachable())
+        return FakeWire(unreachable(), never, fault=unreachable())
 
-    started = time.monotonic()
     made = world(network=network, sightings=[seen(STAGE, "10.0.0.77")])
     reached = made.reach()
-    assert time.monotonic() - started < 1.0
     assert (reached.found.hosts, reached.found.how) == (("10.0.0.77",), "seen by mDNS")
     stored = made.registry.get(STAGE.board_id)
     assert stored is not None
     assert stored.hosts == ("10.0.0.77",), "and is remembered"
 
 
-def test_a_place_that_both_name_is_tried_once(world: Callable[..., World]) -> None:
-    made = world(network=answers(STAGE, 0.3), sightings=[seen(STAGE, "10.0.0.1")])
+def test_a_place_that_both_name_is_tried_once(
+    world: Callable[..., World], after: Callable[[str], threading.Event]
+) -> None:
+    made = world(network=answers(STAGE, after("_seen")), sightings=[seen(STAGE, "10.0.0.1")])
     assert made.reach().found.how == "seen by mDNS"
     assert len(made.wires) == 1
 
 
 def test_who_answers_too_late_is_hung_up_on(world: Callable[..., World]) -> None:
+    decided = threading.Event()
+
     def network(found: Found) -> FakeWire:
-        return FakeWire(STAGE, 0.0 if found.hosts == ("10.0.0.77",) else 0.4)
+        return FakeWire(STAGE, None if found.hosts == ("10.0.0.77",) else decided)
 
     made = world(network=network, sightings=[seen(STAGE, "10.0.0.77")])
     reached = made.reach()
-    time.sleep(0.6)
-    for wire in made.wires:
-        assert wire.closed == (0 if wire is reached.wire else 1)
+    decided.set()
+    until(lambda: sum(wire.closed for wire in made.wires) == 1, "the late one is hung up on")
+    assert reached.wire.closed == 0  # type: ignore[attr-defined]  # a FakeWire
 
 
 def test_a_strangers_key_at_the_old_address_does_not_keep_from_the_board_that_is_seen(
-    world: Callable[..., World],
+    world: Callable[..., World], after: Callable[[str], threading.Event]
 ) -> None:
+    refused = after("_ended")
+
     def network(found: Found) -> FakeWire:
         old = found.hosts == ("10.0.0.1",)
-        return FakeWire(STAGE, 0 if old else 0.2, fault=errors.HostKeyChanged("not its key") if old else None)
+        return FakeWire(STAGE, None if old else refused, fault=errors.HostKeyChanged("not its key") if old else None)
 
     made = world(network=network, sightings=[seen(STAGE, "10.0.0.77")], ports=[USB])
     assert made.reach().found.hosts == ("10.0.0.77",)
@@ -262,11 +316,14 @@ def test_several_boards_that_mdns_does_not_see_are_all_tried_and_the_one_that_an
     assert world(known=(STAGE, SPARE), network=network).reach().found.known == SPARE
 
 
-def test_several_that_answer_are_a_question(world: Callable[..., World], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(race, "OTHERS_S", 0.5)
+def test_several_that_answer_are_a_question(
+    world: Callable[..., World], monkeypatch: pytest.MonkeyPatch, after: Callable[[str], threading.Event]
+) -> None:
+    monkeypatch.setattr(race, "OTHERS_S", USUAL_S)
+    first = after("_ended")
 
     def network(found: Found) -> FakeWire:
-        return FakeWire(SPARE) if found.name == "spare" else FakeWire(STAGE, 0.1)
+        return FakeWire(SPARE) if found.name == "spare" else FakeWire(STAGE, first)
 
     made = world(known=(STAGE, SPARE), network=network, ports=[USB])
     with pytest.raises(errors.UsageFault, match="2 boards could be meant"):
@@ -286,22 +343,27 @@ def test_via_ssh_never_falls_down_to_the_cable(world: Callable[..., World]) -> N
     assert not made.lines
 
 
-def test_the_timeout_bounds_the_network_and_leaves_half_to_the_cable(world: Callable[..., World]) -> None:
-    made = world(network=lambda found: FakeWire(STAGE, 3.0), browsing=3.0)
-    started = time.monotonic()
+def test_the_timeout_bounds_the_network_and_leaves_half_to_the_cable(
+    world: Callable[..., World], never: threading.Event, waits: list[float]
+) -> None:
+    made = world(network=answers(STAGE, never), browsing=never)
     with pytest.raises(errors.Unreachable, match=r"in time \(--timeout 0\.4\)"):
         made.reach(timeout=0.4)
-    assert time.monotonic() - started < 1.0
-    made = world(network=lambda found: FakeWire(STAGE, 3.0), browsing=3.0, ports=[USB])
+    assert waits == pytest.approx([0.4])
+    made = world(network=answers(STAGE, never), browsing=never, ports=[USB])
     assert made.reach(timeout=1.0).found.cable == USB.pin
-    assert 0.2 < made.lines[0].timeout < 0.6
+    assert waits[1:] == pytest.approx([0.5])
+    assert made.lines[0].timeout == pytest.approx(0.5)
 
 
-def test_a_port_that_was_named_gets_its_half_of_the_timeout_whatever_kind_it_is(world: Callable[..., World]) -> None:
+def test_a_port_that_was_named_gets_its_half_of_the_timeout_whatever_kind_it_is(
+    world: Callable[..., World], never: threading.Event, waits: list[float]
+) -> None:
     own = Port("/dev/ttyS0", "", None, None)
-    made = world(network=answers(STAGE, 5.0), ports=[own], console=lambda line: FakeWire(STAGE, speed=9600))
-    assert made.reach(timeout=2.0, cable="/dev/ttyS0").found.place == "/dev/ttyS0"
-    assert made.lines[0].timeout > 0.5
+    made = world(network=answers(STAGE, never), browsing=never, ports=[own], console=lambda line: FakeWire(STAGE, speed=9600))
+    assert made.reach(timeout=2.0, cable="/dev/ttyS0").found.place == own.device
+    assert waits == pytest.approx([1.0])
+    assert made.lines[0].timeout == pytest.approx(1.0)
 
 
 def test_a_bug_in_an_attempt_is_not_taken_for_a_dead_network(world: Callable[..., World]) -> None:
@@ -458,14 +520,14 @@ def test_coming_back_over_the_cable_gives_the_port_up_first(world: Callable[...,
     assert made.lines[-1].timeout == 7.0
 
 
-def test_with_a_timeout_the_agent_at_the_end_of_the_cable_has_no_more_than_that(world: Callable[..., World]) -> None:
+def test_with_a_timeout_the_agent_at_the_end_of_the_cable_has_no_more_than_that(
+    world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deadline, "time", SimpleNamespace(monotonic=lambda: 1000.0))
     made = world(ports=[USB])
     made.reach(via=Via.SERIAL, timeout=30.0)
     made.reach(via=Via.SERIAL, timeout=1.0)
-    long, short = (wire.patience for wire in made.wires)
-    assert long is not None
-    assert 25.0 < long <= 30.0
-    assert short == 10.0, "its Python has to start"
+    assert [wire.patience for wire in made.wires] == [30.0, 10.0], "its Python has to start"
 
 
 def test_coming_back_to_another_board_is_no_answer(world: Callable[..., World]) -> None:
@@ -478,10 +540,15 @@ def test_coming_back_to_another_board_is_no_answer(world: Callable[..., World]) 
     assert [wire.closed for wire in made.wires] == [1, 1]
 
 
-def test_when_one_attempt_ends_the_race_badly_the_other_is_not_left_open(world: Callable[..., World]) -> None:
+def test_when_one_attempt_ends_the_race_badly_the_other_is_not_left_open(
+    world: Callable[..., World], monkeypatch: pytest.MonkeyPatch, after: Callable[[str], threading.Event]
+) -> None:
+    monkeypatch.setattr(race, "OTHERS_S", USUAL_S)
+    first = after("_ended")
+
     def network(found: Found) -> FakeWire:
         here = found.name == "stage"
-        return FakeWire(STAGE) if here else FakeWire(SPARE, delay=0.5, fault=ValueError("a bug"))
+        return FakeWire(STAGE) if here else FakeWire(SPARE, first, fault=ValueError("a bug"))
 
     made = world(known=(STAGE, SPARE), network=network)
     with pytest.raises(ValueError, match="a bug"):
@@ -492,7 +559,8 @@ def test_when_one_attempt_ends_the_race_badly_the_other_is_not_left_open(world: 
 def test_interrupted_in_the_race_nothing_is_left_open(
     world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = world(network=answers(STAGE, 0.3), browsing=0.5)
+    gone = threading.Event()
+    made = world(network=answers(STAGE, gone), browsing=gone)
 
     def interrupted(self: object) -> None:
         raise KeyboardInterrupt
@@ -500,8 +568,8 @@ def test_interrupted_in_the_race_nothing_is_left_open(
     monkeypatch.setattr(race._Race, "_watch", interrupted)
     with pytest.raises(KeyboardInterrupt):
         made.reach()
-    time.sleep(0.5)
-    assert [wire.closed for wire in made.wires] == [1]
+    gone.set()
+    until(lambda: [wire.closed for wire in made.wires] == [1], "the one that answers now is hung up on")
 
 
 def test_nobody_enrolled_and_nobody_seen_is_exit_10(world: Callable[..., World]) -> None:
