@@ -12,11 +12,11 @@ import click
 
 from edgedeploy.cli.options import HostPort, Session, parse_host
 from edgedeploy.core import errors, names
-from edgedeploy.flows import cable
-from edgedeploy.flows import kit as kits
+from edgedeploy.flows import adapters, cable
 from edgedeploy.flows.cable import Cables
 from edgedeploy.flows.consolepass import ConsolePassword
 from edgedeploy.flows.find import Via, Wanted
+from edgedeploy.flows.kit import Kit
 from edgedeploy.ports import folders
 from edgedeploy.remote.known import KnownBoards
 from edgedeploy.wires.serial import ports
@@ -24,7 +24,7 @@ from edgedeploy.wires.serial import ports
 T = TypeVar("T")
 
 
-def kit(session: Session, interfaces: Sequence[str], via: Via = Via.SSH) -> kits.Kit:
+def kit(session: Session, interfaces: Sequence[str], via: Via = Via.SSH) -> Kit:
     """The real network, the real cables, the real registry, the person at the terminal.
 
     `via`: with AUTO the network is not waited for so long where there is a cable.
@@ -38,23 +38,23 @@ def kit(session: Session, interfaces: Sequence[str], via: Via = Via.SSH) -> kits
 
     cables = Cables(
         here=here,
-        open=kits.over_serial,
+        open=adapters.over_serial,
         password=lambda: ConsolePassword(
             lambda prompt: _held(session, lambda: secret(prompt)),
             lambda question: _held(session, lambda: agree(question)),
             session.report.warn,
         ),
-        baud=kits.baud_of,
+        baud=adapters.baud_of,
         pins={name: entry.port for name, entry in entries.items() if entry.port},
         users={name: entry.console_user for name, entry in entries.items()},
     )
-    return kits.Kit(
-        browse=kits.over_mdns(tuple(interfaces) or session.settings.interfaces),
-        connect=kits.over_ssh(config, lambda: via is Via.AUTO and cable.plugged_in(cables)),
+    return Kit(
+        browse=adapters.over_mdns(tuple(interfaces) or session.settings.interfaces),
+        connect=adapters.over_ssh(config, lambda: via is Via.AUTO and cable.plugged_in(cables)),
         known=known,
         choose=choose,
         report=session.report,
-        who=kits.who_am_i(),
+        who=adapters.who_am_i(),
         config=config,
         cables=cables,
     )

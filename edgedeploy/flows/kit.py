@@ -1,30 +1,26 @@
-"""What the use cases act with: the network, the boards that are known, the person. Built once by the command line."""
+"""What the use cases act with: the network, the cables, the boards that are known, the person.
+
+The real ones are in flows/adapters.py; tests hand in their own.
+"""
 
 from __future__ import annotations
 
-import getpass
-import os
-import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgedeploy.core import errors, names
-from edgedeploy.flows import cable, find
+from edgedeploy.flows import find
 from edgedeploy.flows import reach as ladder
-from edgedeploy.flows.cable import Cables, Line
+from edgedeploy.flows.cable import Cables
 from edgedeploy.flows.conversation import Reached, open_client
-from edgedeploy.flows.find import Browse, Choose, Found, Until, Wanted
+from edgedeploy.flows.find import Browse, Choose, Found, Wanted
 from edgedeploy.ports.report import Report
 from edgedeploy.ports.wire import Wire
-from edgedeploy.profiles import catalog
-from edgedeploy.remote import agentkit, pushkey
 from edgedeploy.remote.client import AgentClient
-from edgedeploy.remote.known import KnownBoard, KnownBoards
+from edgedeploy.remote.known import KnownBoards
 
 Connect = Callable[[Found], Wire]
-HURRIED_CONNECT_S, HURRIED_BANNER_S = 4.0, 8.0
-"""how long the network gets when there is a cable to fall back on: see flows/reach.py"""
 
 
 @dataclass(frozen=True)
@@ -59,12 +55,6 @@ class Kit:
         remembered(reached, self)
         return reached
 
-    def enrolled(self, found: Found) -> KnownBoard:
-        """The registered board behind `found`; raises errors.UsageFault when it was never enrolled here."""
-        if found.known is None:
-            raise not_enrolled(found)
-        return found.known
-
     def talk(self, found: Found, *, timeout: float = 120.0) -> tuple[Wire, AgentClient]:
         """Open a wire over the network and a conversation. The caller closes both."""
         return open_client(self.connect(found), timeout)
@@ -81,67 +71,9 @@ def not_enrolled(found: Found) -> errors.UsageFault:
     return errors.UsageFault(f"{found.label} is not enrolled on this laptop", hint=f"edgedeploy enrol {address}")
 
 
-def over_ssh(config: Path, hurry: Callable[[], bool] = lambda: False) -> Connect:
-    """Connect with the push key to a board's pinned host key, whatever address it answers on.
-
-    `hurry` says whether there is another way to fall back on.
-    """
-    from edgedeploy.wires import ssh, trust  # noqa: PLC0415 - paramiko costs 140 ms that `--help` need not pay
-
-    def connect(found: Found) -> Wire:
-        board = found.known
-        assert board is not None, "only enrolled boards have a push key"
-        first, *others = found.hosts
-        target = ssh.SshTarget(first, found.port, board.user, also=tuple(others))
-        pins = trust.Pins(pins_file(config))
-        policy = trust.Pinned(trust.alias_of(board.board_id), pins)
-        credentials = ssh.Credentials(key_file=pushkey.private_key(config))
-        if not hurry():
-            return ssh.SshWire(target, policy, credentials)
-        return ssh.SshWire(
-            target, policy, credentials, connect_timeout=HURRIED_CONNECT_S, banner_timeout=HURRIED_BANNER_S
-        )
-
-    return connect
-
-
-def over_serial(line: Line) -> Wire:
-    """The serial wire to a board's console."""
-    from edgedeploy.wires.serial.wire import SerialWire  # noqa: PLC0415 - what a push over the network need not load
-
-    return SerialWire(
-        line.device, line.baud, agentkit.foothold(), user=line.user, ask=line.ask, timeout=line.timeout,
-        rate=line.rate, tell=line.tell,
-    )  # fmt: skip
-
-
-def baud_of(kind: str) -> int:
-    """The rate of a kind of board's console; the usual one for a kind that is not known here."""
-    try:
-        return catalog.load(kind).console.baud
-    except errors.EdgeError:
-        return cable.USUAL_BAUD
-
-
 def pins_file(config: Path) -> Path:
     """Where the host keys of enrolled boards are pinned."""
     return config / "known_hosts"
-
-
-def over_mdns(interfaces: Sequence[str]) -> Browse:
-    """Browse on these interfaces, on all when there are none."""
-
-    def browse(timeout: float, until: Until) -> Sequence[object]:
-        from edgedeploy.discover import mdns  # noqa: PLC0415 - zeroconf costs 70 ms
-
-        return mdns.browse(timeout, interfaces, until=until)
-
-    return browse  # type: ignore[return-value]  # Sighting is imported by find only
-
-
-def who_am_i() -> str:
-    """Who deploys, for the board's records: user@laptop."""
-    return names.printable(f"{os.environ.get('SUDO_USER') or getpass.getuser()}@{socket.gethostname()}", 80)
 
 
 def remembered(reached: Reached, kit: Kit, app: names.AppName | None = None) -> None:

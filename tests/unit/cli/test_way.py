@@ -11,7 +11,7 @@ from edgedeploy.cli import target
 from edgedeploy.cli.main import cli
 from edgedeploy.cli.options import HostPort, Session
 from edgedeploy.core import errors
-from edgedeploy.flows import kit as kits
+from edgedeploy.flows import adapters
 from edgedeploy.flows.cable import Line
 from edgedeploy.flows.find import Via
 from edgedeploy.ports.wire import Wire
@@ -80,7 +80,7 @@ def test_the_environment_says_it_once_for_all(edgedeploy, monkeypatch: pytest.Mo
         lines.append(line)
         raise errors.Unreachable(f"there is no serial port {line.device}")
 
-    monkeypatch.setattr(kits, "over_serial", opened)
+    monkeypatch.setattr(adapters, "over_serial", opened)
     code, _, err = edgedeploy("status")
     assert code == 11
     assert "there is no serial port /dev/ttyNOSUCH" in err

@@ -1,0 +1,81 @@
+"""The real network, cables and person behind a Kit: what the command line builds one of.
+
+What costs time to import is imported when it is used.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from edgedeploy.core import errors, names
+from edgedeploy.flows.cable import USUAL_BAUD, Line
+from edgedeploy.flows.find import Browse, Found, Until
+from edgedeploy.flows.kit import Connect, pins_file
+from edgedeploy.ports.wire import Wire
+from edgedeploy.profiles import catalog
+from edgedeploy.remote import agentkit, pushkey
+
+HURRIED_CONNECT_S, HURRIED_BANNER_S = 4.0, 8.0
+"""how long the network gets when there is a cable to fall back on: see flows/reach.py"""
+
+
+def over_ssh(config: Path, hurry: Callable[[], bool] = lambda: False) -> Connect:
+    """Connect with the push key to a board's pinned host key, whatever address it answers on.
+
+    `hurry` says whether there is another way to fall back on.
+    """
+    from edgedeploy.wires import ssh, trust  # noqa: PLC0415 - paramiko costs 140 ms that `--help` need not pay
+
+    def connect(found: Found) -> Wire:
+        board = found.known
+        assert board is not None, "only enrolled boards have a push key"
+        first, *others = found.hosts
+        target = ssh.SshTarget(first, found.port, board.user, also=tuple(others))
+        pins = trust.Pins(pins_file(config))
+        policy = trust.Pinned(trust.alias_of(board.board_id), pins)
+        credentials = ssh.Credentials(key_file=pushkey.private_key(config))
+        if not hurry():
+            return ssh.SshWire(target, policy, credentials)
+        return ssh.SshWire(
+            target, policy, credentials, connect_timeout=HURRIED_CONNECT_S, banner_timeout=HURRIED_BANNER_S
+        )
+
+    return connect
+
+
+def over_serial(line: Line) -> Wire:
+    """The serial wire to a board's console."""
+    from edgedeploy.wires.serial.wire import SerialWire  # noqa: PLC0415 - what a push over the network need not load
+
+    return SerialWire(
+        line.device, line.baud, agentkit.foothold(), user=line.user, ask=line.ask, timeout=line.timeout,
+        rate=line.rate, tell=line.tell,
+    )  # fmt: skip
+
+
+def baud_of(kind: str) -> int:
+    """The rate of a kind of board's console; the usual one for a kind that is not known here."""
+    try:
+        return catalog.load(kind).console.baud
+    except errors.EdgeError:
+        return USUAL_BAUD
+
+
+def over_mdns(interfaces: Sequence[str]) -> Browse:
+    """Browse on these interfaces, on all when there are none."""
+
+    def browse(timeout: float, until: Until) -> Sequence[object]:
+        from edgedeploy.discover import mdns  # noqa: PLC0415 - zeroconf costs 70 ms
+
+        return mdns.browse(timeout, interfaces, until=until)
+
+    return browse  # type: ignore[return-value]  # Sighting is imported by find only
+
+
+def who_am_i() -> str:
+    """Who deploys, for the board's records: user@laptop."""
+    return names.printable(f"{os.environ.get('SUDO_USER') or getpass.getuser()}@{socket.gethostname()}", 80)
