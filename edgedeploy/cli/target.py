@@ -12,11 +12,10 @@ import click
 
 from edgedeploy.cli.options import HostPort, Session, parse_host
 from edgedeploy.core import errors, names
-from edgedeploy.flows import adapters, cable
-from edgedeploy.flows.cable import Cables
+from edgedeploy.flows import adapters
 from edgedeploy.flows.consolepass import ConsolePassword
 from edgedeploy.flows.find import Via, Wanted
-from edgedeploy.flows.kit import Kit
+from edgedeploy.flows.kit import Cables, Kit, plugged_in
 from edgedeploy.ports import folders
 from edgedeploy.remote.known import KnownBoards
 from edgedeploy.wires.serial import ports
@@ -50,7 +49,7 @@ def kit(session: Session, interfaces: Sequence[str], via: Via = Via.SSH) -> Kit:
     )
     return Kit(
         browse=adapters.over_mdns(tuple(interfaces) or session.settings.interfaces),
-        connect=adapters.over_ssh(config, lambda: via is Via.AUTO and cable.plugged_in(cables)),
+        connect=adapters.over_ssh(config, lambda: via is Via.AUTO and plugged_in(cables)),
         known=known,
         choose=choose,
         report=session.report,

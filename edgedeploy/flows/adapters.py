@@ -12,9 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edgedeploy.core import errors, names
-from edgedeploy.flows.cable import USUAL_BAUD, Line
 from edgedeploy.flows.find import Browse, Found, Until
-from edgedeploy.flows.kit import Connect, pins_file
+from edgedeploy.flows.kit import USUAL_BAUD, Connect, Line, pins_file
 from edgedeploy.ports.wire import Wire
 from edgedeploy.profiles import catalog
 from edgedeploy.remote import agentkit, pushkey

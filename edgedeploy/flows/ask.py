@@ -8,6 +8,7 @@ from typing import Any
 from edgedeploy.core import errors, messages, names
 from edgedeploy.flows.find import Found, Wanted
 from edgedeploy.flows.kit import Kit
+from edgedeploy.flows.reach import reach
 
 _ROLLBACK_S = 600.0
 
@@ -23,14 +24,14 @@ class BoardState:
 
 def status(wanted: Wanted, kit: Kit) -> BoardState:
     """Ask one board what runs on it."""
-    with kit.reach(wanted) as reached, kit.report.step(f"asking {reached.found.name}"):
+    with reach(wanted, kit) as reached, kit.report.step(f"asking {reached.found.name}"):
         answer = reached.client.status()
     return BoardState(reached.found, answer)
 
 
 def log(wanted: Wanted, app: names.AppName, count: int, kit: Kit) -> tuple[Found, list[Any]]:
     """The last deployments of an app on one board, newest last."""
-    with kit.reach(wanted) as reached:
+    with reach(wanted, kit) as reached:
         return reached.found, reached.client.log(app, count)
 
 
@@ -38,7 +39,7 @@ def rollback(
     wanted: Wanted, app: names.AppName, release: names.ReleaseId | None, kit: Kit
 ) -> tuple[Found, messages.Outcome]:
     """Go back to `release` or to the previous one. Returns only when it is on air; raises RollbackFailed otherwise."""
-    with kit.reach(wanted) as reached, kit.report.step(f"going back on {reached.found.name}") as step:
+    with reach(wanted, kit) as reached, kit.report.step(f"going back on {reached.found.name}") as step:
         outcome = reached.client.rollback(app, release, kit.who, lambda event: step.detail(event.text), _ROLLBACK_S)
     if outcome.verdict not in ("live", "already-live") or (release and outcome.running != release):
         lines = tuple(f"guest: {names.printable(str(line), 300)}" for line in outcome.console[-12:])

@@ -2,64 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 from edgedeploy.core import errors, messages, names
 from edgedeploy.core.deadline import Deadline
 from edgedeploy.flows.consolepass import ConsolePassword
 from edgedeploy.flows.conversation import Reached, open_client
 from edgedeploy.flows.find import Found, Via, Wanted
+from edgedeploy.flows.kit import USUAL_BAUD, Cables, Kit, Line
 from edgedeploy.ports.wire import Wire
 from edgedeploy.remote.client import AgentClient
 from edgedeploy.remote.known import KnownBoard
 from edgedeploy.wires.serial import ports
-from edgedeploy.wires.serial.ports import Choice, Port
+from edgedeploy.wires.serial.ports import Choice
 
-if TYPE_CHECKING:
-    from edgedeploy.flows.kit import Kit
-
-USUAL_BAUD = 115200
 BOOT_S = 180.0
 """seconds a board that just starts may take until it talks to us over its console"""
 AGENT_S = 120.0
 _HELLO_S = 10.0
 """seconds that an agent gets to say who it is, however little is left: its Python has to start"""
 RECOVER = "edgedeploy recover"
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """What opens a serial wire. `rate`: bytes/s that an earlier session learned; `timeout` in seconds."""
-
-    device: str
-    baud: int
-    user: str
-    ask: Callable[[str], str | None]
-    timeout: float
-    rate: float | None
-    tell: Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Cables:
-    """This computer's serial ports, and what the user's configuration says of boards' cables."""
-
-    here: Callable[[], Sequence[Port]]
-    open: Callable[[Line], Wire]
-    password: Callable[[], ConsolePassword]
-    baud: Callable[[str], int] = lambda _: USUAL_BAUD
-    """kind of board -> the rate of its console"""
-    pins: Mapping[str, str] = field(default_factory=dict)
-    """board name -> its port, as the configuration has it"""
-    users: Mapping[str, str] = field(default_factory=dict)
-    """board name -> who logs in"""
-
-
-def plugged_in(cables: Cables | None) -> bool:
-    """Whether there is a cable that would be taken unasked, or could be named."""
-    return cables is not None and any(port.adapter or port.remembered for port in cables.here())
 
 
 def choose(wanted: Wanted, expected: Sequence[KnownBoard], kit: Kit) -> Choice:

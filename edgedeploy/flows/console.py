@@ -7,14 +7,13 @@ from contextlib import ExitStack, closing
 
 from edgedeploy.core import names
 from edgedeploy.flows.find import Wanted
-from edgedeploy.flows.kit import Kit
+from edgedeploy.flows.kit import USUAL_BAUD, Kit
+from edgedeploy.flows.reach import reach
 from edgedeploy.ports import join
 from edgedeploy.ports.report import Report
 from edgedeploy.profiles import catalog
 from edgedeploy.wires.serial import ports, terminal
 from edgedeploy.wires.serial.port import SerialPort
-
-USUAL_BAUD = 115200
 
 
 def rate(baud: int | None, kind: str | None) -> int:
@@ -43,7 +42,7 @@ def guest(wanted: Wanted, app: names.AppName, log: str | None, kit: Kit) -> None
     """Join the console of the app's guest with this terminal, over any wire. Raises as AgentClient.attach and join.join."""
     with ExitStack() as stack:
         file = stack.enter_context(join.open_log(log)) if log else None
-        reached = stack.enter_context(kit.reach(wanted))
+        reached = stack.enter_context(reach(wanted, kit))
         found = reached.found
         with kit.report.step(f"opening the console of {app} on {found.name}"):
             line = stack.enter_context(reached.client.attach(app, kit.who))

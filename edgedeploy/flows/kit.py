@@ -5,27 +5,62 @@ The real ones are in flows/adapters.py; tests hand in their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgedeploy.core import errors, names
 from edgedeploy.flows import find
-from edgedeploy.flows import reach as ladder
-from edgedeploy.flows.cable import Cables
+from edgedeploy.flows.consolepass import ConsolePassword
 from edgedeploy.flows.conversation import Reached, open_client
 from edgedeploy.flows.find import Browse, Choose, Found, Wanted
 from edgedeploy.ports.report import Report
 from edgedeploy.ports.wire import Wire
 from edgedeploy.remote.client import AgentClient
 from edgedeploy.remote.known import KnownBoards
+from edgedeploy.wires.serial.ports import Port
 
 Connect = Callable[[Found], Wire]
+USUAL_BAUD = 115200
+"""of a board whose kind is not known"""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What opens a serial wire. `rate`: bytes/s that an earlier session learned; `timeout` in seconds."""
+
+    device: str
+    baud: int
+    user: str
+    ask: Callable[[str], str | None]
+    timeout: float
+    rate: float | None
+    tell: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Cables:
+    """This computer's serial ports, and what the user's configuration says of boards' cables."""
+
+    here: Callable[[], Sequence[Port]]
+    open: Callable[[Line], Wire]
+    password: Callable[[], ConsolePassword]
+    baud: Callable[[str], int] = lambda _: USUAL_BAUD
+    """kind of board -> the rate of its console"""
+    pins: Mapping[str, str] = field(default_factory=dict)
+    """board name -> its port, as the configuration has it"""
+    users: Mapping[str, str] = field(default_factory=dict)
+    """board name -> who logs in"""
+
+
+def plugged_in(cables: Cables | None) -> bool:
+    """Whether there is a cable that would be taken unasked, or could be named."""
+    return cables is not None and any(port.adapter or port.remembered for port in cables.here())
 
 
 @dataclass(frozen=True)
 class Kit:
-    """Everything with a side effect that a use case needs. Tests hand in their own."""
+    """Everything with a side effect that a use case needs."""
 
     browse: Browse
     connect: Connect
@@ -39,21 +74,6 @@ class Kit:
     def find(self, wanted: Wanted) -> Found:
         """See flows.find.find."""
         return find.find(wanted, self.known.all(), self.browse, self.choose, self.report)
-
-    def reach(self, wanted: Wanted, offer: Callable[[Found], None] | None = None) -> Reached:
-        """A conversation with the board that is meant, over the way that works: see flows.reach.reach.
-
-        A board that is not enrolled on this laptop is offered to `offer`, which enrols it or raises; without that it is
-        a UsageFault.
-        """
-        reached = ladder.reach(wanted, self)
-        if isinstance(reached, Found) and offer:
-            offer(reached)
-            reached = ladder.reach(wanted, self)
-        if isinstance(reached, Found):
-            raise not_enrolled(reached)
-        remembered(reached, self)
-        return reached
 
     def talk(self, found: Found, *, timeout: float = 120.0) -> tuple[Wire, AgentClient]:
         """Open a wire over the network and a conversation. The caller closes both."""

@@ -15,6 +15,7 @@ from edgedeploy.flows import bundle_cache, fitness, proof
 from edgedeploy.flows.conversation import Reached
 from edgedeploy.flows.find import Found, Wanted, candidates
 from edgedeploy.flows.kit import Kit, remembered
+from edgedeploy.flows.reach import reach
 from edgedeploy.ports.report import Step
 from edgedeploy.remote import agentkit
 
@@ -76,7 +77,7 @@ def push(request: Request, kit: Kit, profiles: Sequence[Profile], offer: Callabl
         offer(found)  # enrols, or raises
 
     try:
-        with kit.reach(wanted, stranger) as reached:
+        with reach(wanted, kit, stranger) as reached:
             return _over(reached, depot, manifest, request, kit, profiles)
     except _WouldEnrolError as would:
         plan = (f"enrol {would.found.label}", f"push {manifest.app} {release}")

@@ -10,7 +10,6 @@ import queue
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from edgedeploy.core import errors
 from edgedeploy.core.deadline import Deadline
@@ -18,10 +17,8 @@ from edgedeploy.discover.sighting import Sighting
 from edgedeploy.flows import find
 from edgedeploy.flows.conversation import Reached, introduced
 from edgedeploy.flows.find import Found, Wanted
+from edgedeploy.flows.kit import Kit
 from edgedeploy.remote.known import KnownBoard
-
-if TYPE_CHECKING:
-    from edgedeploy.flows.kit import Kit
 
 OTHERS_S = 2.0
 """seconds that other boards, which could be meant too, get after the first has answered"""
@@ -68,7 +65,9 @@ def _one_of(winners: Sequence[Reached], wanted: Wanted, kit: Kit) -> Reached:
 class _Race:
     """Attempts under way in threads; everything else happens in the caller's."""
 
-    def __init__(self, wanted: Wanted, expected: Sequence[KnownBoard], kit: Kit, limit: Deadline | None) -> None:
+    def __init__(
+        self, wanted: Wanted, expected: Sequence[KnownBoard], kit: Kit, limit: Deadline | None
+    ) -> None:
         self._wanted, self._expected, self._kit = wanted, expected, kit
         self._limit = limit or Deadline.after(3600.0)
         self._patience = wanted.timeout

@@ -12,19 +12,16 @@ begun to speak keeps its 20 s. With --timeout the network has at most half of th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from edgedeploy.core import errors
 from edgedeploy.core.deadline import Deadline
 from edgedeploy.flows import cable, race
 from edgedeploy.flows.conversation import Reached
 from edgedeploy.flows.find import Found, Via, Wanted, by_address, candidates
+from edgedeploy.flows.kit import Kit, not_enrolled, plugged_in, remembered
 from edgedeploy.remote.known import KnownBoard
-
-if TYPE_CHECKING:
-    from edgedeploy.flows.kit import Kit
 
 
 def next_rung(error: Exception) -> bool:
@@ -46,12 +43,27 @@ def next_rung(error: Exception) -> bool:
     return not (isinstance(error, errors.Unreachable) and error.answered)
 
 
-def reach(wanted: Wanted, kit: Kit) -> Reached | Found:
-    """A conversation with the board that is meant, which has introduced itself; close it. A Found is not enrolled here.
+def reach(wanted: Wanted, kit: Kit, offer: Callable[[Found], None] | None = None) -> Reached:
+    """A conversation with the board that is meant, which has introduced itself, over the way that works; close it.
+
+    A board that is not enrolled on this laptop is offered to `offer`, which enrols it or raises; without that it is
+    a UsageFault.
 
     Raises NoSuchBoard, UsageFault (which board, which cable, which password), Unreachable and the others of
     `next_rung`'s table. Says which way it took, and why.
     """
+    reached = _climb(wanted, kit)
+    if isinstance(reached, Found) and offer:
+        offer(reached)
+        reached = _climb(wanted, kit)
+    if isinstance(reached, Found):
+        raise not_enrolled(reached)
+    remembered(reached, kit)
+    return reached
+
+
+def _climb(wanted: Wanted, kit: Kit) -> Reached | Found:
+    """From rung to rung. A Found is not enrolled here."""
     limit = Deadline.after(wanted.timeout) if wanted.timeout else None
     known = kit.known.all()
     expected = candidates(wanted, known)
@@ -74,7 +86,7 @@ def reach(wanted: Wanted, kit: Kit) -> Reached | Found:
 
 def _networks(limit: Deadline | None, wanted: Wanted, kit: Kit) -> Deadline | None:
     """How long the network may take."""
-    if limit is None or wanted.via is Via.SSH or not (wanted.cable or cable.plugged_in(kit.cables)):
+    if limit is None or wanted.via is Via.SSH or not (wanted.cable or plugged_in(kit.cables)):
         return limit
     return Deadline.after(limit.remaining / 2)
 
@@ -101,7 +113,7 @@ def _down_to_the_cable(
 def _with_cable_in_mind(error: errors.EdgeError, kit: Kit) -> errors.EdgeError:
     """The same error; where the cable could help, it says so."""
     helps = isinstance(error, errors.NoSuchBoard | errors.HostKeyChanged | errors.Unreachable)
-    if not helps or not cable.plugged_in(kit.cables):
+    if not helps or not plugged_in(kit.cables):
         return error
     said = "edgedeploy recover" if isinstance(error, errors.NoSuchBoard) else "--via serial"
     return _again(error, error.hint, (*error.details, f"there is a serial cable here, which was not used: {said} does"))

@@ -12,8 +12,8 @@ from edgedeploy.cli.main import cli
 from edgedeploy.cli.options import HostPort, Session
 from edgedeploy.core import errors
 from edgedeploy.flows import adapters
-from edgedeploy.flows.cable import Line
 from edgedeploy.flows.find import Via
+from edgedeploy.flows.kit import Line
 from edgedeploy.ports.wire import Wire
 from tests.unit.depot.conftest import git_home  # noqa: F401 - a fixture
 

@@ -15,10 +15,9 @@ from edgedeploy.agent import attempt, serve, version
 from edgedeploy.core import errors
 from edgedeploy.flows import proof
 from edgedeploy.flows import push as flow
-from edgedeploy.flows.cable import Cables, Line
 from edgedeploy.flows.consolepass import ConsolePassword
 from edgedeploy.flows.find import Found, Via, Wanted
-from edgedeploy.flows.kit import Kit
+from edgedeploy.flows.kit import Cables, Kit, Line
 from edgedeploy.ports.wire import Traits
 from edgedeploy.profiles import catalog
 from edgedeploy.remote import agentkit

@@ -15,11 +15,10 @@ import pytest
 
 from edgedeploy.core import deadline, errors, messages, names
 from edgedeploy.flows import race, reach
-from edgedeploy.flows.cable import Cables, Line
 from edgedeploy.flows.consolepass import ConsolePassword, Keyring
 from edgedeploy.flows.conversation import Reached
 from edgedeploy.flows.find import Found, Via, Wanted
-from edgedeploy.flows.kit import Kit
+from edgedeploy.flows.kit import Cables, Kit, Line
 from edgedeploy.ports.wire import Traits
 from edgedeploy.remote.known import KnownBoard, KnownBoards
 from edgedeploy.ui.plain_report import PlainReport
@@ -175,7 +174,7 @@ class World:
         return wire
 
     def reach(self, **wanted: Any) -> Reached:
-        return self.kit().reach(Wanted(DECKS, **wanted))
+        return reach.reach(Wanted(DECKS, **wanted), self.kit())
 
 
 @pytest.fixture
