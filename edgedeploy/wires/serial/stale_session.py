@@ -6,6 +6,7 @@ The port is ours alone, and one cable leads to one board: whoever it still waits
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from edgedeploy.core import linkcodec
 from edgedeploy.core.link import Link
@@ -24,17 +25,17 @@ def number(raw: bytes) -> int | None:
     return None
 
 
-def dismiss(line: Line, patience: float = 4.0) -> None:
+def dismiss(line: Line, patience: float = 4.0, clock: Callable[[], float] = time.monotonic) -> None:
     """Say good-bye in its name when it is heard within `patience` seconds. Raises Unreachable as the port does."""
-    ends, raw, link = time.monotonic() + patience, b"", None
-    while time.monotonic() < ends and not (link and link.over):
+    ends, raw, link = clock() + patience, b"", None
+    while clock() < ends and not (link and link.over):
         data = line.read(4096, 0.1)
         raw = (raw + data)[-_RECENT:]
         if link is None and data and (found := number(raw)) is not None:
             link = Link(found, laptop=True, line=line.baud / 10)
         if link:
-            link.receive(data, time.monotonic())
+            link.receive(data, clock())
             if link.heard_at is not None:
                 link.close()
-            out, _ = link.poll(time.monotonic())
+            out, _ = link.poll(clock())
             line.write(out)

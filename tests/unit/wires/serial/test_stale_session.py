@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import random
-import time
 
 from edgedeploy.core.link import Kind, Link
 from edgedeploy.wires.serial import stale_session
 
 
 class Cable:
-    """A board's link at the far end; what is typed at it is kept."""
+    """A board's link at the far end; what is typed at it is kept. Time passes where nothing is said."""
 
     device, baud = "/dev/ttyUSB0", 115200
 
     def __init__(self, board: Link) -> None:
-        self.board, self.typed = board, b""
+        self.board, self.typed, self.now = board, b"", 0.0
 
     def read(self, n: int, timeout: float) -> bytes:
-        said, _ = self.board.poll(time.monotonic())
+        said, _ = self.board.poll(self.now)
         if not said:
-            time.sleep(min(timeout, 0.02))
+            self.now += timeout
         return said[:n]
 
     def write(self, data: bytes, timeout: float = 10.0) -> None:
         self.typed += data
-        self.board.receive(data, time.monotonic())
+        self.board.receive(data, self.now)
 
 
 def test_a_beacon_amid_log_lines_names_its_session():
@@ -46,7 +45,7 @@ def test_rubbish_names_none():
 def test_it_is_sent_away():
     board = Link(0x12345678, laptop=False)
     cable = Cable(board)
-    stale_session.dismiss(cable)
+    stale_session.dismiss(cable, clock=lambda: cable.now)
     assert board.over
     assert [event.kind for event in board.events()] == [Kind.CLOSED]
 
@@ -55,7 +54,6 @@ def test_where_no_beacon_comes_nothing_is_typed():
     board = Link(1, laptop=False)
     board.over = True
     cable = Cable(board)
-    started = time.monotonic()
-    stale_session.dismiss(cable, 0.3)
+    stale_session.dismiss(cable, 0.25, clock=lambda: cable.now)
     assert cable.typed == b""
-    assert time.monotonic() - started < 2
+    assert 0.25 <= cable.now < 0.35, "and it waits no longer than told"
