@@ -2,14 +2,16 @@
 
 import os
 import pty
+import select
 import subprocess
 import sys
 import termios
-import time
+from types import SimpleNamespace
 
 import pytest
 
 from edgedeploy.core import errors
+from edgedeploy.wires.serial import port as serial_port
 from edgedeploy.wires.serial import port_lock
 from edgedeploy.wires.serial.port import SerialPort
 
@@ -59,11 +61,30 @@ def test_bytes_of_all_values_pass_both_ways_unchanged(tty):
         assert os.read(tty.master, 4096) == everything
 
 
-def test_read_waits_no_longer_than_told(tty):
-    with SerialPort(tty.name, 115200) as port:
-        started = time.monotonic()
-        assert port.read(1, 0.2) == b""
-        assert 0.15 < time.monotonic() - started < 1
+@pytest.fixture
+def waits(monkeypatch):
+    """Milliseconds that the port would have waited; what there is, is there at once."""
+    waited = []
+
+    class Poll:
+        def __init__(self):
+            self.real = select.poll()
+            self.register = self.real.register
+
+        def poll(self, milliseconds):
+            waited.append(milliseconds)
+            return self.real.poll(0)
+
+    names = {"poll": Poll, "POLLIN": select.POLLIN, "POLLOUT": select.POLLOUT}
+    monkeypatch.setattr(serial_port, "select", SimpleNamespace(**names))
+    return waited
+
+
+def test_read_waits_no_longer_than_told(tty, waits):
+    with SerialPort(tty.name, 115200) as line:
+        assert line.read(1, 0.2) == b""
+        assert line.read(1, -1.0) == b""
+    assert waits == pytest.approx([200, 0])
 
 
 def test_the_settings_come_back_also_after_an_exception(tty):
@@ -81,12 +102,11 @@ def test_the_settings_come_back_also_after_an_exception(tty):
             port.read(1, 0)
 
 
-def test_a_line_nobody_reads_is_said_in_time_and_the_settings_come_back(tty):
+def test_a_line_nobody_reads_is_said_in_time_and_the_settings_come_back(tty, waits):
     before = tty.settings()
-    started = time.monotonic()
-    with SerialPort(tty.name, 115200) as port, pytest.raises(errors.Unreachable, match="takes no bytes"):
-        port.write(b"x" * 1_000_000, timeout=0.3)
-    assert time.monotonic() - started < 5
+    with SerialPort(tty.name, 115200) as line, pytest.raises(errors.Unreachable, match="takes no bytes"):
+        line.write(b"x" * 1_000_000, timeout=0.3)
+    assert set(waits) == {300}
     assert tty.settings() == before
 
 
