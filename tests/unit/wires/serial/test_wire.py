@@ -1,69 +1,69 @@
-"""The serial wire against a far end that is made up: how long it tries, and what it says then."""
+"""The serial wire against a far end that is made up: how long it tries, and what it says then.
+
+Time is the test's own: it passes while the wire waits for a board that says nothing.
+"""
 
 from __future__ import annotations
 
-import os
-import pty
-import select
 import termios
-import threading
-import time
-import tty
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import pytest
 
-from edgedeploy.core import errors
-from edgedeploy.wires.serial import login, port_lock, recognise, wire
+from edgedeploy.core import deadline, errors
+from edgedeploy.wires.serial import expect, login, port_lock, shell, wire
 from edgedeploy.wires.serial.port import SerialPort
 from edgedeploy.wires.serial.wire import SerialWire
+from tests.terminal import Tty
 
 Answer = Callable[[bytes], bytes]
 """all that was typed so far -> what the board writes; asked after each piece"""
 
 
-class Board(threading.Thread):
-    """The other end of a cable."""
+class Board:
+    """The port, and the other end of its cable. Its clock, too."""
 
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(daemon=True)
-        self.master, self.slave = pty.openpty()
-        tty.setraw(self.slave)
-        self.port, self.answer, self.typed, self.stop = os.ttyname(self.slave), answer, b"", threading.Event()
+    device, baud = "/dev/ttyUSB0", 115200
 
-    def run(self) -> None:
-        while not self.stop.is_set():
-            if select.select([self.master], [], [], 0.05)[0]:
-                self.typed += os.read(self.master, 4096)
-                os.write(self.master, self.answer(self.typed))
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.answer: Answer = lambda typed: b""
+        self.typed = self.said = b""
+
+    def read(self, n: int, timeout: float) -> bytes:
+        if not self.said:
+            self.sleep(timeout)
+        data, self.said = self.said[:n], self.said[n:]
+        return data
+
+    def write(self, data: bytes, _timeout: float = 10.0) -> None:
+        self.typed += data
+        self.said += self.answer(self.typed)
+
+    def close(self) -> None:
+        pass
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
 
 
 @pytest.fixture
-def board(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Answer], Board]]:
-    made: list[Board] = []
-
-    def start(answer: Answer) -> Board:
-        made.append(Board(answer))
-        made[-1].start()
-        return made[-1]
-
-    monkeypatch.setattr(recognise, "LISTEN", 0.1)
-    monkeypatch.setattr(recognise, "ANSWER", 0.3)
-    monkeypatch.setattr(port_lock, "holder", lambda _device: "")  # the test itself holds it
-    monkeypatch.setattr(wire, "_LEAST", 1.0)
-    yield start
-    for one in made:
-        one.stop.set()
-        one.join()
-        os.close(one.master)
-        os.close(one.slave)
+def board(monkeypatch: pytest.MonkeyPatch) -> Board:
+    made = Board()
+    clock = SimpleNamespace(monotonic=lambda: made.now, sleep=made.sleep)
+    for module in (deadline, expect, login, shell):
+        monkeypatch.setattr(module, "time", clock)
+    monkeypatch.setattr(wire, "SerialPort", lambda _device, _baud: made)
+    return made
 
 
-def took(made: SerialWire) -> tuple[errors.EdgeError, float]:
-    started = time.monotonic()
+def failed(board: Board, ask: Callable[[str], str | None], timeout: float) -> tuple[errors.EdgeError, float]:
+    """What it says, and how long it took."""
+    started = board.now
     with pytest.raises(errors.EdgeError) as caught:
-        made.connect()
-    return caught.value, time.monotonic() - started
+        SerialWire(board.device, board.baud, b"", ask=ask, timeout=timeout).connect()
+    return caught.value, board.now - started
 
 
 def slow_verdict(typed: bytes) -> bytes:
@@ -74,46 +74,43 @@ def slow_verdict(typed: bytes) -> bytes:
     return b"\r\ncubie login: "
 
 
-def test_a_login_that_never_answers_is_over_when_the_time_is(board: Callable[[Answer], Board]) -> None:
-    made = board(slow_verdict)
-    error, seconds = took(SerialWire(made.port, 115200, b"", ask=lambda _: "secret", timeout=2.0))
-    assert b"secret\r" in made.typed
+def test_a_login_that_never_answers_is_over_when_the_time_is(board: Board) -> None:
+    board.answer = slow_verdict
+    error, seconds = failed(board, lambda _: "secret", 20.0)
+    assert b"secret\r" in board.typed
     assert isinstance(error, errors.Unreachable)
     assert "took too long" in error.message
     assert "--timeout" in error.hint
-    assert seconds < 4.0
+    assert seconds == pytest.approx(20.0, abs=0.2)
 
 
-def test_a_person_may_take_longer_over_the_password(board: Callable[[Answer], Board]) -> None:
+def test_a_person_may_take_longer_over_the_password(board: Board) -> None:
     def asked(_user: str) -> str:
-        time.sleep(2.5)
+        board.sleep(30.0)
         return "secret"
 
     def refuses(typed: bytes) -> bytes:
         return b"\r\nLogin incorrect\r\ncubie login: " if b"secret\r" in typed else slow_verdict(typed)
 
-    error, _ = took(SerialWire(board(refuses).port, 115200, b"", ask=asked, timeout=2.0))
+    board.answer = refuses
+    error, _ = failed(board, asked, 20.0)
     assert "wrong password for root" in error.message
 
 
-def test_a_shell_that_answers_rubbish_is_left_in_time(
-    board: Callable[[Answer], Board], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(login, "LEAVING", 1.0)
-    made = board(lambda typed: b"\r\nsh: what?\r\nroot@cubie:~# " if typed.endswith((b"\r", b"\n")) else b"")
-    error, seconds = took(SerialWire(made.port, 115200, b"", ask=lambda _: None, timeout=3.0))
+def test_a_shell_that_answers_rubbish_is_left_in_time(board: Board) -> None:
+    board.answer = lambda typed: b"\r\nsh: what?\r\nroot@cubie:~# " if typed.endswith((b"\r", b"\n")) else b""
+    error, seconds = failed(board, lambda _: None, 30.0)
     assert isinstance(error, errors.Unreachable)
     assert "took too long" in error.message
-    assert seconds < 6.0
+    assert 30.0 <= seconds < 30.2 + login.LEAVING
 
 
-def test_a_password_is_never_typed_where_a_name_is_asked_for(board: Callable[[Answer], Board]) -> None:
+def test_a_password_is_never_typed_where_a_name_is_asked_for(board: Board) -> None:
     """login(1) gives up after 60 s without one."""
-    far: list[Board] = []
 
     def asked(_user: str) -> str:
-        os.write(far[0].master, b"\r\nLogin timed out after 60 seconds.\r\n\r\ncubie login: ")
-        time.sleep(0.3)
+        board.said += b"\r\nLogin timed out after 60 seconds.\r\n\r\ncubie login: "
+        board.sleep(61.0)
         return "secret"
 
     def getty(typed: bytes) -> bytes:
@@ -124,37 +121,39 @@ def test_a_password_is_never_typed_where_a_name_is_asked_for(board: Callable[[An
             return b"\r\nLogin incorrect\r\ncubie login: " if lines[-3:] == [b"root", b"root", b"secret"] else b"\r\nPassword: "
         return b"\r\nPassword: " if lines else b"\r\ncubie login: "
 
-    far.append(board(getty))
-    error, _ = took(SerialWire(far[0].port, 115200, b"", ask=asked, timeout=10.0))
+    board.answer = getty
+    error, _ = failed(board, asked, 10.0)
     assert "wrong password for root" in error.message
 
 
-def test_interrupted_at_the_question_the_console_goes_back_to_its_login_prompt(board: Callable[[Answer], Board]) -> None:
-    made = board(slow_verdict)
-
+def test_interrupted_at_the_question_the_console_goes_back_to_its_login_prompt(board: Board) -> None:
     def interrupted(_user: str) -> str:
         raise KeyboardInterrupt
 
+    board.answer = slow_verdict
     with pytest.raises(KeyboardInterrupt):
-        SerialWire(made.port, 115200, b"", ask=interrupted, timeout=2.0).connect()
-    time.sleep(0.2)
-    assert made.typed.endswith(b"root\r\x04")
+        SerialWire(board.device, board.baud, b"", ask=interrupted, timeout=20.0).connect()
+    assert board.typed.endswith(b"root\r\x04")
 
 
-def test_a_second_ctrl_c_while_it_leaves_still_gives_the_port_back(
-    board: Callable[[Answer], Board], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def tty(monkeypatch: pytest.MonkeyPatch) -> Iterator[Tty]:
+    monkeypatch.setattr(port_lock, "holder", lambda _device: "")  # the test itself holds it
+    made = Tty()
+    yield made
+    made.close()
+
+
+def test_a_second_ctrl_c_while_it_leaves_still_gives_the_port_back(tty: Tty, monkeypatch: pytest.MonkeyPatch) -> None:
     def impatient(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    made = board(slow_verdict)
-    before = termios.tcgetattr(made.slave)
     monkeypatch.setattr(login.Console, "__enter__", lambda self: None)
     monkeypatch.setattr(wire, "start", impatient)
     monkeypatch.setattr(wire, "take_back", lambda *_: True)
     monkeypatch.setattr(login.Console, "leave", impatient)
-    impatiently = SerialWire(made.port, 115200, b"", ask=lambda _: "x", timeout=2.0)
+    impatiently = SerialWire(tty.name, 115200, b"", ask=lambda _: "x", timeout=2.0)
     with pytest.raises(KeyboardInterrupt):
         impatiently.connect()
-    assert termios.tcgetattr(made.slave) == before
-    SerialPort(made.port, 115200).close()
+    assert termios.tcgetattr(tty.slave) == tty.before
+    SerialPort(tty.name, 115200).close()
