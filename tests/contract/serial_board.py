@@ -7,6 +7,7 @@ machine, and its log level stays what it is.
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import pty
 import random
@@ -14,9 +15,11 @@ import select
 import subprocess
 import termios
 import threading
-import time
-from collections.abc import Sequence
+import tty
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from tests.guard import until
 
 PASSWORD = "correct horse"
 PRINTK = "7\t4\t1\t7\n"
@@ -48,61 +51,118 @@ def crypted(password: str) -> str:
     return crypt(password.encode(), b"$5$edgedeploy").decode()
 
 
-class Cable(threading.Thread):
-    """Copies between two pty masters; cuts whole log lines in at random places, or loses bytes on the way up."""
+class Places:
+    """Where in a stream something happens, by the count of its bytes: the same ones in whatever pieces they are read."""
 
-    def __init__(self, laptop: int, board: int, *, noise: float, lose: float, seed: int) -> None:
+    def __init__(self, every: int, seed: str) -> None:
+        """`every`: so many bytes lie between two places on average; 0: it never happens."""
+        self.random = random.Random(seed)
+        self._every = every
+        self._next = self._gap() if every else math.inf
+
+    def _gap(self) -> int:
+        return 1 + int(self.random.expovariate(1 / self._every))
+
+    def within(self, count: int) -> Iterator[int]:
+        """Those in the next `count` bytes."""
+        while self._next < count:
+            yield int(self._next)
+            self._next += self._gap()
+        self._next -= count
+
+
+class Cable(threading.Thread):
+    """Copies between two pty masters; cuts whole log lines in, and loses bytes on the way up, where the seed says."""
+
+    def __init__(self, laptop: int, board: int, *, noise: int, lose: int, seed: int) -> None:
+        """`noise`, `lose`: so many bytes lie between two of them on average, 0 for none."""
         super().__init__(daemon=True)
         self.laptop, self.board = laptop, board
-        self.noise, self.lose = noise, lose
-        self.random = random.Random(seed)
+        self._noise, self._lose = Places(noise, f"noise {seed}"), Places(lose, f"lose {seed}")
+        self._copied = threading.Lock()
         self.down, self.up = b"", b""
-        self.cut = 0
+        self.cut = self.lost = 0
+        self.idle = 0
+        self._left = math.inf
         self.stop = threading.Event()
+
+    def taken(self) -> tuple[bytes, bytes]:
+        """What went down and up since the last call."""
+        with self._copied:
+            taken = self.down, self.up
+            self.down = self.up = b""
+        return taken
+
+    def put_back(self, down: bytes) -> None:
+        """Of what was taken."""
+        with self._copied:
+            self.down = down + self.down
+
+    def break_after(self, count: int) -> None:
+        """So many more bytes go up, then nothing is carried any more, in either direction."""
+        with self._copied:
+            self._left = count
+
+    def drained(self) -> None:
+        """Returns when both ends had nothing to say for two rounds: what was said before the call has been carried."""
+        before = self.idle
+        until(lambda: self.idle >= before + 2, "silence on the cable")
 
     def run(self) -> None:
         waiting = {self.laptop: b"", self.board: b""}
         for fd in waiting:
             os.set_blocking(fd, False)
         while not self.stop.is_set():
+            moved = False
             # a pty may forget to say that it takes bytes again: who waits in a write to one may wait for ever
             held = any(waiting.values())
             select.select([fd for fd in waiting if not waiting[self._other(fd)]], [], [], 0.002 if held else 0.02)
             for fd, size in ((self.laptop, 4096), (self.board, 512)):
                 try:
-                    if not waiting[self._other(fd)]:
-                        waiting[self._other(fd)] = self._carried(fd, os.read(fd, size))
                     other = self._other(fd)
+                    if not waiting[other]:
+                        waiting[other] = self._carried(fd, os.read(fd, size))
+                    moved = True
                     if waiting[other]:
                         waiting[other] = waiting[other][os.write(other, waiting[other]) :]
                 except BlockingIOError:
                     continue
                 except OSError:  # the getty between two log-ins: the tty is nobody's
-                    time.sleep(0.02)
+                    self.stop.wait(0.02)
+            self.idle += not moved
 
     def _other(self, fd: int) -> int:
         return self.board if fd == self.laptop else self.laptop
 
     def _carried(self, fd: int, data: bytes) -> bytes:
+        with self._copied:
+            if fd == self.board:
+                self.down += data
+            else:
+                self.up += data
+                self._left -= len(data)
+                if self._left <= 0:
+                    self.stop.set()
         if fd == self.board:
-            self.down += data
-            return self.noisy(data)
-        self.up += data
-        return bytes(b for b in data if self.random.random() >= self.lose) if self.lose else data
+            return self._noisy(data)
+        lost = set(self._lose.within(len(data)))
+        self.lost += len(lost)
+        return bytes(byte for at, byte in enumerate(data) if at not in lost) if lost else data
 
-    def noisy(self, data: bytes) -> bytes:
-        if self.random.random() >= self.noise:
-            return data
-        self.cut += 1
-        at = self.random.randrange(len(data) + 1)
-        return data[:at] + self.random.choice(NOISE) + data[at:]
+    def _noisy(self, data: bytes) -> bytes:
+        whole, done = b"", 0
+        for at in self._noise.within(len(data)):
+            whole += data[done:at] + self._noise.random.choice(NOISE)
+            done = at
+            self.cut += 1
+        return whole + data[done:]
 
 
 class Board:
     """Use as a context manager. `port` is the laptop's end of the cable."""
 
     def __init__(
-        self, folder: Path, runs: str = GETTY, *, noise: float = 0.0, lose: float = 0.0, seed: int = 1,
+        self, folder: Path, runs: str = GETTY, *, noise: int = 0, lose: int = 0, seed: int = 1,
         agent: bytes = b"", within: Sequence[str] = (), first: str = "", **words: str,
     ):  # fmt: skip
         """`within`: a command that everything is started with, `first`: what its namespaces begin with."""
@@ -126,7 +186,19 @@ class Board:
         self.before = termios.tcgetattr(self.slave)
         script = _ENTER.format(d=folder, first=first) + runs.format(tty=dev.removeprefix("/dev/"), dev=dev, **words)
         self.process = subprocess.Popen(
-            [*within, "unshare", "--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script],
+            [
+                *within,
+                "unshare",
+                "--mount",
+                "--uts",
+                "--pid",
+                "--fork",
+                "--kill-child",
+                "--mount-proc",
+                "sh",
+                "-c",
+                script,
+            ],
             start_new_session=True,
             stdin=subprocess.DEVNULL,
         )
@@ -146,6 +218,8 @@ class Board:
     def plug(self) -> None:
         """The cable is in: the laptop has a port `port`, whose lasting name is `by_id`."""
         self.laptop, self._laptop_slave = pty.openpty()
+        # an UART that nobody has open hears nothing; a new pty would answer the board with an echo of its own words
+        tty.setraw(self._laptop_slave)
         self.port = os.ttyname(self._laptop_slave)
         self.by_id.unlink(missing_ok=True)
         self.by_id.symlink_to(self.port)
@@ -183,13 +257,24 @@ class Board:
     def echoes(self) -> bool:
         return bool(termios.tcgetattr(self.slave)[3] & termios.ECHO)
 
-    def heard(self, words: bytes, seconds: float = 8.0) -> bool:
-        """Whether the board wrote `words` within that time, since the last call."""
-        ends = time.monotonic() + seconds
-        while time.monotonic() < ends:
-            _, found, after = self.cable.down.partition(words)
-            if found:
-                self.cable.down = after
-                return True
-            time.sleep(0.02)
-        return False
+    def says(self, words: bytes) -> None:
+        """Words that none of its programs wrote: U-Boot's, the kernel's."""
+        assert os.write(self.laptop, words) == len(words)
+
+    def stands_at(self, words: bytes) -> None:
+        """Wait until `words` are the last that the board wrote."""
+        until(lambda: self.cable.down.endswith(words), lambda: f"{words!r} after {self.cable.down[-500:]!r}")
+
+    def until(self, words: bytes) -> bytes:
+        """Wait until the board has written `words`, and return what it wrote before them since the last call."""
+        said = b""
+
+        def there() -> bool:
+            nonlocal said
+            said += self.cable.taken()[0]
+            return words in said
+
+        until(there, lambda: f"{words!r} from the board, after {said!r}")
+        before, _, after = said.partition(words)
+        self.cable.put_back(after)
+        return before

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -21,44 +20,39 @@ from tests.unit.agent.test_attach import until
 
 pytestmark = pytest.mark.contract
 
-BAUD = 115200
+BAUD = 1_500_000
+"""a pty has none: what it is told is only what the link paces itself to"""
 
 
 def test_a_person_at_the_guest_over_the_cable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if os.geteuid() != 0 or not os.path.exists("/sbin/agetty"):
         needs.require("namespaces need root, and Debian's agetty")
     monkeypatch.setattr(recognise, "LISTEN", 0.3)  # no U-Boot counts at the far end
-    monkeypatch.setattr(recognise, "ANSWER", 0.7)
     (tmp_path / "serial").mkdir()
     guests = GuestBoard(tmp_path)
     guest = Guest(guests.bin, 7, 1)
-    with Board(tmp_path / "serial", noise=0.2) as board:
+    with Board(tmp_path / "serial", noise=1000) as board:
         wire = SerialWire(board.port, BAUD, agentkit.foothold(), ask=lambda _: PASSWORD)
         with wire, AgentClient(wire, guests.command) as client:
             with client.attach(DECKS, "ada@laptop") as line:
                 everything = bytes(range(256))
                 guest.says(everything + b"login: ")
-                assert until(line, b"login: ", 20) == everything + b"login: "
-                echoes = [_echo(line, guest, b"key %d;" % n) for n in range(10)]
-                assert sorted(echoes)[5] < 0.3, "a person does not feel the line"
+                assert until(line, b"login: ") == everything + b"login: "
+                for n in range(3):
+                    _echo(line, guest, b"key %d;" % n)
                 flood = b"".join(b"%06d\r\n" % n for n in range(3000))
-                threading.Thread(target=guest.says, args=(flood,)).start()
-                started = time.monotonic()
-                assert until(line, b"002999\r\n", 60) == flood
-                rate = len(flood) / (time.monotonic() - started)
-                print(f"echo {sorted(echoes)[5] * 1000:.0f} ms (median of 10), output {rate:.0f} B/s at {BAUD} baud")
-                assert rate > BAUD / 10 * 0.7
-                started = time.monotonic()
-            assert time.monotonic() - started < 2, "left at once"
+                speaker = threading.Thread(target=guest.says, args=(flood,))
+                speaker.start()
+                assert until(line, b"002999\r\n") == flood
+                speaker.join()
+            assert board.cable.cut > 10
             assert client.log(DECKS, 3) == [], "the conversation goes on"
         assert board.printk == PRINTK
     guest.ends()
 
 
-def _echo(line: Attachment, guest: Guest, key: bytes) -> float:
-    started = time.monotonic()
+def _echo(line: Attachment, guest: Guest, key: bytes) -> None:
     assert line.write(key) == len(key)
     guest.console.until(key)
     guest.says(key)
     until(line, key)
-    return time.monotonic() - started

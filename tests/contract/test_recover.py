@@ -45,7 +45,7 @@ def desk(tmp_path_factory):
         laptop.ip("addr", "add", "10.77.0.1/24", "brd", "+", "dev", "lan0")
         with SickBoard(folder, inner, _WELL + login) as board:
             desk = Desk(laptop, board, folder)
-            assert board.heard(b"cubie login: ", 30)
+            board.until(b"cubie login: ")
             host_key = board.inside("cat /etc/ssh/ssh_host_ed25519_key.pub")
             (folder / "known").write_text(f"10.77.0.9 {host_key}\n")
             run = desk.run("enrol", "root@10.77.0.9", "--profile", "virtual-armv7", "--name", "stage", "-i", str(key),
