@@ -11,7 +11,6 @@ import subprocess
 import sys
 import termios
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,35 +19,33 @@ from pathlib import Path
 import pytest
 
 from tests import needs
-from tests.contract.serial_board import GETTY, Board
+from tests.contract.serial_board import Board
 
 pytestmark = pytest.mark.contract
 
 UBOOT = Path("/usr/lib/u-boot/qemu_arm/u-boot.bin")
-TIMEOUT = 25
-SLACK = 10.0
-"""seconds that a loaded machine may take to start and end a Python on top of --timeout"""
+TIMEOUT = 100
+"""seconds: ten times what a log-in takes"""
 
 
 @dataclass
 class Said:
     status: int
     words: str
-    seconds: float
 
 
-def status(home: Path, port: str, password: str = "", *more: str) -> Said:
+def status(home: Path, port: str, password: str = "") -> Said:
+    """What the program says when it has ended by itself; that it does, pytest-timeout guards."""
     env = {
         **os.environ, "EDGEDEPLOY_STATE_DIR": str(home), "EDGEDEPLOY_CONFIG_DIR": str(home / "config"),
         "EDGEDEPLOY_INTERFACES": "127.0.0.1", "EDGEDEPLOY_CONSOLE_PASSWORD": password,
     }  # fmt: skip
-    argv = [sys.executable, "-m", "edgedeploy", "status", "--via", "serial", "--port", port, "-t", str(TIMEOUT), *more]
-    started = time.monotonic()
-    done = subprocess.run(argv, capture_output=True, text=True, env=env, stdin=subprocess.DEVNULL, timeout=180, check=False)
+    argv = [sys.executable, "-m", "edgedeploy", "status", "--via", "serial", "--port", port, "-t", str(TIMEOUT)]
+    done = subprocess.run(argv, capture_output=True, text=True, env=env, stdin=subprocess.DEVNULL, check=False)
     assert not done.stdout, done
     assert "Traceback" not in done.stderr, done
     assert "hint: " in done.stderr, done
-    return Said(done.returncode, done.stderr, time.monotonic() - started)
+    return Said(done.returncode, done.stderr)
 
 
 @pytest.fixture
@@ -58,7 +55,9 @@ def uboot() -> Iterator[str]:
     if not qemu or not UBOOT.exists():
         needs.require("u-boot-qemu and qemu-system-arm are not installed")
     argv = [qemu, "-M", "virt", "-m", "128", "-display", "none", "-nodefaults", "-bios", str(UBOOT), "-serial", "pty"]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True) as run:
+    with subprocess.Popen(
+        argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True
+    ) as run:
         try:
             assert run.stdout
             found = re.search(r"(/dev/pts/\d+)", run.stdout.readline())
@@ -72,7 +71,6 @@ def test_a_board_in_u_boot_is_named_and_not_typed_at(uboot: str, tmp_path: Path)
     said = status(tmp_path, uboot)
     assert said.status == 11, said
     assert "the board is in U-Boot" in said.words
-    assert said.seconds < TIMEOUT + SLACK
 
 
 def test_a_wrong_password(tmp_path: Path) -> None:
@@ -81,7 +79,6 @@ def test_a_wrong_password(tmp_path: Path) -> None:
         said = status(tmp_path / "home", board.port, "not it")
         assert said.status == 2, said
         assert "refuses the log-in: wrong password for root?" in said.words
-        assert said.seconds < TIMEOUT + SLACK
         assert "not it" not in said.words
 
 
@@ -92,7 +89,6 @@ def test_a_console_without_a_getty(tmp_path: Path) -> None:
     assert said.status == 11, said
     assert "nobody offers a log-in" in said.words
     assert "getty" in said.words
-    assert said.seconds < TIMEOUT + SLACK
 
 
 def test_a_board_that_is_off(tmp_path: Path) -> None:
@@ -105,14 +101,13 @@ def test_a_board_that_is_off(tmp_path: Path) -> None:
         os.close(master)
     assert said.status == 11, said
     assert "nothing answers" in said.words
-    assert said.seconds < TIMEOUT + SLACK
 
 
 def test_a_port_that_another_program_holds(tmp_path: Path) -> None:
     master, slave = pty.openpty()
     port = os.ttyname(slave)
     fcntl.ioctl(slave, termios.TIOCEXCL)
-    holder = subprocess.Popen(["sleep", "60"], stdin=slave)
+    holder = subprocess.Popen(["sleep", "1000"], stdin=slave)
     try:
         os.close(slave)
         said = status(tmp_path, port)
@@ -122,7 +117,6 @@ def test_a_port_that_another_program_holds(tmp_path: Path) -> None:
         os.close(master)
     assert said.status == 11, said
     assert f"is held by sleep (pid {holder.pid})" in said.words
-    assert said.seconds < SLACK
 
 
 def test_a_port_that_is_none(tmp_path: Path) -> None:
@@ -133,14 +127,18 @@ def test_a_port_that_is_none(tmp_path: Path) -> None:
 
 def test_a_cable_that_is_pulled_while_logging_in(tmp_path: Path) -> None:
     _needs_root()
-    with theirs(Board(tmp_path, GETTY)) as board:
-        pull = threading.Timer(3.0, board.unplug)
+    with theirs(Board(tmp_path)) as board:
+
+        def pull_it() -> None:
+            board.until(b"Password: ")
+            board.unplug()
+
+        pull = threading.Thread(target=pull_it)
         pull.start()
         said = status(tmp_path / "home", board.port, "correct horse")
         pull.join()
     assert said.status == 11, said
     assert "vanished" in said.words
-    assert said.seconds < TIMEOUT + SLACK
 
 
 @contextmanager
