@@ -11,6 +11,7 @@ from pathlib import Path
 from edgedeploy.agent import config, plan, state
 from edgedeploy.agent.layout import Layout
 from edgedeploy.core import names
+from tests.guard import USUAL_S
 from tests.terminal import Tty
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +23,7 @@ from pathlib import Path
 from edgedeploy.agent import __main__ as agent, attach
 from edgedeploy.agent.board import Board
 from edgedeploy.agent.layout import Layout
-attach.BACK_S = 3.0
+attach.BACK_S = float(sys.argv[2])
 sys.exit(agent._serve(Board(Layout(Path(sys.argv[1])))))
 """
 XL = """#!/bin/sh
@@ -43,7 +44,8 @@ HEAD = "Name ID Mem VCPUs State Time(s) UUID Reason-Code Security-Label\nDomain-
 class GuestBoard:
     """What is below `folder`; `command` starts the agent's end of a conversation, as argv."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, back: float = USUAL_S) -> None:
+        """`back`: seconds that a guest which ended may take to come back."""
         self.bin = folder / "bin"
         self.bin.mkdir()
         for name, text in (("xl", XL), ("xenstore-read", XENSTORE)):
@@ -51,16 +53,20 @@ class GuestBoard:
             (self.bin / name).chmod(0o755)
         layout = Layout(folder / "board")
         layout.config.parent.mkdir(parents=True)
-        board = config.AgentConfig(ID, names.BoardName("cubie"), names.ProfileName("cubieboard2"), {DECKS: config.AppConfig()})
+        board = config.AgentConfig(
+            ID, names.BoardName("cubie"), names.ProfileName("cubieboard2"), {DECKS: config.AppConfig()}
+        )
         layout.config.write_text(config.render(board))
         app = layout.app(DECKS)
         app.folder.mkdir(parents=True)
-        state.save(app.state, plan.State(good=plan.Slot("r1", UUID.format(1)), previous=plan.Slot("r0", UUID.format(0))))
+        state.save(
+            app.state, plan.State(good=plan.Slot("r1", UUID.format(1)), previous=plan.Slot("r0", UUID.format(0)))
+        )
         program = folder / "agent.py"
         program.write_text(AGENT)
         path = f"PATH={self.bin}:{os.environ['PATH']}"
         python = ("env", path, f"PYTHONPATH={ROOT}", "PYTHONDONTWRITEBYTECODE=1", sys.executable)
-        self.command = (*python, str(program), str(folder / "board"))
+        self.command = (*python, str(program), str(folder / "board"), str(back))
         (self.bin / "info").write_text("".join(f"{key}: {value}\n" for key, value in INFO.items()))
         self.nothing_runs()
 
