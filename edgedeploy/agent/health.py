@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from edgedeploy.core.deadline import Deadline
 from edgedeploy.core.release import Health
 
 _LIMIT = 64 << 20
@@ -44,12 +43,12 @@ def fetch(health: Health, path: str, timeout: float) -> tuple[int, str]:
         connection.close()
 
 
-def probe(health: Health, dead: Callable[[], str], sleep: Callable[[float], None] = time.sleep) -> Verdict:
+def probe(health: Health, dead: Callable[[], str]) -> Verdict:
     """Ask until satisfied, the guest is `dead` (a reason, "" while alive) or health.timeout_s is over.
 
     Content that is wrong is given a few seconds; a page that hangs once is asked for again.
     """
-    deadline = Deadline.after(health.timeout_s)
+    ends = time.monotonic() + health.timeout_s
     verdict, look_again, wrong_since = Verdict(), 0.0, 0.0
     while True:
         problem, wrong = _ask(health, verdict)
@@ -64,10 +63,10 @@ def probe(health: Health, dead: Callable[[], str], sleep: Callable[[float], None
             if reason := dead():
                 verdict.reason = reason
                 return verdict
-        if deadline.expired:
+        if time.monotonic() >= ends:
             verdict.reason = f"no answer within {health.timeout_s} s: {problem}"
             return verdict
-        sleep(0.1)
+        time.sleep(0.1)
 
 
 def _ask(health: Health, verdict: Verdict) -> tuple[str, bool]:

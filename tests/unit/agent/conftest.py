@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from edgedeploy.agent import deploy, health
 from tests.unit.agent.model import ModelBoard
 
 
 @pytest.fixture
-def model(tmp_path: Path) -> Iterator[ModelBoard]:
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelBoard]:
+    """While a deployment waits for its guest, only the time of this clock passes: a busy machine makes no guest late."""
+    passed: list[float] = []
+    clock = SimpleNamespace(monotonic=lambda: 1000.0 + sum(passed), sleep=passed.append)
+    for module in (deploy, health):
+        monkeypatch.setattr(module, "time", clock)
     board = ModelBoard(tmp_path)
     yield board
     board.xen.close()
