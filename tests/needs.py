@@ -23,3 +23,8 @@ def require(reason: str) -> NoReturn:
     if must_run():
         pytest.fail(f"this machine must be able to run the test: {reason}", pytrace=False)
     pytest.skip(reason)
+
+
+def examples(most: int) -> int:
+    """How many examples a property is asked: `most` where there is time for it, else a tenth, but ten at least."""
+    return most if thorough() else max(10, most // 10)

@@ -8,6 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from edgedeploy.agent import plan, state
 from edgedeploy.agent.plan import Slot, State
+from tests.needs import examples
 
 A, B, C = (Slot(name, f"uuid-{name}") for name in "abc")
 
@@ -137,4 +138,4 @@ class Crashes(RuleBasedStateMachine):
 
 
 TestCrashes = Crashes.TestCase
-TestCrashes.settings = settings(max_examples=200, stateful_step_count=30, deadline=None)
+TestCrashes.settings = settings(max_examples=examples(200), stateful_step_count=30, deadline=None)

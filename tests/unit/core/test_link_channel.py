@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from edgedeploy.core.link import FRESH, Kind
 from edgedeploy.core.linkcodec import FORBIDDEN
+from tests.needs import examples
 from tests.unit.core.test_link import pair
 
 
@@ -54,7 +55,7 @@ class Channel:
 FAULTS = ["loss", "double", "reorder", "flips", "garbage", "logs", "latency"]
 
 
-@settings(max_examples=120)
+@settings(max_examples=examples(120))
 @given(
     seed=st.integers(0, 2**32 - 1),
     faults=st.sets(st.sampled_from(FAULTS)),

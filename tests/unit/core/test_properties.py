@@ -22,6 +22,7 @@ from tests import kernels
 from tests.fuzz import artefacts, documents, oracle
 from tests.fuzz.shape import CODECS
 from tests.fuzz.watched import Watched
+from tests.needs import examples
 
 PROFILES = catalog.load_all()
 CUBIE, RPI4 = catalog.load("cubieboard2"), catalog.load("rpi4")
@@ -90,7 +91,7 @@ def tagged(draw: st.DrawFn) -> bytes:
 
 
 @given(st.one_of(damaged("all"), tagged(), damaged("elf", reach=400)))
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 def test_no_header_makes_probe_raise_or_read_outside(image: bytes) -> None:
     artefacts.probe(image)  # its assertions are the invariants
     if image[:4] == b"\x7fELF":
@@ -109,7 +110,7 @@ def test_no_header_makes_probe_raise_or_read_outside(image: bytes) -> None:
     st.none()
     | st.builds(BoardFacts, free_memory_mb=st.integers(0, 1 << 16), machine=st.sampled_from(["armv7l", "aarch64"])),
 )
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 def test_no_numbers_make_the_verdict_raise_and_what_passes_the_real_loader_takes(image, which, needs, live) -> None:
     info = kernel.probe(image)
     profile = PROFILES[which] if which is not None else RPI4 if info.arch == "aarch64" else CUBIE
@@ -198,7 +199,7 @@ ramdisks = st.one_of(st.just(0), st.integers(0, 1 << 26), st.integers(0, memory.
 
 
 @given(infos, ramdisks, st.integers(1, 5000), st.integers(1, 5000))
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 def test_more_memory_never_hurts_the_guest(info: KernelInfo, ramdisk: int, mb: int, more: int) -> None:
     if memory.enough(info, mb, ramdisk):
         assert memory.enough(info, mb + 1, ramdisk)
@@ -208,7 +209,7 @@ def test_more_memory_never_hurts_the_guest(info: KernelInfo, ramdisk: int, mb: i
 
 
 @given(infos, ramdisks)
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @example(KernelInfo(Kind.ZIMAGE32, 5448192, "", system="linux", tags=LinuxTags(20582580, 386260, 0x208000)), 0)
 def test_the_least_memory_is_the_least(info: KernelInfo, ramdisk: int) -> None:
     least = memory.least(info, ramdisk)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from edgedeploy.wires.serial import text
 from edgedeploy.wires.serial.recognise import ASK, Recogniser, Send, Sight, Wait, Where
 from tests.fuzz.target import timed
+from tests.needs import examples
 
 CTRL_A = b"\x01\x01\x01"
 GETTY = b"\r\r\nDebian GNU/Linux 12 cubie hvc0\r\n\r\ncubie login: "
@@ -155,7 +156,7 @@ def test_nothing_is_typed_when_only_the_ticks_of_a_countdown_are_heard():
     st.floats(0.01, 1.25),
     st.lists(st.sampled_from([UBOOT, b"\x08\x08\x08 1 ", b"Hit any key to stop autoboot:  3 ", b"####", b"=", b"> \xff"]), max_size=8),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_whatever_u_boot_says_next_nothing_is_typed(at, rest):
     comes = [(at, UBOOT), *((at + 0.5 * (i + 1), data) for i, data in enumerate(rest))]
     line = Line(comes)
@@ -310,7 +311,7 @@ def test_umlauts_are_not_the_wrong_rate():
 
 
 @given(st.lists(st.tuples(st.floats(0, 30), st.binary(max_size=60)), max_size=12), st.binary(max_size=60))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_any_bytes_get_an_answer_in_time_and_only_harmless_keys(comes, answer):
     line = Line(comes, answer=lambda data: answer)
     line.look(limit=70, boot_wait=30)
