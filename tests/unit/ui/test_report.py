@@ -1,7 +1,6 @@
 """What a person sees while things run; and that it is harmless when nobody can see it."""
 
 import io
-import re
 import threading
 import time
 
@@ -31,19 +30,24 @@ def rich_report():
     return RichReport(out, console=console), out
 
 
-def test_plain_prints_one_line_per_finished_step():
-    out = io.StringIO()
+def test_plain_prints_one_line_per_finished_step(monkeypatch):
+    clock, out = Hands(monkeypatch), io.StringIO()
     report = PlainReport(out)
     with report.step("sending decks", total=3_800_000) as step:
+        clock.now += 0.3
         step.advance(3_800_000)
     with report.step("starting the guest") as step:
+        clock.now += 0.12
         step.detail("waiting for \x1b[31mHTTP")
     report.note("http://10.0.2.20/")
     report.warn("memory\nis tight")
     lines = out.getvalue().splitlines()
-    assert re.fullmatch(r"sending decks: done in 0\.\d s \(3\.8 MB\)", lines[0])
-    assert re.fullmatch(r"starting the guest: done in 0\.\d s \(waiting for \\x1b\[31mHTTP\)", lines[1])
-    assert lines[2:] == ["http://10.0.2.20/", "warning: memory is tight"]
+    assert lines == [
+        "sending decks: done in 0.3 s (3.8 MB)",
+        r"starting the guest: done in 0.1 s (waiting for \x1b[31mHTTP)",
+        "http://10.0.2.20/",
+        "warning: memory is tight",
+    ]
 
 
 class Hands:
