@@ -16,7 +16,7 @@ from edgedeploy.cli.options import Session
 from edgedeploy.core import errors
 from edgedeploy.lab import cable as cables
 from edgedeploy.lab import console as terminal
-from edgedeploy.lab import image, machine, process, qemu, qmp, tools
+from edgedeploy.lab import image, machine, process, qemu, qmp, snapshot, tools
 from edgedeploy.lab.machine import Hardware, Machine, Status, Tap, User
 
 DEFAULT = "virtual"
@@ -167,7 +167,9 @@ def console(name: str) -> None:
 
 @lab.command()
 @_name
-@click.option("--baud", type=click.IntRange(300, 4_000_000), default=cables.BAUD, show_default=True, help="The line's rate.")
+@click.option(
+    "--baud", type=click.IntRange(300, 4_000_000), default=cables.BAUD, show_default=True, help="The line's rate."
+)
 @options.pass_session
 def cable(session: Session, name: str, baud: int) -> None:
     """Plug a serial cable into a virtual board, until Ctrl-C pulls it.
@@ -204,6 +206,36 @@ def plug(session: Session, name: str) -> None:
     """Put the network cable of a virtual board back."""
     qmp.set_link(machine.load(name).folder, up=True)
     session.report.note(f"{name} has its network again")
+
+
+@lab.command("snapshot")
+@_name
+@options.pass_session
+def take_snapshot(session: Session, name: str) -> None:
+    """Keep a running virtual board as it is now: `lab restore` goes back to it in seconds.
+
+    One snapshot a board; a new one replaces it. The board goes on running.
+    """
+    from edgedeploy.flows import lab as flow  # noqa: PLC0415 - as above
+
+    with session.report.step(f"keep {name} as it is"):
+        kept = flow.kept(name, snapshot.save)
+    session.report.note(f"kept, {snapshot.size(kept) / 1e6:.0f} MB; back to it: edgedeploy lab restore{_again(name)}")
+
+
+@lab.command()
+@_name
+@options.timeout
+@options.pass_session
+def restore(session: Session, name: str, timeout: float | None) -> None:
+    """Go back to the snapshot of a virtual board, whatever it has done since.
+
+    Its disk, its memory and the guest that was running are as they were; its clock is set.
+    """
+    from edgedeploy.flows import lab as flow  # noqa: PLC0415 - as above
+
+    flow.restored(lambda: snapshot.restore(name, report=session.report, timeout=timeout or machine.BOOT_SECONDS))
+    session.report.note(f"{name} is as it was kept")
 
 
 @lab.command()

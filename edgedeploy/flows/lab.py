@@ -45,6 +45,24 @@ def up(start: Callable[[], lab.Machine], kit: Kit, profiles: Sequence[Profile], 
     return Up(machine, result)
 
 
+def kept(name: str, save: Callable[[str], Path]) -> Path:
+    """Keep a running board (by `save`). Nobody is connected meanwhile: who is would hang on the way back."""
+    machine = lab.load(name)
+    announcing.stop(machine)
+    try:
+        return save(name)
+    finally:
+        if lab.status(name).pid is not None:
+            announcing.start(machine)
+
+
+def restored(go_back: Callable[[], lab.Machine]) -> lab.Machine:
+    """Go back to a snapshot (by `go_back`) and have the board announced, with the apps that it serves now."""
+    machine = go_back()
+    announcing.start(machine)
+    return machine
+
+
 def _is_enrolled(machine: lab.Machine, kit: Kit) -> bool:
     """Whether this very agent answers the push key on the board."""
     known = kit.known.get(names.board_id_of((machine.folder / "machine-id").read_text()))

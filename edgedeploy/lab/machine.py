@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import time
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from edgedeploy.core import errors, files
 from edgedeploy.core.deadline import Deadline
-from edgedeploy.lab import board, identity, ports, process, qemu, ssh, tools
+from edgedeploy.lab import board, identity, ports, process, qemu, qmp, shelf, ssh, tools
 from edgedeploy.lab.board import CONSOLE_PASSWORD, CONSOLE_USER, Machine, Status, list_machines, load, status
 from edgedeploy.lab.image import Image, ensure
 from edgedeploy.lab.qemu import Hardware, Network, Tap, User
@@ -37,9 +36,6 @@ __all__ = [
 ]
 
 BOOT_SECONDS = 240.0
-_BOOT = ("xen", "vmlinuz", "initrd.cpio")
-_KEYS = (identity.USER_KEY, f"{identity.USER_KEY}.pub", identity.HOST_KEY, f"{identity.HOST_KEY}.pub", "machine-id")
-_IMAGE = "image"
 
 
 def up(
@@ -55,8 +51,8 @@ def up(
     """Boot the board `name` and wait until `xl` works on it through SSH. One that is up is returned as it is.
 
     A board that was off boots from its old disk; `fresh` gives it a new one and a new identity. `base` is a folder
-    made by `keep`: disk and identity are copied from there. Raises UsageFault (bad name, missing programs),
-    BoardFault (the image cannot be built) and Unreachable (it did not come up).
+    made by `keep`: disk and identity are copied from there; or by `snapshot.save`: it does not even boot. Raises
+    UsageFault (bad name, missing programs), BoardFault (the image cannot be built) and Unreachable (it did not come up).
     """
     folder = board.folder_of(name)
     tools.require(tools.TO_RUN)
@@ -67,17 +63,18 @@ def up(
         return machine
     with files.locked(folder.parent / f".{name}.lock", "edgedeploy lab up"):
         process.stop(folder)
-        if fresh or base is not None:
+        if fresh:
             _erase(folder)
-        if not (folder / board.DISK).exists():
+        if base is not None or not (folder / board.DISK).exists():
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             image = None if base else ensure(report)
             with report.step(f"make {name}'s disk"):
                 if base is not None:
-                    _take(base, folder)
+                    shelf.take(base, folder)
                 elif image is not None:
                     _furnish(folder, name, image)
-        machine = _boot(folder, name, network or User(), hardware or Hardware())
+        memory = base / shelf.MEMORY if base and (base / shelf.MEMORY).is_file() else None
+        machine = _boot(folder, name, network or User(), hardware or Hardware(), memory)
     _await(machine, report, timeout)
     return machine
 
@@ -108,44 +105,18 @@ def keep(name: str, target: Path) -> None:
     if not (folder / board.DISK).exists():
         raise board.unknown(name)
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _take(folder, target)
+    shelf.take(folder, target)
 
 
 def _furnish(folder: Path, name: str, image: Image) -> None:
     """A new disk and identity. The kernel is linked beside it: its modules are on that disk and nowhere else."""
     unfinished = folder / f"{board.DISK}.new"
-    _copy(image.disk, unfinished)
+    shelf.copy(image.disk, unfinished)
     identity.inject(unfinished, identity.create(folder, name))
-    for source, name_here in zip((image.xen, image.kernel, image.initrd), _BOOT, strict=True):
-        _link(source, folder / name_here)
-    (folder / _IMAGE).write_text(image.digest)
+    for source, name_here in zip((image.xen, image.kernel, image.initrd), shelf.BOOT, strict=True):
+        shelf.link(source, folder / name_here)
+    (folder / shelf.IMAGE).write_text(image.digest)
     unfinished.rename(folder / board.DISK)
-
-
-def _take(source: Path, target: Path) -> None:
-    """Everything that makes a board, disk last: a folder with a disk is complete."""
-    for name in (*_BOOT, *_KEYS, _IMAGE):
-        (target / name).unlink(missing_ok=True)
-        if name in _BOOT:
-            _link(source / name, target / name)
-        else:
-            shutil.copy2(source / name, target / name)
-    _copy(source / board.DISK, target / f"{board.DISK}.new")
-    (target / f"{board.DISK}.new").rename(target / board.DISK)
-
-
-def _copy(source: Path, target: Path) -> None:
-    argv = ["cp", "--sparse=always", "--reflink=auto", "--", str(source), str(target)]
-    tools.run(argv, what=f"copy {source.name} to {target.parent}")
-    target.chmod(0o600)
-
-
-def _link(source: Path, target: Path) -> None:
-    target.unlink(missing_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:  # another filesystem, or one without links
-        shutil.copyfile(source, target)
 
 
 def _erase(folder: Path) -> None:
@@ -154,17 +125,18 @@ def _erase(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _boot(folder: Path, name: str, network: Network, hardware: Hardware) -> Machine:
-    """Start QEMU, with other ports if somebody was quicker to take the ones chosen."""
-    files_to_boot = qemu.Boot(*(Path(part) for part in _BOOT))
+def _boot(folder: Path, name: str, network: Network, hardware: Hardware, memory: Path | None = None) -> Machine:
+    """Start QEMU, with other ports if somebody was quicker to take the ones chosen; from a snapshot's `memory` if given."""
+    files_to_boot = qemu.Boot(*(Path(part) for part in shelf.BOOT))
     before = _ports_before(folder)
     for _ in range(3):
         chosen = network
         if isinstance(network, User):
             chosen = User(ports.choose((qemu.SSH, *qemu.WEB), before) | dict(network.forwards))
-        process.start(folder, qemu.argv(files_to_boot, chosen, hardware))
-        if process.ready(folder):
+        process.start(folder, qemu.argv(files_to_boot, chosen, hardware, memory))
+        if process.ready(folder) and (memory is None or qmp.go_on(folder)):
             break
+        process.stop(folder)
         before = {}
     else:
         raise errors.BoardFault(
@@ -180,7 +152,7 @@ def _boot(folder: Path, name: str, network: Network, hardware: Hardware) -> Mach
 
 
 def _describe(folder: Path, name: str, network: Network) -> Machine:
-    image = (folder / _IMAGE).read_text()
+    image = (folder / shelf.IMAGE).read_text()
     match network:
         case User(forwards):
             web = {guest: f"127.0.0.1:{port}" for guest, port in forwards.items() if guest != qemu.SSH}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,8 +57,11 @@ class Boot:
     initrd: Path
 
 
-def argv(boot: Boot, network: Network, hardware: Hardware) -> list[str]:
-    """The command, to be run in the board's folder: its disk and sockets are named relative to it."""
+def argv(boot: Boot, network: Network, hardware: Hardware, memory: Path | None = None) -> list[str]:
+    """The command, to be run in the board's folder: its disk and sockets are named relative to it.
+
+    With `memory`, a file that `qmp.stopped` wrote, it goes on from there; the machine must be the same one.
+    """
     cache = "writeback" if hardware.durable else "unsafe"
     return [
         *("qemu-system-arm", "-M", "virt,virtualization=on,gic-version=2,highmem=off", "-cpu", "cortex-a7"),
@@ -71,6 +75,7 @@ def argv(boot: Boot, network: Network, hardware: Hardware) -> list[str]:
         *("-chardev", "socket,id=serial,path=serial.sock,server=on,wait=off,logfile=serial.log"),
         *("-serial", "chardev:serial", "-qmp", "unix:qmp.sock,server=on,wait=off"),
         *_network(network),
+        *(("-incoming", f"exec:cat {shlex.quote(str(memory))}") if memory else ()),
     ]
 
 
