@@ -218,7 +218,7 @@ def test_a_file_name_may_hold_anything(run, tmp_path, name):
     [
         (lambda: packing.pack(kernels.linux_zimage(), Codec.XZ)[:-50], None),
         (lambda: packing.pack(kernels.linux_zimage(), Codec.GZ)[:-3], None),
-        (lambda: packing.pack(bytes(packing.LIMIT + 1), Codec.GZ), "bomb"),
+        (lambda: packing.pack(bytes(1 << 20), Codec.GZ) * (packing.LIMIT // (1 << 20) + 1), "bomb"),
         (lambda: b"", "empty"),
     ],
 )

@@ -137,15 +137,15 @@ def test_suffixes():
 
 
 def test_memory_stays_bounded():
-    """A small bomb of 400 MB is refused by a process that may use far less."""
+    """A small bomb of 140 MB is refused by a process that may use far less."""
     script = (
-        "import resource, io, sys; resource.setrlimit(resource.RLIMIT_AS, (300 << 20,) * 2);"
+        "import resource, io, sys; resource.setrlimit(resource.RLIMIT_AS, (120 << 20,) * 2);"
         "from edgedeploy.core import packing\n"
         "try: packing.unpack(io.BytesIO(sys.stdin.buffer.read()), open('/dev/null', 'wb'))\n"
         "except packing.PackingError as error: print(error.code)"
     )
     packer = lzma.LZMACompressor(preset=0)
-    bomb = b"".join(packer.compress(bytes(1 << 20)) for _ in range(400)) + packer.flush()
+    bomb = b"".join(packer.compress(bytes(1 << 20)) for _ in range(140)) + packer.flush()
     root = Path(__file__).parents[3]
     ran = subprocess.run([sys.executable, "-c", script], input=bomb, capture_output=True, check=True, cwd=root)
     assert ran.stdout == b"bomb\n"
