@@ -108,6 +108,27 @@ def test_a_shell_that_was_open_stays_open_and_as_it_was(tmp_path, program):
 
 
 @pytest.mark.usefixtures("hasty")
+def test_a_busy_computer_types_no_name_for_a_password(monkeypatch, tmp_path):
+    clock, busy = Leaping(monkeypatch, deadline), []
+    prompt = expect.Expect.prompt
+
+    def late(self, limit):
+        while busy:
+            clock.leap(busy.pop())
+        return prompt(self, limit)
+
+    def asked(user):
+        busy.append(5.0)
+        return ask(user)
+
+    monkeypatch.setattr(expect.Expect, "prompt", late)
+    with Board(tmp_path) as board, SerialPort(board.port, 115200) as port:
+        with Console(port, ask=asked) as sh:
+            assert sh.run("id -u").output == "0"
+        assert board.cable.up.count(b"root\r") == 1
+
+
+@pytest.mark.usefixtures("hasty")
 def test_a_wrong_password_and_none_to_give(tmp_path):
     with Board(tmp_path) as board, SerialPort(board.port, 115200) as port:
         with (

@@ -21,7 +21,6 @@ Ask = Callable[[str], str | None]
 _STEP = 10.0
 LEAVING = 12.0
 """seconds that it may take at most to put everything back; the board does it by itself where that was too little"""
-_STILL = 1.0
 _VERDICT = 30.0
 """seconds that login may take to say yes or no: a wrong password costs 3, a busy board more"""
 
@@ -115,7 +114,7 @@ class Console:
         if where is Where.PASSWORD:
             password = self._asked()
             # login(1) waits for 60 s: after that a password would be a name, shown and written to a log
-            if password is not None and self._expect.prompt(Deadline.after(_STILL))[0] is not Where.PASSWORD:
+            if password is not None and self._expect.prompt(Deadline.after(_STEP))[0] is not Where.PASSWORD:
                 where, said = self._named()
         if where is Where.PASSWORD:
             if password is None:
