@@ -43,10 +43,13 @@ class SerialPort:
     def _acquire(self, device: str) -> None:
         self._gone = False
         self._lock = port_lock.Lock(device)
-        self._fd = _open(device)
+        self._fd = -1
         self._before: list[Any] | None = None
         try:
-            holder = self._lock.take() or port_lock.holder(device)
+            # before it is open: until it is raw, the kernel answers the board with an echo of its own words, and to
+            # U-Boot any key means stop
+            holder = (self._lock.take() or port_lock.holder(device)) if os.path.exists(device) else ""
+            self._fd = _open(device)
             if holder:
                 raise _held(device, holder)
             self._take(self._speed)
@@ -110,6 +113,7 @@ class SerialPort:
         """Give the port back with the settings it had. Idempotent, never raises."""
         fd, self._fd = self._fd, -1
         if fd < 0:
+            self._lock.release()
             return
         with contextlib.suppress(OSError, termios.error):
             if self._before is not None:

@@ -6,6 +6,7 @@ import select
 import subprocess
 import sys
 import termios
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -46,6 +47,28 @@ def holder_of(tty, how):
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "has it\n"
     return process
+
+
+def test_the_port_is_not_open_while_its_holder_is_looked_for(tty, monkeypatch):
+    """That look takes its time, and until the port is raw the kernel answers the board with an echo of its own words."""
+
+    def nobody(device):
+        targets = [port_lock._target(Path("/proc/self/fd") / fd) for fd in os.listdir("/proc/self/fd")]
+        assert device not in targets
+        return ""
+
+    os.close(tty.slave)
+    tty.slave = -1
+    monkeypatch.setattr(port_lock, "holder", nobody)
+    SerialPort(tty.name, 115200).close()
+
+
+def test_a_port_that_is_not_there_leaves_no_lock(tmp_path, monkeypatch):
+    monkeypatch.setattr(port_lock, "LOCKS", tmp_path)
+    for device in ("/dev/ttyUSB77", "/dev/null"):
+        with pytest.raises(errors.EdgeError):
+            SerialPort(device, 115200)
+    assert not list(tmp_path.glob("LCK*"))
 
 
 def test_bytes_of_all_values_pass_both_ways_unchanged(tty):
