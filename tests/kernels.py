@@ -28,10 +28,14 @@ def zimage(
     return NOP * 9 + struct.pack("<IIII", 0x016F2818, start, start + size, marker) + b"\0" * 12 + body + tail
 
 
+_ROUND = bytes(i * 7 % 251 for i in range(251))
+
+
 def linux_payload(*, xen: bool = True, level: int = 7, size: int = 200_000) -> bytes:
     text = b"Linux version 6.1.0\0" + b"6.1.0 SMP mod_unload modversions ARMv%d p2v8 \0" % level
     text += b"\0" * (-len(text) % 4) + (HVC["armv7l"] * 14 if xen else b"")
-    return text + bytes(i * 7 % 251 for i in range(size - len(text)))
+    rest = size - len(text)
+    return text + (_ROUND * (rest // len(_ROUND) + 1))[:rest]
 
 
 def linux_zimage(
