@@ -16,7 +16,7 @@ from edgedeploy.agent.serve import Server
 from edgedeploy.core import errors, frames, messages, names
 from edgedeploy.ports.wire import Traits
 from edgedeploy.remote.client import AgentClient
-from tests.guard import until
+from tests.guard import USUAL_S, until
 from tests.unit.agent.model import ModelBoard
 
 
@@ -54,7 +54,7 @@ class PipeStream:
 
     def close(self) -> None:
         self.close_input()
-        self.thread.join(10)
+        self.thread.join(USUAL_S)
         with contextlib.suppress(OSError):
             os.close(self._in)
 
@@ -85,7 +85,7 @@ class Counter:
 
 
 def talk(model: ModelBoard) -> AgentClient:
-    return AgentClient(PipeWire(model), timeout=10)  # type: ignore[arg-type]  # a Wire as far as the client asks
+    return AgentClient(PipeWire(model), timeout=USUAL_S)  # type: ignore[arg-type]  # a Wire as far as the client asks
 
 
 def test_hello_says_who_and_what_runs(model: ModelBoard) -> None:
@@ -153,7 +153,7 @@ class CountedWire(PipeWire):
 def put(model: ModelBoard, file: Path, limit: int = 1 << 40) -> tuple[int, Counter]:
     """Send over the slow line; what went over it, whether it was cut or not."""
     wire, step = CountedWire(model, limit), Counter()
-    with AgentClient(wire, timeout=10) as client, contextlib.suppress(errors.WireFault):  # type: ignore[arg-type]  # a Wire as far as the client asks
+    with AgentClient(wire, timeout=USUAL_S) as client, contextlib.suppress(errors.WireFault):  # type: ignore[arg-type]  # a Wire as far as the client asks
         client.put(file, step)  # type: ignore[arg-type]  # a Step as far as put asks
     return wire.stream.sent, step
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +24,11 @@ from edgedeploy.remote.client import AgentClient
 from edgedeploy.remote.known import KnownBoard, KnownBoards
 from edgedeploy.ui.plain_report import PlainReport
 from edgedeploy.wires.serial.ports import Port
+from tests.unit.agent import conftest as agents
 from tests.unit.agent.model import ID, ModelBoard
 from tests.unit.agent.test_serve import Counted
 
+model = agents.model  # a fixture, and its clock
 USB = Port("/dev/ttyUSB0", "/dev/serial/by-id/usb-one", 0x0403, 0x6001)
 
 
@@ -100,13 +101,6 @@ def setting(model: ModelBoard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(version, "digest", agentkit.digest)
     monkeypatch.setenv("EDGEDEPLOY_CACHE_DIR", str(tmp_path / "cache"))
     return Setting(model, tmp_path)
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> Iterator[ModelBoard]:
-    board = ModelBoard(tmp_path)
-    yield board
-    board.xen.close()
 
 
 def test_a_push_finds_its_own_way_to_the_cable(setting: Setting) -> None:

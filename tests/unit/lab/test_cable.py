@@ -51,7 +51,13 @@ def test_a_cable_is_a_tty_that_joins_both_ends(tmp_path: Path, board: socket.soc
         device = os.path.realpath(cable.link)
         with far, open(device, "r+b", buffering=0) as laptop:
             tty.setraw(laptop)
-            carrier = threading.Thread(target=cable.carry, args=(1.0,))
+            told = threading.Event()
+
+            def carry() -> None:
+                while not told.is_set():
+                    cable.carry(0.05)
+
+            carrier = threading.Thread(target=carry, daemon=True)
             carrier.start()
             laptop.write(b"uptime\r")
             assert far.recv(100) == b"uptime\r"
@@ -60,6 +66,7 @@ def test_a_cable_is_a_tty_that_joins_both_ends(tmp_path: Path, board: socket.soc
             while len(got) < 256:
                 got += laptop.read(256)
             assert got == bytes(range(256))
+            told.set()
             carrier.join()
     assert not cable.link.is_symlink()
 

@@ -13,6 +13,7 @@ import pytest
 from edgedeploy.core import errors
 from edgedeploy.wires.ssh import Credentials, SshTarget, SshWire
 from edgedeploy.wires.trust import Exact, HostKey
+from tests.guard import USUAL_S
 
 SECRET = "open sesame"
 
@@ -67,7 +68,7 @@ class House:
         self._thread.join()
         for transport in self._open:
             transport.close()
-            transport.join(5)
+            transport.join(USUAL_S)
         self._socket.close()
 
 
