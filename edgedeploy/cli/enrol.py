@@ -55,8 +55,8 @@ def enrol(
         apps=dict(_pull(pull) for pull in pulls),
         dry_run=dry_run,
     )
-    kit = target.kit(session, ())
-    result = enrolling.enrol_host((address.host,), address.port, user or None, request, kit, identity, known_hosts)
+    context = target.context(session, ())
+    result = enrolling.enrol_host((address.host,), address.port, user or None, request, context, identity, known_hosts)
     if as_json:
         options.emit_json(asdict(result))
     else:

@@ -11,8 +11,8 @@ import click
 from edgedeploy.cli import target
 from edgedeploy.core import names
 from edgedeploy.flows import enrol as flow
+from edgedeploy.flows.context import Context
 from edgedeploy.flows.find import Found
-from edgedeploy.flows.kit import Kit
 from edgedeploy.profiles import catalog
 from edgedeploy.wires import ssh, trust
 from edgedeploy.wires.ssh.config import resolve
@@ -31,7 +31,7 @@ def enrol_host(
     port: int | None,
     user: str | None,
     request: flow.Request,
-    kit: Kit,
+    context: Context,
     identity: str | None = None,
     known_hosts: str | None = None,
 ) -> flow.Result:
@@ -42,7 +42,7 @@ def enrol_host(
     where = ssh.SshTarget(hosts[0], port, user, also=hosts[1:])
     endpoint = resolve(where)
     with ssh.SshWire(where, policy, credentials) as wire:
-        with kit.report.step(f"connecting to {where.label.removeprefix('ssh ')}"):
+        with context.report.step(f"connecting to {where.label.removeprefix('ssh ')}"):
             wire.connect()
         return flow.enrol(
             wire,
@@ -52,14 +52,14 @@ def enrol_host(
             hosts if endpoint.proxy_command else endpoint.hosts,
             endpoint.port,
             request,
-            kit,
+            context,
             catalog.load_all(),
             target.secret,
         )
 
 
-def enrol_found(found: Found, kit: Kit) -> flow.Result:
+def enrol_found(found: Found, context: Context) -> flow.Result:
     """Enrol a board that was found; it lets root in by SSH, or asks for a password."""
     profile = names.ProfileName.parse(found.profile) if found.profile else None
     forwards: Mapping[str, str] = found.forwards
-    return enrol_host(found.hosts, found.port, "root", flow.Request(profile, forwards=forwards), kit)
+    return enrol_host(found.hosts, found.port, "root", flow.Request(profile, forwards=forwards), context)

@@ -92,7 +92,7 @@ def up(
             timeout=timeout or machine.BOOT_SECONDS,
         )
 
-    board = flow.up(start, target.kit(session, ()), catalog.load_all(), bare=bare).machine
+    board = flow.up(start, target.context(session, ()), catalog.load_all(), bare=bare).machine
     if as_json:
         options.emit_json(_as_data(machine.status(board.name)))
     else:

@@ -40,7 +40,7 @@ def log(
         wanted,
         name,
         count,
-        target.kit(session, interfaces, wanted.via),
+        target.context(session, interfaces, wanted.via),
     )
     if as_json:
         options.emit_json(records)

@@ -42,23 +42,23 @@ def push(
     previous one back and the exit code is 40.
     """
     from edgedeploy.flows import push as flow  # noqa: PLC0415 - a command pays for its own imports only
+    from edgedeploy.flows.context import not_enrolled  # noqa: PLC0415
     from edgedeploy.flows.find import Found  # noqa: PLC0415
-    from edgedeploy.flows.kit import not_enrolled  # noqa: PLC0415
     from edgedeploy.profiles import catalog  # noqa: PLC0415
     from edgedeploy.ui import deployment  # noqa: PLC0415
 
     repository = session.settings.resolve_app(app)
     wanted = target.wanted(session, board, host, None, repository, target.Way(via, port, timeout))
-    kit = target.kit(session, interfaces, wanted.via)
+    context = target.context(session, interfaces, wanted.via)
 
     def offer(found: Found) -> None:
         if not found.hosts:
             raise not_enrolled(found)
         session.confirm(f"{found.label} is not enrolled on this laptop. Enrol it now?", yes=yes)
-        enrolling.enrol_found(found, kit)
+        enrolling.enrol_found(found, context)
 
     request = flow.Request(repository, wanted, dry_run=dry_run, retry=retry)
-    result = flow.push(request, kit, catalog.load_all(), offer)
+    result = flow.push(request, context, catalog.load_all(), offer)
     if as_json:
         options.emit_json(asdict(result))
     else:

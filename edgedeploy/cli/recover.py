@@ -48,14 +48,14 @@ def recover(
     from edgedeploy.ui import recovery  # noqa: PLC0415
 
     request = flow.Request(board, names.ProfileName.parse(kind) if kind else None, _wish(address, gateway), dry_run)
-    kit = target.kit(session, interfaces)
-    assert kit.cables
-    cable = Cable(port, baud, kind, board, timeout or TIMEOUT, kit, kit.cables.password())
+    context = target.context(session, interfaces)
+    assert context.cables
+    cable = Cable(port, baud, kind, board, timeout or TIMEOUT, context, context.cables.password())
     result = flow.recover(request, flow.Tools(
         cable.console, cable.wire,
         confirm=lambda mend: _confirm(mend, yes=yes), address=lambda: None if yes else _ask_address(),
         show=lambda who, findings: None if as_json else click.echo(recovery.diagnosis(who, findings)),
-        now=time.time, kit=kit, profiles=catalog.load_all(),
+        now=time.time, context=context, profiles=catalog.load_all(),
     ))  # fmt: skip
     if as_json:
         options.emit_json(recovery.as_json(result))

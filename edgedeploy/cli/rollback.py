@@ -47,7 +47,7 @@ def rollback(
         wanted,
         name,
         to,
-        target.kit(session, interfaces, wanted.via),
+        target.context(session, interfaces, wanted.via),
     )
     if as_json:
         options.emit_json(asdict(outcome))

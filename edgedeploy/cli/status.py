@@ -31,7 +31,7 @@ def status(
 
     way = target.Way(via, port, timeout)
     wanted = target.wanted(session, board, host, None, session.settings.project, way)
-    answer = ask.status(wanted, target.kit(session, interfaces, wanted.via))
+    answer = ask.status(wanted, target.context(session, interfaces, wanted.via))
     assert answer.status is not None
     if as_json:
         options.emit_json({"board": answer.status.board, "apps": answer.status.apps})

@@ -14,8 +14,8 @@ from edgedeploy.cli.options import HostPort, Session, parse_host
 from edgedeploy.core import errors, names
 from edgedeploy.flows import adapters
 from edgedeploy.flows.consolepass import ConsolePassword
+from edgedeploy.flows.context import Cables, Context, plugged_in
 from edgedeploy.flows.find import Via, Wanted
-from edgedeploy.flows.kit import Cables, Kit, plugged_in
 from edgedeploy.ports import folders
 from edgedeploy.remote.known import KnownBoards
 from edgedeploy.wires.serial import ports
@@ -23,7 +23,7 @@ from edgedeploy.wires.serial import ports
 T = TypeVar("T")
 
 
-def kit(session: Session, interfaces: Sequence[str], via: Via = Via.SSH) -> Kit:
+def context(session: Session, interfaces: Sequence[str], via: Via = Via.SSH) -> Context:
     """The real network, the real cables, the real registry, the person at the terminal.
 
     `via`: with AUTO the network is not waited for so long where there is a cable.
@@ -47,7 +47,7 @@ def kit(session: Session, interfaces: Sequence[str], via: Via = Via.SSH) -> Kit:
         pins={name: entry.port for name, entry in entries.items() if entry.port},
         users={name: entry.console_user for name, entry in entries.items()},
     )
-    return Kit(
+    return Context(
         browse=adapters.over_mdns(tuple(interfaces) or session.settings.interfaces),
         connect=adapters.over_ssh(config, lambda: via is Via.AUTO and plugged_in(cables)),
         known=known,

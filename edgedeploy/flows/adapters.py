@@ -1,4 +1,4 @@
-"""The real network, cables and person behind a Kit: what the command line builds one of.
+"""The real network, cables and person behind a Context: what the command line builds one of.
 
 What costs time to import is imported when it is used.
 """
@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edgedeploy.core import errors, names
+from edgedeploy.flows.context import USUAL_BAUD, Connect, Line, pins_file
 from edgedeploy.flows.find import Browse, Found, Until
-from edgedeploy.flows.kit import USUAL_BAUD, Connect, Line, pins_file
 from edgedeploy.ports.wire import Wire
 from edgedeploy.profiles import catalog
 from edgedeploy.remote import agentkit, pushkey

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgedeploy.core import errors, messages, names
+from edgedeploy.flows.context import Context
 from edgedeploy.flows.find import Found, Wanted
-from edgedeploy.flows.kit import Kit
 from edgedeploy.flows.reach import reach
 
 _ROLLBACK_S = 600.0
@@ -22,25 +22,25 @@ class BoardState:
     error: errors.EdgeError | None = None
 
 
-def status(wanted: Wanted, kit: Kit) -> BoardState:
+def status(wanted: Wanted, context: Context) -> BoardState:
     """Ask one board what runs on it."""
-    with reach(wanted, kit) as reached, kit.report.step(f"asking {reached.found.name}"):
+    with reach(wanted, context) as reached, context.report.step(f"asking {reached.found.name}"):
         answer = reached.client.status()
     return BoardState(reached.found, answer)
 
 
-def log(wanted: Wanted, app: names.AppName, count: int, kit: Kit) -> tuple[Found, list[Any]]:
+def log(wanted: Wanted, app: names.AppName, count: int, context: Context) -> tuple[Found, list[Any]]:
     """The last deployments of an app on one board, newest last."""
-    with reach(wanted, kit) as reached:
+    with reach(wanted, context) as reached:
         return reached.found, reached.client.log(app, count)
 
 
 def rollback(
-    wanted: Wanted, app: names.AppName, release: names.ReleaseId | None, kit: Kit
+    wanted: Wanted, app: names.AppName, release: names.ReleaseId | None, context: Context
 ) -> tuple[Found, messages.Outcome]:
     """Go back to `release` or to the previous one. Returns only when it is on air; raises RollbackFailed otherwise."""
-    with reach(wanted, kit) as reached, kit.report.step(f"going back on {reached.found.name}") as step:
-        outcome = reached.client.rollback(app, release, kit.who, lambda event: step.detail(event.text), _ROLLBACK_S)
+    with reach(wanted, context) as reached, context.report.step(f"going back on {reached.found.name}") as step:
+        outcome = reached.client.rollback(app, release, context.who, lambda event: step.detail(event.text), _ROLLBACK_S)
     if outcome.verdict not in ("live", "already-live") or (release and outcome.running != release):
         lines = tuple(f"guest: {names.printable(str(line), 300)}" for line in outcome.console[-12:])
         kind = errors.RolledBack if outcome.verdict == "rolled-back" else errors.RollbackFailed

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from edgedeploy.core import errors, messages, names
 from edgedeploy.core.deadline import Deadline
 from edgedeploy.flows.consolepass import ConsolePassword
+from edgedeploy.flows.context import USUAL_BAUD, Cables, Context, Line
 from edgedeploy.flows.conversation import Reached, open_client
 from edgedeploy.flows.find import Found, Via, Wanted
-from edgedeploy.flows.kit import USUAL_BAUD, Cables, Kit, Line
 from edgedeploy.ports.wire import Wire
 from edgedeploy.remote.client import AgentClient
 from edgedeploy.remote.known import KnownBoard
@@ -24,9 +24,9 @@ _HELLO_S = 10.0
 RECOVER = "edgedeploy recover"
 
 
-def choose(wanted: Wanted, expected: Sequence[KnownBoard], kit: Kit) -> Choice:
+def choose(wanted: Wanted, expected: Sequence[KnownBoard], context: Context) -> Choice:
     """Which port. Raises Unreachable when there is none, UsageFault when a person must say which and cannot be asked."""
-    cables = _cables(kit)
+    cables = _cables(context)
     here = cables.here()
     pins = [pin for board in expected if (pin := cables.pins.get(board.name) or board.serial)]
     plugged = list(dict.fromkeys(pin for pin in pins if any(port.answers_to(pin) for port in here)))
@@ -35,20 +35,20 @@ def choose(wanted: Wanted, expected: Sequence[KnownBoard], kit: Kit) -> Choice:
         return ports.choose(here, named=wanted.cable, pinned=pinned)
     except errors.UsageFault:
         usual = [port for port in here if port.adapter]
-        index = kit.choose("There are several serial cables. Which one?", [port.line for port in usual])
+        index = context.choose("There are several serial cables. Which one?", [port.line for port in usual])
         if index is None:
             raise
         return Choice(usual[index], "you chose it")
 
 
 def over(
-    choice: Choice, wanted: Wanted, expected: Sequence[KnownBoard], kit: Kit, limit: Deadline | None = None
+    choice: Choice, wanted: Wanted, expected: Sequence[KnownBoard], context: Context, limit: Deadline | None = None
 ) -> Reached | Found:
     """The board at the other end of a cable; a Found where it is not enrolled here.
 
     Raises HostKeyChanged when it is not one that is meant, UsageFault for a password, Unreachable as the wire does.
     """
-    cables = _cables(kit)
+    cables = _cables(context)
     only = expected[0] if len(expected) == 1 else None
     bauds = {cables.baud(board.profile) for board in expected}
     baud = bauds.pop() if len(bauds) == 1 else USUAL_BAUD
@@ -64,7 +64,7 @@ def over(
             password.ask,
             timeout,
             float(only.rate) if only and only.rate else None,
-            kit.report.note,
+            context.report.note,
         )
 
     def reopen(timeout: float) -> tuple[Wire, AgentClient]:
@@ -77,7 +77,7 @@ def over(
     try:
         welcome = client.hello(max(_HELLO_S, limit.remaining) if limit else None)
         password.worked(welcome.board_id)
-        found = _who(welcome, choice, wanted, expected, kit)
+        found = _who(welcome, choice, wanted, expected, context)
     except errors.ProtocolMismatch as error:
         wire.close()
         error.hint = f"{RECOVER} installs it over the cable"
@@ -89,7 +89,7 @@ def over(
         wire.close()
         return found
     if len(expected) > 1:
-        kit.report.note(f"the board at the end of the cable is {found.name}")
+        context.report.note(f"the board at the end of the cable is {found.name}")
     return Reached(found, wire, client, welcome, reopen)
 
 
@@ -105,11 +105,11 @@ def _let_in(
 
 
 def _who(
-    welcome: messages.Welcome, choice: Choice, wanted: Wanted, expected: Sequence[KnownBoard], kit: Kit
+    welcome: messages.Welcome, choice: Choice, wanted: Wanted, expected: Sequence[KnownBoard], context: Context
 ) -> Found:
     """The board that answered, when it may be the one that is meant."""
     place = choice.port.device
-    there = next((board for board in kit.known.all() if board.board_id == welcome.board_id), None)
+    there = next((board for board in context.known.all() if board.board_id == welcome.board_id), None)
     name = there.name if there else names.printable(welcome.name, 60)
     how = f"over the serial cable {place}"
     meant = any(board.board_id == welcome.board_id for board in expected)
@@ -129,7 +129,7 @@ def _who(
     return Found(there.name, there.hosts, there.port, how, there, there.profile, forwards, choice.port.pin)
 
 
-def _cables(kit: Kit) -> Cables:
-    if kit.cables is None:
+def _cables(context: Context) -> Cables:
+    if context.cables is None:
         raise errors.UsageFault("there is no serial wire here", hint=f"--via {Via.SSH}")
-    return kit.cables
+    return context.cables

@@ -6,8 +6,8 @@ import sys
 from contextlib import ExitStack, closing
 
 from edgedeploy.core import names
+from edgedeploy.flows.context import USUAL_BAUD, Context
 from edgedeploy.flows.find import Wanted
-from edgedeploy.flows.kit import USUAL_BAUD, Kit
 from edgedeploy.flows.reach import reach
 from edgedeploy.ports import join
 from edgedeploy.ports.report import Report
@@ -38,17 +38,17 @@ def console(named: str | None, baud: int, log: str | None, report: Report) -> No
         join.join(cable, file)
 
 
-def guest(wanted: Wanted, app: names.AppName, log: str | None, kit: Kit) -> None:
+def guest(wanted: Wanted, app: names.AppName, log: str | None, context: Context) -> None:
     """Join the console of the app's guest with this terminal, over any wire. Raises as AgentClient.attach and join.join."""
     with ExitStack() as stack:
         file = stack.enter_context(join.open_log(log)) if log else None
-        reached = stack.enter_context(reach(wanted, kit))
+        reached = stack.enter_context(reach(wanted, context))
         found = reached.found
-        with kit.report.step(f"opening the console of {app} on {found.name}"):
-            line = stack.enter_context(reached.client.attach(app, kit.who))
+        with context.report.step(f"opening the console of {app} on {found.name}"):
+            line = stack.enter_context(reached.client.attach(app, context.who))
         told = line.told
         release = names.printable(told.release, 80)
-        kit.report.note(f"{app} on {found.name}: VM {names.printable(told.domain, 80)}, release {release}")
+        context.report.note(f"{app} on {found.name}: VM {names.printable(told.domain, 80)}, release {release}")
         if told.dead:
-            kit.report.warn(f"{app} has crashed or shut down: these are its last words")
+            context.report.warn(f"{app} has crashed or shut down: these are its last words")
         join.join(line, file)

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from edgedeploy.core import errors, messages, names
 from edgedeploy.core.board import Profile
+from edgedeploy.flows.context import Context, pins_file
 from edgedeploy.flows.find import Found
-from edgedeploy.flows.kit import Kit, pins_file
 from edgedeploy.ports.wire import Wire
 from edgedeploy.remote import agentkit, pushkey
 from edgedeploy.remote.client import AgentClient
@@ -75,7 +75,7 @@ def enrol(
     hosts: tuple[str, ...],
     port: int,
     request: Request,
-    kit: Kit,
+    context: Context,
     profiles: Sequence[Profile],
     ask: Callable[[str], str | None],
     *,
@@ -96,11 +96,11 @@ def enrol(
         "board_id": names.board_id_of(facts.machine_id) if facts.machine_id else secrets.token_hex(8),
         "name": name,
         "profile": profile.name,
-        "push_key": pushkey.ensure(kit.config, save=not request.dry_run),
-        "label": kit.who,
+        "push_key": pushkey.ensure(context.config, save=not request.dry_run),
+        "label": context.who,
         "apps": dict(request.apps),
     }
-    with kit.report.step(f"installing the agent on {name}"):
+    with context.report.step(f"installing the agent on {name}"):
         answer = _run_setup(wire, plan, facts.uid, ask, dry_run=request.dry_run)
     board_id, changes = answer.board_id, answer.changes
     if not request.dry_run:
@@ -114,8 +114,8 @@ def enrol(
             tuple(request.apps),
             dict(request.forwards),
         )
-        changes += _remember(board, host_key, kit)
-        _prove(board, kit, wire if cable else None)
+        changes += _remember(board, host_key, context)
+        _prove(board, context, wire if cable else None)
     return Result(board_id, name, profile.name, agentkit.digest(), changes, request.dry_run)
 
 
@@ -213,21 +213,21 @@ def _as_root(wire: Wire, uid: int, ask: Callable[[str], str | None]) -> tuple[li
     return ["sudo", "-S", "-p", ""], password.encode() + b"\n"
 
 
-def pin(board: KnownBoard, host_key: trust.HostKey, kit: Kit) -> tuple[str, ...]:
+def pin(board: KnownBoard, host_key: trust.HostKey, context: Context) -> tuple[str, ...]:
     """From now on the board is who has this key; says what that changed."""
-    pins, alias = trust.Pins(pins_file(kit.config)), trust.alias_of(board.board_id)
+    pins, alias = trust.Pins(pins_file(context.config)), trust.alias_of(board.board_id)
     pinned = pins.lookup(alias)
     if pinned and host_key not in pinned:
-        kit.report.warn(f"the host key of {board.name} changed since it was enrolled; it is pinned anew")
+        context.report.warn(f"the host key of {board.name} changed since it was enrolled; it is pinned anew")
     if pinned == [host_key]:
         return ()
     pins.pin(alias, host_key)
     return (f"pinned its host key {host_key.fingerprint} on this laptop",)
 
 
-def _remember(board: KnownBoard, host_key: trust.HostKey | None, kit: Kit) -> tuple[str, ...]:
-    changes = pin(board, host_key, kit) if host_key else ()
-    old = kit.known.get(board.board_id)
+def _remember(board: KnownBoard, host_key: trust.HostKey | None, context: Context) -> tuple[str, ...]:
+    changes = pin(board, host_key, context) if host_key else ()
+    old = context.known.get(board.board_id)
     if old:
         board = KnownBoard(
             board.board_id,
@@ -239,15 +239,15 @@ def _remember(board: KnownBoard, host_key: trust.HostKey | None, kit: Kit) -> tu
             tuple(dict.fromkeys([*old.apps, *board.apps])),
             board.forwards or old.forwards,
         )
-    kit.known.remember(board)
+    context.known.remember(board)
     return changes
 
 
-def _prove(board: KnownBoard, kit: Kit, cable: Wire | None) -> None:
+def _prove(board: KnownBoard, context: Context, cable: Wire | None) -> None:
     """A new connection, with the push key only: what a push will do. Else over the cable: what a push by cable will do."""
-    with kit.report.step("proving that the push key works") as step:
+    with context.report.step("proving that the push key works") as step:
         try:
-            welcome = _hello(board, kit)
+            welcome = _hello(board, context)
         except errors.WireFault as fault:
             if cable is None:
                 raise
@@ -261,10 +261,10 @@ def _prove(board: KnownBoard, kit: Kit, cable: Wire | None) -> None:
         )
 
 
-def _hello(board: KnownBoard, kit: Kit) -> messages.Welcome:
+def _hello(board: KnownBoard, context: Context) -> messages.Welcome:
     if not board.hosts:
         raise errors.Unreachable(f"no address of {board.name} is known", hint="edgedeploy recover")
-    wire, client = kit.talk(Found(board.name, board.hosts, board.port, "enrolment", board, board.profile))
+    wire, client = context.talk(Found(board.name, board.hosts, board.port, "enrolment", board, board.profile))
     with wire, client:
         return client.hello()
 

@@ -12,8 +12,8 @@ import edgedeploy
 from edgedeploy.core import errors, names
 from edgedeploy.core.board import Profile
 from edgedeploy.flows import announcing, enrol, init
+from edgedeploy.flows.context import Context, refreshed
 from edgedeploy.flows.find import Found
-from edgedeploy.flows.kit import Kit, refreshed
 from edgedeploy.lab import image
 from edgedeploy.lab import machine as lab
 from edgedeploy.ports.report import Report
@@ -33,13 +33,13 @@ class Up:
     enrolled: enrol.Result | None
 
 
-def up(start: Callable[[], lab.Machine], kit: Kit, profiles: Sequence[Profile], *, bare: bool) -> Up:
+def up(start: Callable[[], lab.Machine], context: Context, profiles: Sequence[Profile], *, bare: bool) -> Up:
     """Boot (by `start`), enrol unless `bare`, and announce on the loopback where the network is user-mode.
 
     Enrolling asks nothing: the lab made the board's keys itself.
     """
     machine = start()
-    result = None if bare or _is_enrolled(machine, kit) else _enrol(machine, kit, profiles)
+    result = None if bare or _is_enrolled(machine, context) else _enrol(machine, context, profiles)
     if machine.network == "user":
         announcing.start(machine)
     return Up(machine, result)
@@ -63,30 +63,30 @@ def restored(go_back: Callable[[], lab.Machine]) -> lab.Machine:
     return machine
 
 
-def _is_enrolled(machine: lab.Machine, kit: Kit) -> bool:
+def _is_enrolled(machine: lab.Machine, context: Context) -> bool:
     """Whether this very agent answers the push key on the board."""
-    known = kit.known.get(names.board_id_of((machine.folder / "machine-id").read_text()))
+    known = context.known.get(names.board_id_of((machine.folder / "machine-id").read_text()))
     if known is None:
         return False
     found = Found(machine.name, (machine.host,), machine.port, "the lab", known, known.profile, dict(machine.forwards))
     try:
-        with kit.report.step(f"greeting the agent on {machine.name}"):
-            wire, client = kit.talk(found)
+        with context.report.step(f"greeting the agent on {machine.name}"):
+            wire, client = context.talk(found)
             with wire, client:
                 answered = client.hello().agent == agentkit.digest()
     except errors.EdgeError:
         return False
-    refreshed(found, kit)
+    refreshed(found, context)
     return answered
 
 
-def _enrol(machine: lab.Machine, kit: Kit, profiles: Sequence[Profile]) -> enrol.Result:
+def _enrol(machine: lab.Machine, context: Context, profiles: Sequence[Profile]) -> enrol.Result:
     where = ssh.SshTarget(machine.host, machine.port, "root")
     policy = trust.Exact.line(machine.host_key.read_text())
     request = enrol.Request(announcing.PROFILE, names.BoardName.parse(machine.name), forwards=dict(machine.forwards))
     with ssh.SshWire(where, policy, ssh.Credentials(key_file=machine.key)) as wire:
         hosts, port = (machine.host,), machine.port
-        return enrol.enrol(wire, wire.host_key, "root", hosts, port, request, kit, profiles, lambda _: None)
+        return enrol.enrol(wire, wire.host_key, "root", hosts, port, request, context, profiles, lambda _: None)
 
 
 def down(name: str, *, graceful: bool = False, delete: bool = False) -> bool:

@@ -12,9 +12,9 @@ from edgedeploy.core.names import printable
 from edgedeploy.core.release import Manifest
 from edgedeploy.depot.repo import Depot
 from edgedeploy.flows import bundle_cache, fitness, proof
+from edgedeploy.flows.context import Context, remembered
 from edgedeploy.flows.conversation import Reached
 from edgedeploy.flows.find import Found, Wanted, candidates
-from edgedeploy.flows.kit import Kit, remembered
 from edgedeploy.flows.reach import reach
 from edgedeploy.ports.report import Step
 from edgedeploy.remote import agentkit
@@ -56,7 +56,7 @@ class Result:
     """with dry_run: what would happen"""
 
 
-def push(request: Request, kit: Kit, profiles: Sequence[Profile], offer: Callable[[Found], None]) -> Result:
+def push(request: Request, context: Context, profiles: Sequence[Profile], offer: Callable[[Found], None]) -> Result:
     """Deploy the committed release of a repository. Returns only when it is on air, or was already.
 
     `offer` is called with a board that was found but is not enrolled: it enrols it, or raises.
@@ -69,7 +69,7 @@ def push(request: Request, kit: Kit, profiles: Sequence[Profile], offer: Callabl
     if release is None:
         raise errors.BadRepository(f"{depot.root} has no release yet", hint="edgedeploy release KERNEL")
     manifest = depot.manifest(release)
-    _check_before_network(depot, manifest, request, kit, profiles)
+    _check_before_network(depot, manifest, request, context, profiles)
     wanted = replace(request.wanted, app=manifest.app)
     def stranger(found: Found) -> None:
         if request.dry_run:
@@ -77,8 +77,8 @@ def push(request: Request, kit: Kit, profiles: Sequence[Profile], offer: Callabl
         offer(found)  # enrols, or raises
 
     try:
-        with reach(wanted, kit, stranger) as reached:
-            return _over(reached, depot, manifest, request, kit, profiles)
+        with reach(wanted, context, stranger) as reached:
+            return _over(reached, depot, manifest, request, context, profiles)
     except _WouldEnrolError as would:
         plan = (f"enrol {would.found.label}", f"push {manifest.app} {release}")
         return Result(manifest.app, release, would.found.name, "dry-run", plan=plan)
@@ -93,29 +93,29 @@ class _WouldEnrolError(Exception):
 
 
 def _over(
-    reached: Reached, depot: Depot, manifest: Manifest, request: Request, kit: Kit, profiles: Sequence[Profile]
+    reached: Reached, depot: Depot, manifest: Manifest, request: Request, context: Context, profiles: Sequence[Profile]
 ) -> Result:
     if reached.welcome.agent != agentkit.digest():
-        kit.report.warn(
+        context.report.warn(
             f"the agent on {reached.found.name} is not this edgedeploy's; `edgedeploy enrol` brings it up to date"
         )
     live = BoardFacts.from_plain(reached.welcome.facts)
     _check_against_board(depot, manifest, profiles, reached.welcome, live)
     if request.dry_run:
         return _would(depot, manifest, reached.found, reached.welcome)
-    return _deploy(depot, manifest, request, reached, kit)
+    return _deploy(depot, manifest, request, reached, context)
 
 
 # --- before anything is touched -------------------------------------------------------------------------------------
 
 
 def _check_before_network(
-    depot: Depot, manifest: Manifest, request: Request, kit: Kit, profiles: Sequence[Profile]
+    depot: Depot, manifest: Manifest, request: Request, context: Context, profiles: Sequence[Profile]
 ) -> None:
     wanted = replace(request.wanted, app=manifest.app)
-    kinds = {board.profile for board in candidates(wanted, kit.known.all())} or set(manifest.boards)
+    kinds = {board.profile for board in candidates(wanted, context.known.all())} or set(manifest.boards)
     suited = [profile for profile in profiles if profile.name in kinds] or [p for p in profiles if p.supported]
-    with kit.report.step(f"checking that {manifest.release} fits") as step:
+    with context.report.step(f"checking that {manifest.release} fits") as step:
         step.detail(", ".join(fitness.some(depot, manifest, suited)[:3]))
     if not depot.has_manifest(manifest.release):
         raise errors.BadRepository(
@@ -123,7 +123,7 @@ def _check_before_network(
             hint="make a release of the same kernel: edgedeploy release KERNEL",
         )
     if depot.is_dirty():
-        kit.report.warn("there are changes that are not committed; what is pushed is the last commit")
+        context.report.warn("there are changes that are not committed; what is pushed is the last commit")
 
 
 def _check_against_board(
@@ -170,18 +170,18 @@ def _would(depot: Depot, manifest: Manifest, found: Found, welcome: messages.Wel
 # --- touch ----------------------------------------------------------------------------------------------------------
 
 
-def _deploy(depot: Depot, manifest: Manifest, request: Request, reached: Reached, kit: Kit) -> Result:
+def _deploy(depot: Depot, manifest: Manifest, request: Request, reached: Reached, context: Context) -> Result:
     found, welcome = reached.found, reached.welcome
-    staged, sent = _bring(depot, manifest, reached, kit)
+    staged, sent = _bring(depot, manifest, reached, context)
     if staged.uuid != manifest.uuid:
         raise errors.Bug(f"the board staged {staged.release}, not {manifest.release}")
-    with kit.report.step("confirming that it is on air" if staged.live else "swapping the guest") as step:
+    with context.report.step("confirming that it is on air" if staged.live else "swapping the guest") as step:
         before = str((welcome.apps.get(manifest.app, {}).get("last") or {}).get("id", ""))
-        outcome = _activate(depot, manifest, request, reached, kit, step, before)
+        outcome = _activate(depot, manifest, request, reached, context, step, before)
     proof.demand(manifest, outcome)
     url = proof.url(manifest, found.forwards)
-    confirmed = proof.look(manifest, url, kit.report, cabled=bool(found.cable))
-    remembered(reached, kit, manifest.app)
+    confirmed = proof.look(manifest, url, context.report, cabled=bool(found.cable))
+    remembered(reached, context, manifest.app)
     return Result(
         manifest.app,
         manifest.release,
@@ -198,7 +198,7 @@ def _deploy(depot: Depot, manifest: Manifest, request: Request, reached: Reached
     )
 
 
-def _bring(depot: Depot, manifest: Manifest, reached: Reached, kit: Kit) -> tuple[messages.Staged, int]:
+def _bring(depot: Depot, manifest: Manifest, reached: Reached, context: Context) -> tuple[messages.Staged, int]:
     """Send what the board lacks, and have it prepared: the board's answer, and how many bytes that were."""
     client, welcome, rate = reached.client, reached.welcome, reached.rate
     head = str(welcome.apps.get(manifest.app, {}).get("head", ""))
@@ -208,11 +208,11 @@ def _bring(depot: Depot, manifest: Manifest, reached: Reached, kit: Kit) -> tupl
     with bundle_cache.bundle(depot, have, small=small) as made:
         digest = None
         if made:
-            with kit.report.step(bundle_cache.sending(made.size, rate), total=made.size) as step:
+            with context.report.step(bundle_cache.sending(made.size, rate), total=made.size) as step:
                 digest = client.put(made.path, step)
         try:
-            with kit.report.step("preparing the release on the board") as step:
-                staged = client.stage(manifest.app, depot.head(), digest, _teller(kit, step), _STAGE_S)
+            with context.report.step("preparing the release on the board") as step:
+                staged = client.stage(manifest.app, depot.head(), digest, _teller(context, step), _STAGE_S)
         except errors.WireFault:
             raise  # the same bytes will be wanted again
         except errors.EdgeError:
@@ -223,27 +223,27 @@ def _bring(depot: Depot, manifest: Manifest, reached: Reached, kit: Kit) -> tupl
 
 
 def _activate(
-    depot: Depot, manifest: Manifest, request: Request, reached: Reached, kit: Kit, step: Step, before: str
+    depot: Depot, manifest: Manifest, request: Request, reached: Reached, context: Context, step: Step, before: str
 ) -> messages.Outcome:
     patience = _MARGIN_S + 2 * (manifest.health.timeout_s if manifest.health else 10)
     try:
         return reached.client.activate(
-            manifest.app, depot.head(), kit.who, _teller(kit, step), patience, retry=request.retry
+            manifest.app, depot.head(), context.who, _teller(context, step), patience, retry=request.retry
         )
     except errors.OutcomeUnknown as lost:
-        kit.report.warn("contact with the board was lost; asking again what it serves")
+        context.report.warn("contact with the board was lost; asking again what it serves")
         outcome = proof.after_lost_contact(manifest, reached.again, patience, before)
         if outcome is None:
             raise lost
         return outcome
 
 
-def _teller(kit: Kit, step: Step) -> Callable[[messages.Event], None]:
+def _teller(context: Context, step: Step) -> Callable[[messages.Event], None]:
     """Shows what the board does; what it had to put right stays on the screen."""
 
     def tell(event: messages.Event) -> None:
         if event.step == "repair":
-            kit.report.warn(f"on the board: {event.text}")
+            context.report.warn(f"on the board: {event.text}")
         else:
             step.detail(event.text)
 

@@ -15,9 +15,9 @@ from edgedeploy.core import errors
 from edgedeploy.core.deadline import Deadline
 from edgedeploy.discover.sighting import Sighting
 from edgedeploy.flows import find
+from edgedeploy.flows.context import Context
 from edgedeploy.flows.conversation import Reached, introduced
 from edgedeploy.flows.find import Found, Wanted
-from edgedeploy.flows.kit import Kit
 from edgedeploy.remote.known import KnownBoard
 
 OTHERS_S = 2.0
@@ -27,14 +27,14 @@ _Place = tuple[str, tuple[str, ...], int]
 
 
 def over_network(
-    wanted: Wanted, expected: Sequence[KnownBoard], kit: Kit, limit: Deadline | None = None
+    wanted: Wanted, expected: Sequence[KnownBoard], context: Context, limit: Deadline | None = None
 ) -> Reached | Found:
     """The board that is meant, reached over the network; a Found where it is not enrolled here.
 
     Raises NoSuchBoard, UsageFault when nobody can be asked which, HostKeyChanged, Unreachable, and what the agent says.
     """
-    race = _Race(wanted, expected, kit, limit)
-    with kit.report.step("looking for the board") as step:
+    race = _Race(wanted, expected, context, limit)
+    with context.report.step("looking for the board") as step:
         try:
             winners = race.run()
         except BaseException:
@@ -45,16 +45,16 @@ def over_network(
         if isinstance(winners, Found):
             step.detail(f"{winners.label}, {winners.how}")
             return winners
-        one = _one_of(winners, wanted, kit)
+        one = _one_of(winners, wanted, context)
         step.detail(f"{one.found.label}, {one.found.how}")
         return one
 
 
-def _one_of(winners: Sequence[Reached], wanted: Wanted, kit: Kit) -> Reached:
+def _one_of(winners: Sequence[Reached], wanted: Wanted, context: Context) -> Reached:
     """The only one, or the one a person chooses. The others are closed."""
     chosen: Found | None = None
     try:
-        chosen = winners[0].found if len(winners) == 1 else find.ask([w.found for w in winners], wanted, kit.choose)
+        chosen = winners[0].found if len(winners) == 1 else find.ask([w.found for w in winners], wanted, context.choose)
     finally:
         for winner in winners:
             if winner.found is not chosen:
@@ -66,9 +66,9 @@ class _Race:
     """Attempts under way in threads; everything else happens in the caller's."""
 
     def __init__(
-        self, wanted: Wanted, expected: Sequence[KnownBoard], kit: Kit, limit: Deadline | None
+        self, wanted: Wanted, expected: Sequence[KnownBoard], context: Context, limit: Deadline | None
     ) -> None:
-        self._wanted, self._expected, self._kit = wanted, expected, kit
+        self._wanted, self._expected, self._context = wanted, expected, context
         self._limit = limit or Deadline.after(3600.0)
         self._patience = wanted.timeout
         self._news: queue.SimpleQueue[tuple[Found | None, object]] = queue.SimpleQueue()
@@ -84,8 +84,8 @@ class _Race:
     def run(self) -> list[Reached] | Found:
         """Those that answered (one, unless several could be meant), or the board that is there and not enrolled."""
         if self._wanted.host:
-            known = self._kit.known.all()
-            found = find.by_address(self._wanted, known, self._expected, self._kit.choose)
+            known = self._context.known.all()
+            found = find.by_address(self._wanted, known, self._expected, self._context.choose)
             if found.known is None:
                 return found
             self._try(found)
@@ -138,7 +138,7 @@ class _Race:
         """mDNS has ended: try what it found; returns the board that is there where none of ours is expected."""
         self._looking = False
         if isinstance(news, errors.WireFault):
-            self._kit.report.warn(f"mDNS does not work here ({news.message})")
+            self._context.report.warn(f"mDNS does not work here ({news.message})")
             news = []
         if isinstance(news, BaseException):
             raise news
@@ -147,9 +147,9 @@ class _Race:
         if not found and not find.last_known(self._expected):
             if self._expected:
                 return None  # enrolled over its cable, and never seen on the network: `_why` says so
-            raise find.nobody(self._wanted, self._kit.known.all())
+            raise find.nobody(self._wanted, self._context.known.all())
         if found:
-            one = found[0] if len(found) == 1 else find.ask(found, self._wanted, self._kit.choose)
+            one = found[0] if len(found) == 1 else find.ask(found, self._wanted, self._context.choose)
             if one.known is None:
                 return one
             self._try(one)
@@ -205,7 +205,7 @@ class _Race:
 
         def look() -> None:
             try:
-                self._news.put((None, list(self._kit.browse(find.PATIENCE_S, until))))
+                self._news.put((None, list(self._context.browse(find.PATIENCE_S, until))))
             except BaseException as error:  # noqa: BLE001 - raised in the caller's thread
                 self._news.put((None, error))
 
@@ -226,8 +226,8 @@ class _Race:
     def _attempt(self, found: Found) -> None:
         news: object
         try:
-            wire, client = self._kit.talk(found, timeout=_AGENT_S)
-            news = introduced(found, wire, client, lambda timeout: self._kit.talk(found, timeout=timeout))
+            wire, client = self._context.talk(found, timeout=_AGENT_S)
+            news = introduced(found, wire, client, lambda timeout: self._context.talk(found, timeout=timeout))
         except BaseException as error:  # noqa: BLE001 - raised in the caller's thread
             news = error
         with self._lock:

@@ -18,9 +18,9 @@ from dataclasses import replace
 from edgedeploy.core import errors
 from edgedeploy.core.deadline import Deadline
 from edgedeploy.flows import cable, race
+from edgedeploy.flows.context import Context, not_enrolled, plugged_in, remembered
 from edgedeploy.flows.conversation import Reached
 from edgedeploy.flows.find import Found, Via, Wanted, by_address, candidates
-from edgedeploy.flows.kit import Kit, not_enrolled, plugged_in, remembered
 from edgedeploy.remote.known import KnownBoard
 
 
@@ -43,7 +43,7 @@ def next_rung(error: Exception) -> bool:
     return not (isinstance(error, errors.Unreachable) and error.answered)
 
 
-def reach(wanted: Wanted, kit: Kit, offer: Callable[[Found], None] | None = None) -> Reached:
+def reach(wanted: Wanted, context: Context, offer: Callable[[Found], None] | None = None) -> Reached:
     """A conversation with the board that is meant, which has introduced itself, over the way that works; close it.
 
     A board that is not enrolled on this laptop is offered to `offer`, which enrols it or raises; without that it is
@@ -52,68 +52,68 @@ def reach(wanted: Wanted, kit: Kit, offer: Callable[[Found], None] | None = None
     Raises NoSuchBoard, UsageFault (which board, which cable, which password), Unreachable and the others of
     `next_rung`'s table. Says which way it took, and why.
     """
-    reached = _climb(wanted, kit)
+    reached = _climb(wanted, context)
     if isinstance(reached, Found) and offer:
         offer(reached)
-        reached = _climb(wanted, kit)
+        reached = _climb(wanted, context)
     if isinstance(reached, Found):
         raise not_enrolled(reached)
-    remembered(reached, kit)
+    remembered(reached, context)
     return reached
 
 
-def _climb(wanted: Wanted, kit: Kit) -> Reached | Found:
+def _climb(wanted: Wanted, context: Context) -> Reached | Found:
     """From rung to rung. A Found is not enrolled here."""
     limit = Deadline.after(wanted.timeout) if wanted.timeout else None
-    known = kit.known.all()
+    known = context.known.all()
     expected = candidates(wanted, known)
-    if wanted.host and (meant := by_address(wanted, known, expected, kit.choose).known):
+    if wanted.host and (meant := by_address(wanted, known, expected, context.choose).known):
         # a cable that leads to another one is the wrong cable, whatever runs there
         expected, wanted = [meant], replace(wanted, on=str(meant.board_id))
     if wanted.via is Via.SERIAL:
-        choice = cable.choose(wanted, expected, kit)
-        kit.report.note(f"over the serial cable {choice.port.device}: {choice.why}")
-        return cable.over(choice, wanted, expected, kit, limit)
+        choice = cable.choose(wanted, expected, context)
+        context.report.note(f"over the serial cable {choice.port.device}: {choice.why}")
+        return cable.over(choice, wanted, expected, context, limit)
     try:
-        return race.over_network(wanted, expected, kit, _networks(limit, wanted, kit))
+        return race.over_network(wanted, expected, context, _networks(limit, wanted, context))
     except errors.EdgeError as error:
         if wanted.via is Via.SSH:
             raise
         if not next_rung(error):
-            raise _with_cable_in_mind(error, kit) from None
-        return _down_to_the_cable(error, wanted, expected, kit, limit)
+            raise _with_cable_in_mind(error, context) from None
+        return _down_to_the_cable(error, wanted, expected, context, limit)
 
 
-def _networks(limit: Deadline | None, wanted: Wanted, kit: Kit) -> Deadline | None:
+def _networks(limit: Deadline | None, wanted: Wanted, context: Context) -> Deadline | None:
     """How long the network may take."""
-    if limit is None or wanted.via is Via.SSH or not (wanted.cable or plugged_in(kit.cables)):
+    if limit is None or wanted.via is Via.SSH or not (wanted.cable or plugged_in(context.cables)):
         return limit
     return Deadline.after(limit.remaining / 2)
 
 
 def _down_to_the_cable(
-    failed: errors.EdgeError, wanted: Wanted, expected: Sequence[KnownBoard], kit: Kit, limit: Deadline | None
+    failed: errors.EdgeError, wanted: Wanted, expected: Sequence[KnownBoard], context: Context, limit: Deadline | None
 ) -> Reached | Found:
     try:
-        choice = cable.choose(wanted, expected, kit)
+        choice = cable.choose(wanted, expected, context)
     except errors.EdgeError as none:
         which = isinstance(none, errors.UsageFault)  # a cable must be named: that is what to type next
         also = (f"serial cable: {none.message}", *(none.details if which else ()))
         raise _again(failed, none.hint if which else failed.hint, (*failed.details, *also)) from None
     why = f"the network way failed ({failed.message})"
-    kit.report.note(f"over the serial cable {choice.port.device}: {why}")
+    context.report.note(f"over the serial cable {choice.port.device}: {why}")
     try:
-        return cable.over(choice, wanted, expected, kit, limit)
+        return cable.over(choice, wanted, expected, context, limit)
     except errors.OutcomeUnknown:
         raise
     except errors.EdgeError as error:
         raise _again(error, error.hint, (*error.details, f"before that, {why}")) from None
 
 
-def _with_cable_in_mind(error: errors.EdgeError, kit: Kit) -> errors.EdgeError:
+def _with_cable_in_mind(error: errors.EdgeError, context: Context) -> errors.EdgeError:
     """The same error; where the cable could help, it says so."""
     helps = isinstance(error, errors.NoSuchBoard | errors.HostKeyChanged | errors.Unreachable)
-    if not helps or not plugged_in(kit.cables):
+    if not helps or not plugged_in(context.cables):
         return error
     said = "edgedeploy recover" if isinstance(error, errors.NoSuchBoard) else "--via serial"
     return _again(error, error.hint, (*error.details, f"there is a serial cable here, which was not used: {said} does"))

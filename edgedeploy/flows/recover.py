@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from edgedeploy.core import errors, names
 from edgedeploy.core.board import Profile
 from edgedeploy.flows import enrol
+from edgedeploy.flows.context import Context, pins_file
 from edgedeploy.flows.find import Wanted, candidates
-from edgedeploy.flows.kit import Kit, pins_file
 from edgedeploy.flows.rescue import diagnosis, facts, mends, network, verify
 from edgedeploy.flows.rescue.console_board import ConsoleBoard, Done, Shell
 from edgedeploy.flows.rescue.facts import Facts
@@ -46,7 +46,7 @@ class Tools:
     show: Callable[[str, Sequence[Finding]], None]
     """who it is, and the first diagnosis: before any question is asked"""
     now: Callable[[], float]
-    kit: Kit
+    context: Context
     profiles: Sequence[Profile]
 
 
@@ -81,7 +81,7 @@ class _Case:
     """One recovery under way."""
 
     def __init__(self, request: Request, tools: Tools) -> None:
-        self._request, self._tools, self._kit = request, tools, tools.kit
+        self._request, self._tools, self._context = request, tools, tools.context
         self._wish = request.wish
         self._tried: dict[str, Tried] = {}
         self._asked = False
@@ -111,16 +111,16 @@ class _Case:
 
     def _look(self, console_board: ConsoleBoard, *, deep: bool, near: bool = True) -> None:
         self._console_board = console_board
-        with self._kit.report.step("asking the board how it is"):
+        with self._context.report.step("asking the board how it is"):
             self.facts, now = console_board.ask(deep=deep, near=near)
         self._laptop = self._compared(now)
         self.findings = diagnosis.diagnose(self.facts, self._laptop)
 
     def _compared(self, now: float) -> Laptop:
-        public = pushkey.private_key(self._kit.config).with_suffix(".pub")
+        public = pushkey.private_key(self._context.config).with_suffix(".pub")
         mine = public.read_text(errors="replace").split() if public.is_file() else []
         board = self.board
-        pinned = trust.Pins(pins_file(self._kit.config)).lookup(trust.alias_of(board.board_id)) if board else []
+        pinned = trust.Pins(pins_file(self._context.config)).lookup(trust.alias_of(board.board_id)) if board else []
         return Laptop(
             now,
             agentkit.digest(),
@@ -133,7 +133,7 @@ class _Case:
     @property
     def board(self) -> KnownBoard | None:
         """The registered board at the cable's other end."""
-        return self._kit.known.get(self.facts.board_id) if self.facts.board_id else None
+        return self._context.known.get(self.facts.board_id) if self.facts.board_id else None
 
     @property
     def kind(self) -> str:
@@ -151,7 +151,7 @@ class _Case:
 
     def _is_the_one(self) -> None:
         wanted, said = self._request.on, self.facts.board_id
-        meant = candidates(Wanted(on=wanted), self._kit.known.all()) if wanted else []
+        meant = candidates(Wanted(on=wanted), self._context.known.all()) if wanted else []
         # a name is what two boards may have; for a board that is enrolled here it is its id that counts
         if wanted and (said not in {one.board_id for one in meant} if meant else wanted not in (self.name, said)):
             raise errors.UsageFault(
@@ -199,14 +199,14 @@ class _Case:
             self._do(finding, mend)
 
     def _do(self, finding: str, mend: Mend) -> None:
-        with self._kit.report.step(mend.title) as step:
+        with self._context.report.step(mend.title) as step:
             done = self._pin() if mend.code == "pin" else self._console_board.do(mend, step.detail)
         self._look(self._console_board, deep=mend.code in mends.APPS, near=mend.code in mends.NETWORK)
         still = finding in {one.code for one in self.findings}
         outcome: Outcome = "failed" if not done.ok else "no help" if still else "helped"
         self._tried[mend.code] = Tried(mend, outcome, done.words)
         if outcome != "helped":
-            self._kit.report.warn(" ".join([_WORDS[outcome].format(mend.title), *done.words[-1:]]))
+            self._context.report.warn(" ".join([_WORDS[outcome].format(mend.title), *done.words[-1:]]))
 
     def _host_key(self) -> trust.HostKey | None:
         try:
@@ -218,7 +218,7 @@ class _Case:
         key, board = self._host_key(), self.board
         if key is None or board is None:
             return Done(False)
-        return Done(True, enrol.pin(board, key, self._kit))
+        return Done(True, enrol.pin(board, key, self._context))
 
     def install(self) -> None:
         """Enrol over the cable. The host key was read over it: no first contact is more to be trusted."""
@@ -232,13 +232,13 @@ class _Case:
                 result = enrol.enrol(
                     wire, self._host_key(), "root", board.hosts if board and board.hosts else hosts,
                     board.port if board else self.facts.ssh_port,
-                    enrol.Request(profile=kind, name=name), self._kit, self._tools.profiles,
+                    enrol.Request(profile=kind, name=name), self._context, self._tools.profiles,
                     lambda _: None, cable=True,
                 )  # fmt: skip
         except errors.EdgeError as error:  # what else was mended stays so: it is still to be verified
             words = (error.message, *error.details, error.hint)
             self._tried["agent"] = Tried(mend, "failed", tuple(line for line in words if line))
-            self._kit.report.warn(f"{_WORDS['failed'].format(mend.title)} {error.message}")
+            self._context.report.warn(f"{_WORDS['failed'].format(mend.title)} {error.message}")
         else:
             self._tried["agent"] = Tried(mend, "helped", result.changes)
 
@@ -251,7 +251,7 @@ class _Case:
             why = next((one.words for one in network.findings(self.facts, self._laptop)), "it is not enrolled")
             reached = verify.Reached(why_not=why)
         else:
-            reached = verify.verify(board, self.facts, self._kit, remember=not self._request.dry_run)
+            reached = verify.verify(board, self.facts, self._context, remember=not self._request.dry_run)
         verdict: Verdict
         if reached.at:
             verdict = "reachable"

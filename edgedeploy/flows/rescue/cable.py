@@ -9,8 +9,8 @@ from functools import cached_property
 from edgedeploy.core import errors
 from edgedeploy.flows import console
 from edgedeploy.flows.consolepass import ConsolePassword
+from edgedeploy.flows.context import Context
 from edgedeploy.flows.find import Wanted, candidates
-from edgedeploy.flows.kit import Kit
 from edgedeploy.ports.wire import Wire
 from edgedeploy.remote import agentkit
 from edgedeploy.wires.serial import ports
@@ -24,13 +24,13 @@ class Cable:
     """Raises as ports.choose, SerialPort, Console and SerialWire do. The password is asked for once."""
 
     def __init__(
-        self, named: str | None, baud: int | None, kind: str | None, on: str | None, timeout: float, kit: Kit,
+        self, named: str | None, baud: int | None, kind: str | None, on: str | None, timeout: float, context: Context,
         password: ConsolePassword,
     ) -> None:  # fmt: skip
         """`timeout`: seconds until a shell answers."""
         self._named, self._kind, self._baud = named or "", kind, baud
-        self._timeout, self._kit, self._password = timeout, kit, password
-        meant = candidates(Wanted(on=on), kit.known.all())
+        self._timeout, self._context, self._password = timeout, context, password
+        meant = candidates(Wanted(on=on), context.known.all())
         self._board = meant[0] if len(meant) == 1 else None
         if self._board:
             password.about(self._board.board_id)
@@ -40,17 +40,17 @@ class Cable:
         """The chosen port, said once."""
         pinned = self._pinned()
         choice = ports.choose(ports.here([pinned]), named=self._named, pinned=pinned)
-        self._kit.report.note(f"{choice.port.device} at {self.baud} baud: {choice.why}")
+        self._context.report.note(f"{choice.port.device} at {self.baud} baud: {choice.why}")
         return choice.port
 
     def _pinned(self) -> str:
-        configured = self._kit.cables.pins if self._kit.cables else {}
+        configured = self._context.cables.pins if self._context.cables else {}
         return configured.get(self._board.name, "") or self._board.serial if self._board else ""
 
     @property
     def _user(self) -> str:
         """Who logs in: as a push by cable does."""
-        users = self._kit.cables.users if self._kit.cables else {}
+        users = self._context.cables.users if self._context.cables else {}
         return users.get(self._board.name, "root") if self._board else "root"
 
     @cached_property
@@ -62,7 +62,7 @@ class Cable:
     def console(self) -> Iterator[Shell]:
         """A shell on the board."""
         with contextlib.ExitStack() as stack:
-            with self._kit.report.step("reaching the board's console"):
+            with self._context.report.step("reaching the board's console"):
                 line = stack.enter_context(SerialPort(self.port.device, self.baud))
                 shell = self._let_in(line, stack)
             yield shell
@@ -83,5 +83,5 @@ class Cable:
         """The agent's way over the same cable, opened by whoever uses it first."""
         return SerialWire(
             self.port.device, self.baud, agentkit.foothold(), user=self._user, ask=self._password.ask,
-            timeout=self._timeout, tell=self._kit.report.note,
+            timeout=self._timeout, tell=self._context.report.note,
         )  # fmt: skip

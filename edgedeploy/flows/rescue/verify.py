@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from edgedeploy.core import errors
+from edgedeploy.flows.context import Context, refreshed
 from edgedeploy.flows.find import Found, Wanted
-from edgedeploy.flows.kit import Kit, refreshed
 from edgedeploy.flows.rescue.facts import Facts
 from edgedeploy.remote.known import KnownBoard
 
@@ -25,13 +25,13 @@ class Reached:
     """the last thing that went wrong, in words"""
 
 
-def verify(board: KnownBoard, facts: Facts, kit: Kit, *, remember: bool = True) -> Reached:
+def verify(board: KnownBoard, facts: Facts, context: Context, *, remember: bool = True) -> Reached:
     """Try mDNS, then where it was before, then what the board said of itself over the cable; remember what is proven."""
     why_not = "no address of it is known"
-    for found in _places(board, facts, kit):
+    for found in _places(board, facts, context):
         try:
-            with kit.report.step(f"asking {found.name} at {found.hosts[0]}"):
-                wire, client = kit.talk(found, timeout=TIMEOUT)
+            with context.report.step(f"asking {found.name} at {found.hosts[0]}"):
+                wire, client = context.talk(found, timeout=TIMEOUT)
                 with wire, client:
                     welcome = client.hello()
         except errors.EdgeError as error:
@@ -39,7 +39,7 @@ def verify(board: KnownBoard, facts: Facts, kit: Kit, *, remember: bool = True) 
             continue
         if welcome.board_id == board.board_id:
             if remember:
-                refreshed(found, kit)
+                refreshed(found, context)
             host = f"[{found.hosts[0]}]" if ":" in found.hosts[0] else found.hosts[0]
             how = found.how if found.how == "seen by mDNS" else "by its address; mDNS does not bring it here"
             return Reached(host if found.port == 22 else f"{host}:{found.port}", how)
@@ -47,10 +47,10 @@ def verify(board: KnownBoard, facts: Facts, kit: Kit, *, remember: bool = True) 
     return Reached(why_not=why_not)
 
 
-def _places(board: KnownBoard, facts: Facts, kit: Kit) -> Iterator[Found]:
+def _places(board: KnownBoard, facts: Facts, context: Context) -> Iterator[Found]:
     tried: tuple[str, ...] = ()
     try:
-        found = kit.find(Wanted(on=board.board_id))
+        found = context.find(Wanted(on=board.board_id))
         tried = found.hosts
         yield found
     except errors.NoSuchBoard:

@@ -12,8 +12,8 @@ from edgedeploy.cli.main import cli
 from edgedeploy.cli.options import HostPort, Session
 from edgedeploy.core import errors
 from edgedeploy.flows import adapters
+from edgedeploy.flows.context import Line
 from edgedeploy.flows.find import Via
-from edgedeploy.flows.kit import Line
 from edgedeploy.ports.wire import Wire
 from tests.unit.depot.conftest import git_home  # noqa: F401 - a fixture
 
@@ -48,7 +48,7 @@ def test_a_flag_wins_over_the_configuration_and_that_over_auto(session: Session)
 
 
 def test_the_configuration_says_which_cable_and_who_logs_in(session: Session) -> None:
-    cables = target.kit(session, ()).cables
+    cables = target.context(session, ()).cables
     assert cables is not None
     assert (dict(cables.pins), cables.users["stage"]) == ({"stage": "/dev/serial/by-id/usb-x"}, "admin")
     wanted = target.wanted(session, "lab", None, None, way=target.Way(port="ttyUSB1", timeout=9.0))

@@ -15,8 +15,8 @@ from edgedeploy.core import errors
 from edgedeploy.flows import proof
 from edgedeploy.flows import push as flow
 from edgedeploy.flows.consolepass import ConsolePassword
+from edgedeploy.flows.context import Cables, Context, Line
 from edgedeploy.flows.find import Found, Via, Wanted
-from edgedeploy.flows.kit import Cables, Kit, Line
 from edgedeploy.ports.wire import Traits
 from edgedeploy.profiles import catalog
 from edgedeploy.remote import agentkit
@@ -68,7 +68,7 @@ class Setting:
         self.known.remember(KnownBoard(ID, config.name, config.profile, "root", ("192.0.2.1",), 22))
         self.sent = 0
 
-    def kit(self) -> Kit:
+    def context(self) -> Context:
         def connect(found: Found) -> Any:
             raise errors.Unreachable("192.0.2.1 port 22: no network leads there")
 
@@ -79,14 +79,14 @@ class Setting:
         report = PlainReport(self.out)
         password = ConsolePassword(lambda _: None, lambda _: False, report.warn)
         cables = Cables(lambda: [USB], opened, lambda: password)
-        return Kit(lambda *_: [], connect, self.known, lambda *_: None, report, "anna@laptop", Path("/"), cables)
+        return Context(lambda *_: [], connect, self.known, lambda *_: None, report, "anna@laptop", Path("/"), cables)
 
     def push(self, **wanted: Any) -> flow.Result:
         def offer(found: Found) -> None:
             raise AssertionError(found)
 
         request = flow.Request(self.model.work, Wanted(**wanted))
-        return flow.push(request, self.kit(), catalog.load_all(), offer)
+        return flow.push(request, self.context(), catalog.load_all(), offer)
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ import pytest
 from edgedeploy.core import deadline, errors, messages, names
 from edgedeploy.flows import race, reach
 from edgedeploy.flows.consolepass import ConsolePassword, Keyring
+from edgedeploy.flows.context import Cables, Context, Line
 from edgedeploy.flows.conversation import Reached
 from edgedeploy.flows.find import Found, Via, Wanted
-from edgedeploy.flows.kit import Cables, Kit, Line
 from edgedeploy.ports.wire import Traits
 from edgedeploy.remote.known import KnownBoard, KnownBoards
 from edgedeploy.ui.plain_report import PlainReport
@@ -146,7 +146,7 @@ class World:
         for one in self.known:
             self.registry.remember(one)
 
-    def kit(self) -> Kit:
+    def context(self) -> Context:
         def browse(timeout: float, enough: Any) -> Sequence[Any]:
             if self.browsing:
                 end = self.browsing
@@ -167,14 +167,14 @@ class World:
         report = PlainReport(self.out)
         password = ConsolePassword(lambda prompt: None, lambda question: False, report.warn, Ring())
         cables = Cables(lambda: self.ports, opened, lambda: password, lambda kind: 1_500_000, self.pins)
-        return Kit(browse, connect, self.registry, choose, report, "anna@laptop", self.folder, cables)
+        return Context(browse, connect, self.registry, choose, report, "anna@laptop", self.folder, cables)
 
     def _made(self, wire: FakeWire) -> FakeWire:
         self.wires.append(wire)
         return wire
 
     def reach(self, **wanted: Any) -> Reached:
-        return reach.reach(Wanted(DECKS, **wanted), self.kit())
+        return reach.reach(Wanted(DECKS, **wanted), self.context())
 
 
 @pytest.fixture

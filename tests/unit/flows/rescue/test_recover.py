@@ -12,7 +12,7 @@ import pytest
 
 from edgedeploy.core import errors, messages, names
 from edgedeploy.flows import recover as flow
-from edgedeploy.flows.kit import Kit, pins_file
+from edgedeploy.flows.context import Context, pins_file
 from edgedeploy.flows.rescue.mends import Wish
 from edgedeploy.remote import agentkit
 from edgedeploy.remote.known import KnownBoard, KnownBoards
@@ -57,7 +57,7 @@ class Board:
 class Desk:
     """A laptop: which mends are agreed to, and whether the board answers its network calls."""
 
-    kit: Kit
+    context: Context
     board: Board
     agree: bool = True
     answers: bool = True
@@ -79,7 +79,8 @@ class Desk:
 
         tools = flow.Tools(
             console, wire, confirm=lambda mend: self.agree, address=address,
-            show=lambda who, findings: self.shown.append((who, findings)), now=lambda: float(NOW), kit=self.kit, profiles=(),
+            show=lambda who, findings: self.shown.append((who, findings)), now=lambda: float(NOW),
+            context=self.context, profiles=(),
         )  # fmt: skip
         return flow.recover(flow.Request(**words), tools)
 
@@ -106,13 +107,14 @@ def desk(tmp_path, monkeypatch):
     trust.Pins(pins_file(tmp_path)).pin(trust.alias_of(ID), trust.HostKey.parse(KEY))
     desk = Desk(None, Board())
 
-    class OneKit(Kit):
+    class OneContext(Context):
         def talk(self, found, *, timeout=120.0):
             if not desk.answers:
                 raise errors.Unreachable(f"{found.hosts[0]} does not answer")
             return Client(), Client()
 
-    desk.kit = OneKit(lambda *_: [], lambda _: None, known, lambda *_: None, QuietReport(io.StringIO()), "me", tmp_path)
+    report = QuietReport(io.StringIO())
+    desk.context = OneContext(lambda *_: [], lambda _: None, known, lambda *_: None, report, "me", tmp_path)
     return desk
 
 
@@ -245,14 +247,14 @@ def test_a_board_that_nobody_enrolled_can_be_named_as_it_calls_itself(desk):
 
 def test_a_dry_run_remembers_nothing(desk, tmp_path):
     desk.board = Board(("192.168.1.7/24", "192.168.1.8/24"))
-    answering = desk.kit.talk
+    answering = desk.context.talk
 
     def talk(found, *, timeout=120.0):
         if found.hosts[0] != "192.168.1.8":
             raise errors.Unreachable("not there")
         return answering(found)
 
-    object.__setattr__(desk.kit, "talk", talk)
+    object.__setattr__(desk.context, "talk", talk)
     before = (tmp_path / "state" / "boards.json").read_bytes()
     assert desk.recover(dry_run=True).reached.at == "192.168.1.8"
     assert (tmp_path / "state" / "boards.json").read_bytes() == before

@@ -59,7 +59,7 @@ def plugged_in(cables: Cables | None) -> bool:
 
 
 @dataclass(frozen=True)
-class Kit:
+class Context:
     """Everything with a side effect that a use case needs."""
 
     browse: Browse
@@ -96,16 +96,16 @@ def pins_file(config: Path) -> Path:
     return config / "known_hosts"
 
 
-def remembered(reached: Reached, kit: Kit, app: names.AppName | None = None) -> None:
+def remembered(reached: Reached, context: Context, app: names.AppName | None = None) -> None:
     """Remember where the board answered, or over which cable and how fast."""
-    refreshed(reached.found, kit, app, int(getattr(reached.wire, "rate", 0) or 0))
+    refreshed(reached.found, context, app, int(getattr(reached.wire, "rate", 0) or 0))
 
 
-def refreshed(found: Found, kit: Kit, app: names.AppName | None = None, rate: int = 0) -> None:
+def refreshed(found: Found, context: Context, app: names.AppName | None = None, rate: int = 0) -> None:
     """As `remembered`; `rate` is what a cable carried, in bytes/s."""
     if found.known is None:
         return
     if found.cable:
-        kit.known.cabled(found.known, found.cable, rate or found.known.rate, app)
+        context.known.cabled(found.known, found.cable, rate or found.known.rate, app)
     else:
-        kit.known.seen(found.known, found.hosts, found.port, found.forwards, app)
+        context.known.seen(found.known, found.hosts, found.port, found.forwards, app)
