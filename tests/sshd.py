@@ -29,9 +29,12 @@ def public(path: Path) -> str:
     return Path(f"{path}.pub").read_text().strip()
 
 
-def free_port(host: str = "127.0.0.1") -> int:
-    with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as server:
-        return int(server.getsockname()[1])
+def reserved(host: str = "127.0.0.1") -> socket.socket:
+    """Bound to a port that nobody else is given, and nobody listens at; who names it, as sshd does, may listen there."""
+    kept = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    kept.bind((host, 0))
+    return kept
 
 
 class Sshd:
@@ -40,7 +43,8 @@ class Sshd:
     def __init__(self, folder: Path, *settings: str, address: str = "127.0.0.1", kind: str = "ed25519") -> None:
         self.folder = folder
         self.address = address
-        self.port = free_port(address)
+        self._reserved = reserved(address)
+        self.port = int(self._reserved.getsockname()[1])
         self.user = getpass.getuser()
         self._settings = settings
         folder.mkdir(parents=True, exist_ok=True)
@@ -142,7 +146,10 @@ class Sshd:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop()
+        try:
+            self.stop()
+        finally:
+            self._reserved.close()
 
 
 def _children(pid: int) -> list[int]:

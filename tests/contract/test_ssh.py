@@ -19,7 +19,7 @@ from edgedeploy.wires.ssh import Credentials, SshTarget, SshWire, heartbeat
 from edgedeploy.wires.trust import Exact, HostTrust, Pinned, Pins, UserKnownHosts
 from tests.contract.wire_contract import PATIENCE, WireContract, opened, run, transfer_both_ways, write_on
 from tests.guard import until
-from tests.sshd import Sshd, free_port, keypair, public
+from tests.sshd import Sshd, keypair, public, reserved
 
 pytestmark = pytest.mark.contract
 
@@ -301,7 +301,7 @@ def lone_wire(port: int, **options: object) -> SshWire:
 
 
 def test_nothing_listens() -> None:
-    with lone_wire(free_port()) as wire, pytest.raises(errors.Unreachable) as refused:
+    with reserved() as kept, lone_wire(kept.getsockname()[1]) as wire, pytest.raises(errors.Unreachable) as refused:
         wire.connect()
     assert "nothing listens there" in refused.value.message
     assert refused.value.hint
