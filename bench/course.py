@@ -54,8 +54,8 @@ def probe(size: int, seed: int) -> float:
     return 0.0 if outcome.fault else outcome.share
 
 
-def carry(key: str, condition: Condition, size: int, seed: int, *, up: bool) -> Outcome:
-    """Carry `size` random bytes in the way that `key` names."""
+def carry(key: str, condition: Condition, size: int, seed: int, *, up: bool, patience: float = 1.0) -> Outcome:
+    """Carry `size` random bytes in the way that `key` names. `patience`: times the bench's own, for who times nothing."""
     way = next(one for one in (*WAYS, RAW) if one.key == key)
     relay = Relay(_prompt_reader(condition.up), _prompt_reader(condition.down), seed)
     with tempfile.TemporaryDirectory(prefix="edgedeploy-bench-") as name:
@@ -72,7 +72,7 @@ def carry(key: str, condition: Condition, size: int, seed: int, *, up: bool) -> 
             for argv, port in ((ends.board, relay.board), (ends.laptop, relay.laptop)):
                 shell = ends.shell and port is relay.board
                 programs.append(_start(argv, port, target.parent, attached=ends.attached, shell=shell))
-            return _Watch(relay, programs, task, ends).run()
+            return _Watch(relay, programs, task, ends, patience).run()
         finally:
             for program in programs:
                 _kill(program)
@@ -115,8 +115,10 @@ def _start(argv: Sequence[str], port: Pty, folder: Path, *, attached: bool, shel
 class _Watch:
     """Has the relay carry until the programs have ended, or the time is up. A board's shell need not end."""
 
-    def __init__(self, relay: Relay, programs: Sequence[subprocess.Popen[bytes]], task: Task, ends: Ends) -> None:
-        self._relay, self._task, self._mark = relay, task, ends.mark
+    def __init__(
+        self, relay: Relay, programs: Sequence[subprocess.Popen[bytes]], task: Task, ends: Ends, patience: float
+    ) -> None:
+        self._relay, self._task, self._mark, self._patience = relay, task, ends.mark, patience
         self._awaited = programs[1:] if ends.shell else programs
         self._size = task.source.stat().st_size
         self._begun: float | None = None
@@ -134,7 +136,9 @@ class _Watch:
 
     @property
     def _limit(self) -> float:
-        return START if self._begun is None else self._begun + max(LEAST, PATIENCE * self._size / FULL)
+        if self._begun is None:
+            return START * self._patience
+        return self._begun + max(LEAST, PATIENCE * self._size / FULL) * self._patience
 
     def _done(self, now: float) -> bool:
         if self._begun is None and self._has_begun():
@@ -145,7 +149,7 @@ class _Watch:
             return False
         self._look = now + 0.02
         if self._complete is not None:
-            return now > self._complete + BYE or self._ended()
+            return now > self._complete + BYE * self._patience or self._ended()
         return now > self._limit or self._ended()
 
     def _has_begun(self) -> bool:
