@@ -30,19 +30,26 @@ class Leaping:
         self._leapt += seconds
 
     @contextmanager
-    def leaps(self, seconds: float, when: Callable[[], object], what: str) -> Iterator[None]:
-        """Meanwhile, as soon as `when` says so, time leaps. Fails when it never did: then nothing was waited for."""
+    def leaps(self, seconds: float, when: Callable[[], object], what: str, *, on: bool = False) -> Iterator[None]:
+        """Meanwhile, as soon as `when` says so, time leaps; with `on`, again and again to the end.
+
+        Fails when it never did: then nothing was waited for.
+        """
         leapt: list[bool] = []
+        over = threading.Event()
 
         def watch() -> None:
             until(when, what)
             self.leap(seconds)
             leapt.append(True)
+            while on and not over.wait(0.2):
+                self.leap(seconds)
 
         watcher = threading.Thread(target=watch)
         watcher.start()
         try:
             yield
         finally:
+            over.set()
             watcher.join()
         assert leapt, what

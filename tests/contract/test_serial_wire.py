@@ -60,6 +60,7 @@ def wires(site: Board) -> Iterator[list[SerialWire]]:
     wires[0].close()
 
 
+@pytest.mark.xdist_group("the one serial wire that is open")
 class TestSerialWire(WireContract):
     big = 500_000
 
@@ -241,7 +242,9 @@ def test_a_board_whose_python_hangs_is_given_up_in_time(monkeypatch, tmp_path, h
         )
         shadowed.chmod(0o755)
         with (
-            clock.leaps(100, begun.exists, "the board's Python begins"),
+            clock.leaps(
+                100, begun.exists, "the board's Python begins", on=True
+            ),  # it does not hear the leave-taking either
             pytest.raises(errors.EdgeError, match=r"took too long|loader does not answer"),
         ):
             wired(board, ask=never, timeout=100).connect()
