@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from tests.contract.serial_board import GETTY, PASSWORD, Board
+from tests.guard import USUAL_S
 from tests.netns import Namespace
 
 MACHINE = "0123456789abcdef0123456789abcdef"
@@ -79,7 +80,7 @@ class SickBoard(Board):
     def inside(self, command: str) -> str:
         """What a command says on the board, not typed at its console."""
         argv = ["nsenter", "-t", str(self.pid()), "-m", "-n", "-p", "-u", "sh", "-c", command]
-        return subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False).stdout.strip()
+        return subprocess.run(argv, capture_output=True, text=True, timeout=USUAL_S, check=False).stdout.strip()
 
 
 class Run:
@@ -102,7 +103,7 @@ class Run:
         return f"status {self.status}\n{self.out}\n{self.err}"
 
 
-def edgedeploy(laptop: Namespace, home: Path, *words: str, timeout: float = 120.0) -> Run:
+def edgedeploy(laptop: Namespace, home: Path, *words: str, timeout: float = 5 * USUAL_S) -> Run:
     """The program itself on the laptop, in its own network; it types and waits as fast as a pty can take it."""
     env = {
         **os.environ, "HOME": str(home), "XDG_CONFIG_HOME": str(home / "config"), "XDG_STATE_HOME": str(home / "state"),
@@ -110,5 +111,7 @@ def edgedeploy(laptop: Namespace, home: Path, *words: str, timeout: float = 120.
     }  # fmt: skip
     argv = laptop.argv(sys.executable, "-m", "tests.contract.hasty", *words)
     return Run(
-        subprocess.run(argv, capture_output=True, text=True, timeout=timeout, env=env, stdin=subprocess.DEVNULL, check=False)
+        subprocess.run(
+            argv, capture_output=True, text=True, timeout=timeout, env=env, stdin=subprocess.DEVNULL, check=False
+        )
     )
