@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pty
 import select
@@ -50,17 +49,25 @@ class Guest:
         return heard
 
     def ends(self) -> None:
-        for end in (self.slave, self.master):
-            with contextlib.suppress(OSError):
-                os.close(end)
+        """xenconsoled closes its end. Our slave keeps the number: else it may be another test's terminal in a moment."""
+        if self.master >= 0:
+            os.close(self.master)
+        self.master = -1
+
+    def close(self) -> None:
+        self.ends()
+        os.close(self.slave)
 
 
 def until(line: Attachment, words: bytes | str, seconds: float = USUAL_S) -> bytes:
     """What the console writes, and (in brackets) what is said about it, up to `words`."""
-    seen, limit = b"", Guard(f"{words!r} on the console", seconds)
+    seen, limit = b"", Guard("", seconds)
     wanted = words if isinstance(words, bytes) else words.encode()
     while wanted not in seen:
-        select.select([line.fileno()], [], [], min(0.1, limit.left))
+        try:
+            select.select([line.fileno()], [], [], min(0.1, limit.left))
+        except AssertionError:
+            raise AssertionError(f"waited {seconds:.0f} s in vain for {words!r} on the console, in {seen!r}") from None
         line.tick()
         for piece in line.read():
             seen += piece if isinstance(piece, bytes) else f"[{piece}]".encode()
@@ -78,7 +85,7 @@ def live(model: ModelBoard) -> ModelBoard:
 def guest(live: ModelBoard) -> Iterator[Guest]:
     guest = Guest(live)
     yield guest
-    guest.ends()
+    guest.close()
 
 
 @pytest.fixture
@@ -177,7 +184,7 @@ def test_a_guest_that_ends_and_comes_back_under_another_release(live: ModelBoard
         assert seen.startswith(b"[decks has ended][decks is back: release r2"), seen
         line.write(b"hello r2!")
         born[0].hears(b"hello r2!")
-    born[0].ends()
+    born[0].close()
 
 
 @pytest.mark.usefixtures("quick")
@@ -294,7 +301,7 @@ def test_a_guest_that_crashed_shows_its_last_words(live: ModelBoard) -> None:
     with talk(live) as client, client.attach(live.app, "ada") as line:
         assert line.told.dead
         assert until(line, b"syncing\r\n") == b"Kernel panic - not syncing\r\n"
-    guest.ends()
+    guest.close()
 
 
 def test_an_agent_from_before_says_so(live: ModelBoard, monkeypatch: pytest.MonkeyPatch) -> None:
