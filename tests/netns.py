@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.guard import USUAL_S
 from tests.needs import require
 
 _numbers = count(1)
@@ -57,12 +58,12 @@ class Namespace:
     def argv(self, *command: str) -> list[str]:
         return ["ip", "netns", "exec", self.name, *command]
 
-    def run(self, *command: str, timeout: float = 30) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, timeout: float = USUAL_S) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             self.argv(*command), capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL, check=False
         )
 
-    def python(self, *words: str, timeout: float = 30) -> subprocess.CompletedProcess[str]:
+    def python(self, *words: str, timeout: float = USUAL_S) -> subprocess.CompletedProcess[str]:
         return self.run(sys.executable, *words, timeout=timeout)
 
     def spawn(self, argv: Sequence[str], log: Path) -> subprocess.Popen[bytes]:

@@ -14,7 +14,10 @@ from tests.guard import until
 
 
 class Leaping:
-    """The clock of the product's modules that are named; it goes on as the real one does, and never back."""
+    """The clock of the product's modules that are named; it goes on as the real one does, and back only when the test ends.
+
+    Nothing of the product that knows these modules may outlive the test.
+    """
 
     def __init__(self, patch: pytest.MonkeyPatch, *modules: ModuleType) -> None:
         self._leapt = 0.0

@@ -11,7 +11,7 @@ import pytest
 
 from edgedeploy.core.announce import Announcement, avahi_service_xml, txt_records
 from edgedeploy.core.names import AppName, BoardId, ProfileName, ReleaseId
-from tests.guard import USUAL_S, let_pass, until
+from tests.guard import let_pass, until
 from tests.needs import require
 from tests.netns import Namespace, join
 
@@ -99,14 +99,14 @@ def avahi(laptop: Namespace, board: Namespace, tmp_path: Path) -> Avahi:
 
 def probe(laptop: Namespace, *interfaces: str) -> list[list[object]]:
     """Name, addresses and network of what is seen first."""
-    done = laptop.python("-X", "dev", "-W", "error", "-c", PROBE, *interfaces, timeout=USUAL_S)
+    done = laptop.python("-X", "dev", "-W", "error", "-c", PROBE, *interfaces)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
 def discover(laptop: Namespace) -> list[dict[str, object]]:
     """What `edgedeploy discover` shows; none is an answer too."""
-    done = laptop.python("-m", "edgedeploy", "discover", "-t", "2", "--json", timeout=USUAL_S)
+    done = laptop.python("-m", "edgedeploy", "discover", "-t", "2", "--json")
     assert done.returncode == 0 or "no board" in done.stderr, done.stderr
     return json.loads(done.stdout) if done.returncode == 0 else []
 
@@ -176,7 +176,7 @@ def test_a_new_release_is_announced(avahi: Avahi, laptop: Namespace) -> None:
     avahi.publish(newer)
 
     def shown() -> str:
-        out = laptop.python("-m", "edgedeploy", "discover", "-t", "1", timeout=USUAL_S).stdout
+        out = laptop.python("-m", "edgedeploy", "discover", "-t", "1").stdout
         return out if "decks: r2" in out else ""
 
     assert "cubie" in until(shown, "discover shows the new release")

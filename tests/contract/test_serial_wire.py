@@ -45,16 +45,16 @@ def wired(board: Board, *, device: str = "", **options: object) -> SerialWire:
     return SerialWire(device or board.port, BAUD, agentkit.foothold(), **{"ask": lambda _: PASSWORD, **options})
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="class")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
     with Board(tmp_path_factory.mktemp("board")) as board:
         yield board
         left_as_found(board)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="class")
 def wires(site: Board) -> Iterator[list[SerialWire]]:
-    """The one that is open: to connect takes seconds."""
+    """The one that is open: to connect takes seconds. Closed before other tests let its clock leap."""
     wires = [wired(site)]
     yield wires
     wires[0].close()
