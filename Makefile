@@ -75,11 +75,12 @@ fuzz: setup ## fuzz what reads bytes from outside: SECONDS=600 TARGETS="probe el
 	@# the next run goes on from what is in .fuzz/; what breaks something is put into tests/fuzz/corpus
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(TARGETS)
 
-check: setup ## lint, types, floors, links
+check: setup ## lint, types, floors and circles, links, no timed tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.links
+	$(BIN)/python -m tests.clocks
 
 bench: apt-test apt-bench setup ## measure, and write docs/performance*.md
 	$(BIN)/python -m bench.outage --write docs/performance.md

@@ -47,6 +47,8 @@ def start(board: lab.Machine) -> None:
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
     files.atomic_write(board.folder / _PID, str(process.pid).encode())
+    # Not ours to wait for, as in lab/process.py: it outlives us.
+    process.returncode = 0
 
 
 def stop(board: lab.Machine) -> None:
@@ -58,6 +60,8 @@ def stop(board: lab.Machine) -> None:
         if b"announce" in words and board.name.encode() in words:  # pids are used again
             os.kill(pid, signal.SIGTERM)
             for _ in range(50):
+                with contextlib.suppress(ChildProcessError):  # one that we started would stay a zombie
+                    os.waitpid(pid, os.WNOHANG)
                 os.kill(pid, 0)
                 time.sleep(0.1)
     path.unlink(missing_ok=True)
