@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from edgedeploy.lab import board as lab
+from tests import guard
 from tests.board.stage import Stage
 
 
@@ -34,15 +34,14 @@ class Cable:
     def plug(self) -> None:
         """Plug it in, and wait until it is."""
         self._process = self.stage.start("lab", "cable")
-        ends = time.monotonic() + 20
+        waiting = guard.Guard("the cable is plugged in", 200)
         while not self.port.exists():
             assert self._process.poll() is None, self._process.stderr and self._process.stderr.read()
-            assert time.monotonic() < ends, "the cable was not plugged in within 20 s"
-            time.sleep(0.05)
+            waiting.turn()
 
     def pull(self) -> None:
         """Pull it: a hang-up for whoever has the port."""
         if self._process:
             self._process.terminate()
-            self._process.communicate(timeout=20)
+            self._process.communicate(timeout=200)
             self._process = None

@@ -10,7 +10,8 @@ import pytest
 from edgedeploy.core import errors
 from edgedeploy.lab import image, machine, tools
 from tests import needs
-from tests.board.stage import Remote, Stage, wait_for
+from tests.board.cable import Cable
+from tests.board.stage import TITLE, Remote, Situation, Stage, wait_for
 
 
 class Silence:
@@ -59,34 +60,71 @@ def lab_machine(lab_image: image.Image, tmp_path_factory: pytest.TempPathFactory
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests with boards of their own first: two boards at once are twice as slow on two cores."""
-    items.sort(key=lambda item: "stage" in getattr(item, "fixturenames", ()))
+    items.sort(key=lambda item: "live" in getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture(scope="session")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """One virtual board for most tests: booted, enrolled and with the sample talk on air; ended by its own pid."""
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Situation]:
+    """Booted, enrolled, the sample talk pushed for the first time (`done`) and on air."""
     it = Stage(tmp_path_factory.mktemp("stage"))
     try:
-        it.ok("lab", "up", timeout=900)
-        it.ok("lab", "talk", str(it.talk))
-        it.release()
-        it.ok("push", str(it.talk))
-        wait_for(it.url(), "edgedeploy", 30)
-        yield it
+        it.ok("lab", "up")
+        it.make_talk()
+        done = it.ok("push", str(it.talk))
+        wait_for(it.url(), TITLE)
+        yield Situation.keep(it, tmp_path_factory.mktemp("kept") / "live", done)
     finally:
         it.run("lab", "down", "--all")
 
 
+@pytest.fixture
+def stage(live: Situation) -> Stage:
+    """The board with the talk on air, as after its first push."""
+    return live.restore()
+
+
 @pytest.fixture(scope="session")
-def remote(stage: Stage) -> Iterator[Remote]:
-    """The board's git remote, with what the board runs in it."""
-    it = Remote(stage.folder)
-    stage.git("remote", "add", "origin", f"file://{it.path}")
-    stage.git("push", "-q", "origin", "main")
-    machine = stage.machine
-    stage.ok(
-        "enrol", f"root@{machine.host}:{machine.port}", "--profile", "virtual-armv7", "-i", str(machine.key),
-        "--known-hosts", str(machine.known_hosts), "--pull", f"decks={it.url}",
-    )  # fmt: skip
+def rolled_back(live: Situation) -> Situation:
+    """A release without its first page was pushed (`done`), died at boot and was rolled back. Notes: bad, before."""
+    stage = live.restore()
+    before = stage.status()["release"]
+    (stage.talk / "slides/index.html").unlink()
+    bad = stage.release()
+    done = stage.run("push", str(stage.talk))
+    return Situation.keep(stage, live.folder.parent / "rolled-back", done, bad=bad, before=before)
+
+
+@pytest.fixture(scope="session")
+def remotes(live: Situation) -> Iterator[Remote]:
+    """A git server for the talk's repository."""
+    it = Remote(live.stage.folder)
     yield it
     it.close()
+
+
+@pytest.fixture(scope="session")
+def pulling(live: Situation, remotes: Remote) -> Situation:
+    """Enrolled once more, to pull from a remote that has what is on air."""
+    stage = live.restore()
+    remotes.make()
+    stage.git("remote", "add", "origin", f"file://{remotes.path}")
+    stage.git("push", "-q", "origin", "main")
+    machine = stage.machine
+    done = stage.ok(
+        "enrol", f"root@{machine.host}:{machine.port}", "--profile", "virtual-armv7", "-i", str(machine.key),
+        "--known-hosts", str(machine.known_hosts), "--pull", f"decks={remotes.url}",
+    )  # fmt: skip
+    return Situation.keep(stage, live.folder.parent / "pulling", done)
+
+
+@pytest.fixture
+def puller(pulling: Situation) -> Stage:
+    """As `stage`, on a board that pulls from the talk's remote `origin`."""
+    return pulling.restore()
+
+
+@pytest.fixture
+def cable(stage: Stage) -> Iterator[Cable]:
+    """A serial cable plugged into the board."""
+    with Cable(stage) as it:
+        yield it

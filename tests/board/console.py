@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-import time
 from types import TracebackType
 from typing import Self
 
+import pytest
+
 from edgedeploy.lab import console, process
 from edgedeploy.lab.machine import Machine
+from tests import guard
 
 
 class Console:
@@ -29,17 +31,15 @@ class Console:
     def type(self, text: str) -> None:
         console.send(self._socket, text.encode())
 
-    def expect(self, pattern: str, timeout: float = 60.0) -> re.Match[str]:
+    def expect(self, pattern: str, timeout: float = 600.0) -> re.Match[str]:
         """Read until `pattern` shows, and forget everything up to its end."""
-        ends = time.monotonic() + timeout
+        waiting = guard.Guard(f"{pattern!r} on the console", timeout)
         while not (match := re.search(pattern, self.seen)):
-            left = ends - time.monotonic()
-            assert left > 0, f"no {pattern!r} on the console within {timeout} s, but {self.seen[-400:]!r}"
-            self._socket.settimeout(left)
+            self._socket.settimeout(waiting.left)
             try:
                 received = self._socket.recv(4096)
             except TimeoutError:
-                continue
+                pytest.fail(f"no {pattern!r} on the console, but {self.seen[-400:]!r}")
             assert received, f"the console closed before {pattern!r}"
             self.seen += received.decode("latin-1")
         self.seen = self.seen[match.end() :]

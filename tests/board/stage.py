@@ -1,4 +1,8 @@
-"""What the board tests act with: the command line as people type it, a virtual board, a git remote, a browser."""
+"""What the board tests act with: the command line as people type it, a virtual board, a git remote, a browser.
+
+Every test begins at a kept situation: the virtual board is restored from a snapshot, and the laptop's files are put back.
+So their order does not matter, and none repairs after another.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +12,26 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgedeploy.lab import machine as lab
+import pytest
 
+from edgedeploy.flows import announcing
+from edgedeploy.lab import machine as lab
+from edgedeploy.lab import snapshot
+from edgedeploy.ui.plain_report import QuietReport
+from tests import guard
+
+BOARD = "virtual"
+GUARD_S = 600.0
+"""For what takes half a minute on a quiet machine."""
+REPO = "/var/lib/edgedeploy/apps/decks/repo"
 TITLE = "<h1>edgedeploy</h1>"
 
 
@@ -35,7 +50,7 @@ class Done:
 class Stage:
     """One enrolled virtual board with the sample talk live on it, and a folder for everything else."""
 
-    def __init__(self, folder: Path, name: str = "virtual") -> None:
+    def __init__(self, folder: Path, name: str = BOARD) -> None:
         self.folder = folder
         self.name = name
         self.talk = folder / "decks"
@@ -48,6 +63,14 @@ class Stage:
         }
         (folder / "gitconfig").write_text("[user]\n name = Anna\n email = anna@example.org\n")
 
+    @contextmanager
+    def in_its_state(self) -> Iterator[None]:
+        """This process acts as this laptop."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ("EDGEDEPLOY_STATE_DIR", "EDGEDEPLOY_CONFIG_DIR", "EDGEDEPLOY_INTERFACES"):
+                patch.setenv(name, self.env[name])
+            yield
+
     @property
     def machine(self) -> lab.Machine:
         """The board, as the lab knows it."""
@@ -57,7 +80,7 @@ class Stage:
             record["network"], record["image"],
         )  # fmt: skip
 
-    def run(self, *args: str, cwd: Path | None = None, prefix: tuple[str, ...] = (), timeout: float = 400) -> Done:
+    def run(self, *args: str, cwd: Path | None = None, prefix: tuple[str, ...] = (), timeout: float = 1200) -> Done:
         """`edgedeploy ARGS`."""
         argv = [*prefix, sys.executable, "-m", "edgedeploy", *args]
         done = subprocess.run(
@@ -80,11 +103,29 @@ class Stage:
             stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
-    def board(self, command: str, timeout: float = 120) -> str:
+    def board(self, command: str, timeout: float = GUARD_S) -> str:
         """A shell command as root on the board."""
         done = self.machine.run(command, timeout=timeout)
         assert done.returncode == 0, f"{command}: {done.stdout!r} {done.stderr!r}"
         return done.stdout.decode()
+
+    def breaks(self, command: str) -> None:
+        """As `board`, for what cuts the connection it is asked over: done a moment later."""
+        self.board(f"setsid sh -c 'sleep 1; {command}' >/dev/null 2>&1 &")
+
+    def attempts(self) -> int:
+        """How many deployments the board has on record."""
+        return int(self.board("ls /var/lib/edgedeploy/apps/decks/attempts | wc -l"))
+
+    def push_key_ssh(self, *command: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[bytes]:
+        """`ssh BOARD COMMAND` with the key that pushes."""
+        machine = self.machine
+        return subprocess.run(
+            ["ssh", "-F", "/dev/null", "-i", str(self.folder / "config/push_ed25519"), "-o", "IdentitiesOnly=yes",
+             "-o", f"UserKnownHostsFile={machine.known_hosts}", "-o", "BatchMode=yes", "-p", str(machine.port),
+             *options, f"root@{machine.host}", *command],
+            input=b"", capture_output=True, timeout=GUARD_S, check=False,
+        )  # fmt: skip
 
     def domain(self, name: str = "decks") -> str:
         """The domain id of a guest, "" when there is none."""
@@ -99,6 +140,14 @@ class Stage:
     def url(self) -> str:
         """Where the talk is seen from here."""
         return self.machine.url()
+
+    def make_talk(self) -> str:
+        """The sample talk, and its first release."""
+        self.ok("lab", "talk", str(self.talk))
+        # how long a guest may take on a busy computer is not what these tests are about
+        config = self.talk / "edgedeploy.toml"
+        config.write_text(config.read_text().replace("timeout = 60", f"timeout = {GUARD_S:.0f}"))
+        return self.release()
 
     def edit(self, words: str, *, release: bool = True) -> str:
         """Change the first slide, and release it."""
@@ -129,13 +178,47 @@ def get(url: str, timeout: float = 3.0) -> str:
         return ""
 
 
-def wait_for(url: str, words: str, seconds: float) -> float:
-    """Seconds until the page holds `words`; fails after `seconds`."""
-    started = time.monotonic()
-    while words not in get(url):
-        assert time.monotonic() - started < seconds, f"{url} did not show {words!r} within {seconds:.0f} s"
-        time.sleep(0.3)
-    return time.monotonic() - started
+def wait_for(url: str, words: str) -> None:
+    """Until the page holds `words`."""
+    guard.until(lambda: words in get(url), lambda: f"{url} shows {words!r}: {get(url)[:200]!r}", GUARD_S, pause=0.3)
+
+
+@dataclass(frozen=True)
+class Situation:
+    """A moment to begin from: the board in a snapshot, the laptop's files beside it, and what was said on the way there."""
+
+    stage: Stage
+    folder: Path
+    done: Done
+    """of the command that led there"""
+    notes: dict[str, str]
+
+    @classmethod
+    def keep(cls, stage: Stage, folder: Path, done: Done, **notes: str) -> Situation:
+        """Keep the board and the laptop as they are now."""
+        folder.mkdir()
+        with stage.in_its_state():
+            announcing.stop(stage.machine)
+            snapshot.save(stage.name, folder / "board")
+        for name in ("decks", "config", "remotes"):
+            if (stage.folder / name).exists():
+                shutil.copytree(stage.folder / name, folder / name, symlinks=True)
+        shutil.copy(stage.folder / "state/boards.json", folder / "boards.json")
+        return cls(stage, folder, done, notes)
+
+    def restore(self) -> Stage:
+        """Go back to it."""
+        stage = self.stage
+        with stage.in_its_state():
+            announcing.stop(stage.machine)
+            snapshot.restore(stage.name, self.folder / "board", report=QuietReport(sys.stderr))
+            announcing.start(stage.machine)
+        for name in ("decks", "config", "remotes"):
+            shutil.rmtree(stage.folder / name, ignore_errors=True)
+            if (self.folder / name).exists():
+                shutil.copytree(self.folder / name, stage.folder / name, symlinks=True)
+        shutil.copy(self.folder / "boards.json", stage.folder / "state/boards.json")
+        return stage
 
 
 class Remote:
@@ -143,8 +226,7 @@ class Remote:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "remotes" / "decks.git"
-        self.path.parent.mkdir(parents=True)
-        subprocess.run(["git", "init", "-q", "--bare", "--initial-branch=main", self.path], check=True)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -155,6 +237,10 @@ class Remote:
              f"--port={self.port}", "--reuseaddr"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
+
+    def make(self) -> None:
+        """A new, empty repository."""
+        subprocess.run(["git", "init", "-q", "--bare", "--initial-branch=main", self.path], check=True)
 
     @property
     def url(self) -> str:

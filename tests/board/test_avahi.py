@@ -13,7 +13,7 @@ from edgedeploy.lab import image
 from tests.board.stage import Stage
 from tests.needs import require
 
-pytestmark = pytest.mark.board
+pytestmark = pytest.mark.journey
 TAP = "edtap0"
 
 
@@ -48,17 +48,16 @@ def test_the_boards_own_avahi_is_seen_and_push_uses_it(
     stage = Stage(tmp_path_factory.mktemp("lan"), "lanboard")
     stage.env["EDGEDEPLOY_INTERFACES"] = "br0"
     try:
-        stage.ok("lab", "up", "lanboard", "--tap", TAP, prefix=network, timeout=600)
-        boards = json.loads(stage.ok("discover", "-t", "8", "--json", prefix=network).out)
+        stage.ok("lab", "up", "lanboard", "--tap", TAP, prefix=network)
+        boards = json.loads(stage.ok("discover", "-t", "20", "--json", prefix=network).out)
         (board,) = [b for b in boards if b["name"] == "lanboard"]
         assert "10.0.2.15" in board["addresses"]
         assert (board["port"], board["profile"], board["apps"]) == (22, "virtual-armv7", {})
-        stage.ok("lab", "talk", str(stage.talk))
-        release = stage.release()
+        release = stage.make_talk()
         done = stage.ok("push", str(stage.talk), prefix=network)
         assert "seen by mDNS" in done.err
         assert done.out.splitlines()[-1] == "http://10.0.2.20/"
-        boards = json.loads(stage.ok("discover", "-t", "8", "--json", prefix=network).out)
+        boards = json.loads(stage.ok("discover", "-t", "20", "--json", prefix=network).out)
         (board,) = [b for b in boards if b["name"] == "lanboard"]
         assert board["apps"] == {"decks": release}
     finally:

@@ -6,37 +6,23 @@ import json
 import random
 import re
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
+from edgedeploy.lab import ssh
 from edgedeploy.wires.serial.port import SerialPort
+from tests import guard
 from tests.board.cable import Cable
 from tests.board.console import Console
-from tests.board.stage import Done, Stage, wait_for
+from tests.board.stage import GUARD_S, Done, Stage, get, wait_for
 
 pytestmark = pytest.mark.board
 
 
-@pytest.fixture(scope="module")
-def cable(stage: Stage) -> Iterator[Cable]:
-    with Cable(stage) as it:
-        yield it
-
-
-@pytest.fixture
-def no_network(stage: Stage) -> Iterator[None]:
-    stage.ok("lab", "unplug")
-    try:
-        yield
-    finally:
-        stage.ok("lab", "plug")
-
-
 def recover(stage: Stage, cable: Cable, *args: str) -> Done:
-    done = stage.run("recover", "--port", str(cable.port), "--json", *args, timeout=400)
+    done = stage.run("recover", "--port", str(cable.port), "--json", *args)
     assert json.loads(done.out), done
     return done
 
@@ -50,62 +36,37 @@ def test_the_cable_leads_to_the_board_and_leaves_its_console_as_it_was(stage: St
     assert not stage.board("pgrep -f 'edgedeploy-agent (link|serve)' || true")
 
 
-def test_a_board_whose_network_is_down_is_named_and_mended(stage: Stage, cable: Cable) -> None:
-    stage.board("setsid sh -c 'sleep 1; ip link set xenbr0 down' >/dev/null 2>&1 &")
-    time.sleep(3)
-    done = recover(stage, cable, "--yes")
-    assert done.status == 0, done
-    assert "xenbr0" in done.out
-    assert stage.status()["healthy"], "over the network again"
-
-
 def test_a_lost_address_is_given_again(stage: Stage, cable: Cable) -> None:
-    stage.board("setsid sh -c 'sleep 1; ip address flush dev xenbr0 scope global' >/dev/null 2>&1 &")
-    time.sleep(3)
+    stage.breaks("ip address flush dev xenbr0 scope global")
+    guard.until(lambda: get(stage.url()) == "", "the address is lost", GUARD_S)
     done = recover(stage, cable, "--yes", "--address", "10.0.2.15/24", "--gateway", "10.0.2.2")
     assert done.status == 0, done
     assert stage.status()["healthy"]
 
 
 def test_an_ssh_server_that_died_is_started_again(stage: Stage, cable: Cable) -> None:
-    stage.board("setsid sh -c 'sleep 1; pkill -o -x sshd' >/dev/null 2>&1 &")
-    time.sleep(3)
+    stage.breaks("pkill -o -x sshd")
+    machine = stage.machine
+    guard.until(lambda: not ssh.greets(machine.host, machine.port), "sshd is gone", GUARD_S)
     done = recover(stage, cable, "--yes")
     assert done.status == 0, done
     assert stage.status()["healthy"]
 
 
-@pytest.mark.usefixtures("no_network")
 def test_a_pulled_network_cable_is_named_and_nothing_is_claimed(stage: Stage, cable: Cable) -> None:
+    stage.ok("lab", "unplug")
     done = recover(stage, cable, "--yes")
     assert done.status != 0, done
     assert "network cable" in done.out
     assert "--via serial" in done.err + done.out
 
 
-def test_a_slide_goes_on_air_over_the_cable(stage: Stage, cable: Cable) -> None:
-    release = stage.edit("over the cable")
-    stage.ok("lab", "unplug")
-    try:
-        done = stage.run("push", str(stage.talk), "--via", "serial", "--port", str(cable.port), timeout=600)
-        assert done.status == 0, done
-        assert f"{release} is live on virtual" in done.out
-    finally:
-        stage.ok("lab", "plug")
-    wait_for(stage.url(), "over the cable", 20)
-
-
-def test_a_push_finds_the_cable_by_itself(stage: Stage, cable: Cable) -> None:
-    """The port is the one that the push before used: it is the board's."""
-    stage.edit("found its way")
-    stage.ok("lab", "unplug")
-    try:
-        done = stage.run("push", str(stage.talk), timeout=600)
-        assert done.status == 0, done
-        assert "serial cable" in done.err, "it says which way it took, and why"
-    finally:
-        stage.ok("lab", "plug")
-    wait_for(stage.url(), "found its way", 20)
+def test_the_cable_is_taken_where_it_is_asked_for(stage: Stage, cable: Cable) -> None:
+    """With the network there: `--via serial` is an order."""
+    release = stage.edit("over the cable, as asked")
+    done = stage.ok("push", str(stage.talk), "--via", "serial", "--port", str(cable.port))
+    assert f"{release} is live on virtual" in done.out
+    assert "over the cable, as asked" in get(stage.url())
 
 
 def test_keys_that_are_xen_s_are_given_back_to_linux(stage: Stage, cable: Cable) -> None:
@@ -113,7 +74,7 @@ def test_keys_that_are_xen_s_are_given_back_to_linux(stage: Stage, cable: Cable)
         port.write(b"\x01\x01\x01")
         heard = b""
         while b"*** Serial input to Xen" not in heard:
-            data = port.read(4096, 10.0)
+            data = port.read(4096, GUARD_S)
             assert data, heard
             heard += data
     assert stage.run("status", "--via", "serial", "--port", str(cable.port)).status == 0
@@ -124,32 +85,30 @@ def test_after_a_closed_laptop_and_a_restart_only_the_rest_is_sent(stage: Stage,
     _add_noise(stage, 150_000)
     stage.edit("after the restart")
     with _started(stage, cable) as (pushing, _):
-        time.sleep(3)
         pushing.kill()
-    stage.board("(sleep 2; busybox reboot -nf) >/dev/null 2>&1 </dev/null &")
-    time.sleep(5)
-    wait_for(stage.url(), "<h1>", 180)  # what was on air before is on air again
-    done = stage.run("push", str(stage.talk), "--via", "serial", "--port", str(cable.port), timeout=600)
-    assert done.status == 0, done
+    booted = stage.board("cat /proc/sys/kernel/random/boot_id")
+    stage.breaks("busybox reboot -nf")
+    guard.until(lambda: stage.machine.run("cat /proc/sys/kernel/random/boot_id").stdout.decode() not in ("", booted),
+                "the board has restarted", GUARD_S, pause=1)  # fmt: skip
+    wait_for(stage.url(), "<h1>")  # what was on air before is on air again
+    done = stage.ok("push", str(stage.talk), "--via", "serial", "--port", str(cable.port))
     assert "were there from an earlier try" in done.err
-    wait_for(stage.url(), "after the restart", 20)
+    assert "after the restart" in get(stage.url())
 
 
 def test_a_cable_that_is_pulled_in_mid_transfer_costs_only_the_time(stage: Stage, cable: Cable) -> None:
     _add_noise(stage, 100_000)
     stage.edit("after the cable")
     stage.ok("lab", "unplug")
-    try:
-        with _started(stage, cable) as (pushing, words):
-            cable.pull()
-            time.sleep(5)
-            cable.plug()
-            _, rest = pushing.communicate(timeout=600)
-            assert pushing.returncode == 0, words + rest
-            assert "the cable is back" in rest
-    finally:
-        stage.ok("lab", "plug")
-    wait_for(stage.url(), "after the cable", 20)
+    with _started(stage, cable) as (pushing, words):
+        cable.pull()
+        missed = _until(pushing, "the cable is out")
+        cable.plug()
+        _, rest = pushing.communicate(timeout=GUARD_S)
+        assert pushing.returncode == 0, words + missed + rest
+        assert "the cable is back" in rest
+    stage.ok("lab", "plug")
+    wait_for(stage.url(), "after the cable")
 
 
 def test_the_guest_s_own_console_over_the_network_and_over_the_cable(stage: Stage, cable: Cable) -> None:
@@ -177,12 +136,17 @@ def _started(stage: Stage, cable: Cable) -> Iterator[tuple[subprocess.Popen[str]
     """A push over the cable that is in the middle of its transfer, and what it said so far."""
     with stage.start("push", str(stage.talk), "--via", "serial", "--port", str(cable.port)) as pushing:
         try:
-            assert pushing.stderr
-            words = ""
-            while not re.search(r"sending .* left", words):  # said every five seconds
-                line = pushing.stderr.readline()
-                assert line, f"it ended before: {words}"
-                words += line
-            yield pushing, words
+            yield pushing, _until(pushing, r"sending .* left")  # said every five seconds
         finally:
             pushing.kill()
+
+
+def _until(pushing: subprocess.Popen[str], pattern: str) -> str:
+    """What it says until it says that."""
+    assert pushing.stderr
+    words = ""
+    while not re.search(pattern, words):
+        line = pushing.stderr.readline()
+        assert line, f"it ended before {pattern!r}: {words}"
+        words += line
+    return words

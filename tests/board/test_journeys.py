@@ -1,0 +1,172 @@
+"""What people do with a board, from the first push to the rescue: the tests on real Xen that every change has to pass.
+
+Each begins at a kept situation (conftest.py). The way a board on a real network is found is in test_avahi.py.
+"""
+
+from __future__ import annotations
+
+import bz2
+import json
+import re
+import socket
+import subprocess
+
+import pytest
+
+from tests import guard, kernels
+from tests.board.cable import Cable
+from tests.board.stage import BOARD, GUARD_S, REPO, TITLE, Situation, Stage, get, wait_for
+
+pytestmark = pytest.mark.journey
+
+
+def test_the_first_push_puts_the_talk_on_air_and_proves_it(live: Situation, stage: Stage) -> None:
+    assert f"is live on {BOARD}; outage none: nothing was on air before" in live.done.out
+    assert live.done.out.splitlines()[-1].startswith("http://127.0.0.1:")
+    app = stage.status()
+    assert TITLE in get(stage.url())
+    assert app["healthy"]
+    assert app["release"] == app["good"] == app["wanted"]
+    assert app["uuid"] in stage.board("xl list -v"), "the hypervisor itself says which release runs"
+
+
+def test_an_edited_slide_is_served_and_pushing_again_destroys_nothing(stage: Stage) -> None:
+    release = stage.edit("first edit")
+    done = stage.ok("push", str(stage.talk))
+    assert f"{release} is live on {BOARD}; outage " in done.out
+    assert done.out.splitlines()[-1] == stage.url()
+    assert "first edit" in get(stage.url())
+    domain = stage.domain()
+    again = stage.ok("push", str(stage.talk))
+    assert "already live" in again.out
+    assert stage.domain() == domain
+
+
+def test_the_x86_kernel_is_refused_before_any_connection(stage: Stage) -> None:
+    """The artefact of the original mirage-decks repository: an x86-64 MirageOS kernel, in the original layout."""
+    repo = stage.folder / "original"
+    folder = repo / "xen/0123456789abcdef"
+    folder.mkdir(parents=True)
+    (folder / "decksopenmirageorg.xen.bz2").write_bytes(bz2.compress(kernels.x86_mirage()))
+    (repo / "xen/latest").write_text("0123456789abcdef\n")
+    (repo / "xl.conf.in").write_text("name='@NAME@'\nmemory='256'\nkernel='@KERNEL@'\nvif=['bridge=xenbr0']\n")
+    for args in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-qm", "original"]):
+        subprocess.run(["git", "-C", str(repo), *args], check=True, env=stage.env)
+    domain = stage.domain()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0)
+        port = listener.getsockname()[1]
+        done = stage.run("push", str(repo), "--host", f"127.0.0.1:{port}")
+        with pytest.raises(BlockingIOError):  # nobody has come
+            listener.accept()
+    assert done.status == 20, done
+    assert "x86-64 MirageOS" in done.err
+    assert stage.domain() == domain
+
+
+def test_a_guest_that_dies_at_boot_is_rolled_back_with_its_last_words(rolled_back: Situation) -> None:
+    done, bad, before = rolled_back.done, rolled_back.notes["bad"], rolled_back.notes["before"]
+    assert done.status == 40, done
+    assert bad in done.err
+    assert f"serves {before} again" in done.err
+    assert "guest: " in done.err
+    assert "index.html" in done.err, "the guest's own last words say what is wrong"
+    stage = rolled_back.restore()
+    assert TITLE in get(stage.url())
+    assert stage.status()["release"] == before
+
+
+def test_the_same_bad_release_is_quarantined_and_a_good_one_goes_live(rolled_back: Situation) -> None:
+    stage = rolled_back.restore()
+    done = stage.run("push", str(stage.talk))
+    assert done.status == 46, done
+    assert "--retry" in done.err
+    assert TITLE in get(stage.url())
+    stage.git("checkout", "-q", "HEAD~", "--", "slides/index.html")
+    stage.edit("mended")
+    stage.ok("push", str(stage.talk))
+    assert "mended" in get(stage.url())
+
+
+def test_a_person_types_git_pull_and_it_deploys_exactly_once(puller: Stage) -> None:
+    puller.edit("pulled by hand")
+    puller.git("push", "-q", "origin", "main")
+    before = puller.attempts()
+    words = puller.board(f"cd {REPO} && git pull 2>&1")
+    assert "live: " in words
+    assert "pulled by hand" in get(puller.url())
+    assert puller.attempts() == before + 1
+    domain = puller.domain()
+    puller.board(f"cd {REPO} && git pull")
+    assert puller.domain() == domain
+
+
+def test_cron_pulls_without_a_laptop(puller: Stage) -> None:
+    (puller.talk / "scripts/crontab").write_text("* * * * * edgedeploy-agent pull decks\n")
+    puller.git("commit", "-qam", "Pull every minute")
+    puller.git("push", "-q", "origin", "main")
+    puller.board(f"cd {REPO} && git pull")
+    puller.edit("pulled by cron")
+    puller.git("push", "-q", "origin", "main")
+    wait_for(puller.url(), "pulled by cron")
+
+
+def test_after_a_power_cut_the_last_good_release_is_on_air_within_one_boot(stage: Stage) -> None:
+    stage.edit("on air when the power went")
+    stage.ok("push", str(stage.talk))
+    words = get(stage.url())
+    stage.ok("lab", "down", BOARD)
+    assert get(stage.url()) == ""
+    stage.ok("lab", "up", "--bare")
+    wait_for(stage.url(), "on air when the power went")
+    assert get(stage.url()) == words
+
+
+def test_rollback_by_hand_and_the_record_of_it(stage: Stage) -> None:
+    before = stage.status()
+    stage.edit("to be rolled back")
+    stage.ok("push", str(stage.talk))
+    done = stage.ok("rollback", str(stage.talk))
+    assert f"{before['release']} is on air again" in done.out
+    assert "to be rolled back" not in get(stage.url())
+    assert re.search(r"live  outage \d+ ms", stage.ok("log", str(stage.talk)).out)
+
+
+def test_two_pushes_at_once_make_one_deployment(stage: Stage) -> None:
+    release = stage.edit("two at once")
+    pushes = [stage.start("push", str(stage.talk)) for _ in range(2)]
+    ends = [(*push.communicate(timeout=GUARD_S), push.returncode) for push in pushes]
+    assert [status for _, _, status in ends] == [0, 0], ends
+    records = json.loads(stage.ok("log", str(stage.talk), "--json", "-n", "5").out)
+    lives = [r for r in records if r.get("outcome", {}).get("release") == release and r["outcome"]["verdict"] == "live"]
+    assert len(lives) == 1
+    assert "two at once" in get(stage.url())
+
+
+def test_the_push_key_can_run_nothing_but_the_agent(stage: Stage) -> None:
+    for command in (("id",), ("sh", "-c", "id"), (), ("cat", "/etc/shadow")):
+        done = stage.push_key_ssh(*command)
+        assert b"edgedeploy-agent/1" in done.stdout, command
+        assert b"uid=" not in done.stdout, command
+        assert b"root:" not in done.stdout, command
+
+
+def test_a_push_finds_the_serial_cable_when_the_network_is_cut(stage: Stage, cable: Cable) -> None:
+    """The port is the one that a command before used: it is the board's."""
+    stage.ok("status", "--via", "serial", "--port", str(cable.port))
+    release = stage.edit("over the cable")
+    stage.ok("lab", "unplug")
+    done = stage.ok("push", str(stage.talk))
+    stage.ok("lab", "plug")
+    assert f"{release} is live on {BOARD}" in done.out
+    assert "serial cable" in done.err, "it says which way it took, and why"
+    wait_for(stage.url(), "over the cable")
+
+
+def test_recover_names_a_network_that_is_down_and_mends_it(stage: Stage, cable: Cable) -> None:
+    stage.breaks("ip link set xenbr0 down")
+    guard.until(lambda: get(stage.url()) == "", "the network is down", GUARD_S)
+    done = stage.run("recover", "--port", str(cable.port), "--json", "--yes")
+    assert done.status == 0, done
+    assert "xenbr0" in done.out
+    assert stage.status()["healthy"], "over the network again"
