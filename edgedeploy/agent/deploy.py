@@ -236,12 +236,18 @@ class Deployment:
             self._seen.tail.close()
             self._seen.tail = None
         self._seen.down_since = self._seen.down_since or time.monotonic()
-        try:
-            self._destroy_ours([manifest])
-            self._runtime.create(self._layout.domain(manifest.uuid))
-        except CommandFailed as error:
-            return plan.Broke("; ".join([error.message, *error.details[-2:]]))
-        return plan.Swapped()
+        tries = 2 if returning else 1  # libxl gives devices ten seconds, which a busy dom0 may miss: not at the talk's cost
+        while True:
+            try:
+                self._destroy_ours([manifest])
+                self._runtime.create(self._layout.domain(manifest.uuid))
+            except CommandFailed as error:
+                tries -= 1
+                if not tries:
+                    return plan.Broke("; ".join([error.message, *error.details[-2:]]))
+                self._attempt.event("return", f"starting {slot.release} once more: {error.message}")
+            else:
+                return plan.Swapped()
 
     def _destroy_ours(self, manifests: list[Manifest]) -> None:
         for manifest in manifests:

@@ -132,6 +132,26 @@ def test_create_failing_brings_the_old_one_back(model: ModelBoard) -> None:
     assert (outcome["verdict"], model.xen.on_air) == ("rolled-back", "r1")
 
 
+@pytest.mark.parametrize(("refusals", "verdict", "on_air"), [(2, "rolled-back", "r1"), (3, "rollback-failed", "")])
+def test_the_way_back_is_tried_twice(model: ModelBoard, refusals: int, verdict: str, on_air: str) -> None:
+    """One refusal of the release on trial, then those of the one to go back to."""
+    model.release("r1")
+    model.deploy()
+    model.release("r2")
+    left = refusals
+
+    def fail(call: str) -> None:
+        nonlocal left
+        if call == "create" and left:
+            left -= 1
+            raise CommandFailed(["xl", "create"], "ended with status 3", "domain_destroy_cb: Destruction of domain failed")
+
+    model.xen.fail = fail
+    outcome = model.deploy()
+    assert (outcome["verdict"], model.xen.on_air) == (verdict, on_air)
+    assert model.xen.calls.count("create") == 4, "r1 once, r2 once, and r1 twice"
+
+
 def test_nothing_to_go_back_to_leaves_no_broken_guest_behind(model: ModelBoard) -> None:
     model.xen.dies.add("r1")
     model.release("r1")
