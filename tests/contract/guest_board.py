@@ -11,6 +11,8 @@ from pathlib import Path
 from edgedeploy.agent import config, plan, state
 from edgedeploy.agent.layout import Layout
 from edgedeploy.core import names
+from edgedeploy.remote.attached import Attachment
+from tests.attached import until
 from tests.guard import USUAL_S
 from tests.terminal import Tty
 
@@ -92,3 +94,11 @@ class Guest:
     def ends(self) -> None:
         (self.bin / "list").write_text(HEAD)
         self.console.close()
+
+
+def echo(line: Attachment, guest: Guest, key: bytes) -> None:
+    """A key goes to the guest and comes back from it."""
+    assert line.write(key) == len(key)
+    guest.console.until(key)
+    guest.says(key)
+    until(line, key)

@@ -6,6 +6,7 @@ machine, and its log level stays what it is.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import math
 import os
@@ -278,3 +279,16 @@ class Board:
         before, _, after = said.partition(words)
         self.cable.put_back(after)
         return before
+
+
+def children_of_the_board(act: str, board: Board) -> None:
+    """Do something to the board's half of the link."""
+    half = "python3 -ISc import sys,os,select"
+    found = subprocess.run(["pgrep", "-f", half], capture_output=True, text=True, check=True).stdout.split()
+    ours = []
+    for pid in found:
+        with contextlib.suppress(FileNotFoundError):  # another board's may end meanwhile
+            if os.readlink(f"/proc/{pid}/fd/0") == os.ttyname(board.slave):
+                ours.append(pid)
+    assert len(ours) == 1
+    subprocess.run(act.format(ours[0]).split(), check=True)

@@ -9,31 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from edgedeploy.core.announce import Announcement, avahi_service_xml, txt_records
-from edgedeploy.core.names import AppName, BoardId, ProfileName, ReleaseId
-from tests.guard import let_pass, until
+from edgedeploy.core.announce import Announcement
+from edgedeploy.core.names import AppName, ReleaseId
+from tests.contract.avahi_board import SAID, Avahi, cabled, more_networks
+from tests.guard import until
 from tests.needs import require
-from tests.netns import Namespace, join
+from tests.netns import Namespace
 
 pytestmark = pytest.mark.contract
 
-SAID = Announcement(
-    BoardId("00112233aabbccdd"),
-    ProfileName("cubieboard2"),
-    agent="0123456789ab",
-    apps={AppName("decks"): ReleaseId("2026-11-23-1"), AppName("web"): None},
-)
-DAEMON = """[server]
-host-name={host}
-use-ipv4=yes
-use-ipv6=yes
-enable-dbus=no
-[wide-area]
-enable-wide-area=no
-[publish]
-publish-workstation=no
-publish-hinfo=no
-"""
 # without a limit: it is the first sighting that ends it
 PROBE = """
 import json, sys
@@ -41,33 +25,6 @@ from edgedeploy.discover import mdns
 found = mdns.browse(None, sys.argv[1:], until=bool)
 json.dump([[s.name, s.addresses, s.seen_on] for s in found], sys.stdout)
 """
-
-
-class Avahi:
-    """avahi-daemon in a namespace, with /etc/avahi/services and /run of its own (a private mount namespace)."""
-
-    def __init__(self, where: Namespace, folder: Path, host: str) -> None:
-        folder.mkdir()
-        self.services = folder / "services"
-        self.services.mkdir()
-        (folder / "run").mkdir()
-        config = folder / "avahi-daemon.conf"
-        config.write_text(DAEMON.format(host=host))
-        script = (
-            f"mount --bind {self.services} /etc/avahi/services && mount --bind {folder}/run /run && mkdir -p "
-            f"/run/avahi-daemon && exec avahi-daemon -f {config} --no-drop-root --no-chroot --no-rlimits"
-        )
-        self.log = folder / "log"
-        where.spawn(["unshare", "-m", "sh", "-c", script], self.log)
-
-    def publish(self, said: Announcement) -> None:
-        """As the agent does it: write elsewhere, rename; Avahi watches the folder."""
-        new = self.services / ".edgedeploy.new"
-        new.write_text(avahi_service_xml(txt_records(said)))
-        new.rename(self.services / "edgedeploy.service")
-
-    def wait(self, words: str) -> None:
-        until(lambda: words in self.log.read_text(), lambda: f"{words!r} in Avahi's log:\n{self.log.read_text()}")
 
 
 @pytest.fixture
@@ -87,14 +44,7 @@ def avahi(laptop: Namespace, board: Namespace, tmp_path: Path) -> Avahi:
     """A board `cubie` on a cable: eth0 there, lan0 here."""
     if not shutil.which("avahi-daemon"):
         require("avahi-daemon is not installed: apt-get install avahi-daemon")
-    join(laptop, "lan0", board, "eth0")
-    laptop.ip("address", "add", "10.99.1.1/24", "dev", "lan0")
-    board.ip("address", "add", "10.99.1.2/24", "dev", "eth0")
-    daemon = Avahi(board, tmp_path / "avahi", "cubie")
-    daemon.publish(SAID)
-    daemon.wait("successfully established")
-    let_pass(1.1, "Avahi does not repeat what it announced within the last second (RFC 6762, 6)")
-    return daemon
+    return cabled(laptop, board, tmp_path)
 
 
 def probe(laptop: Namespace, *interfaces: str) -> list[list[object]]:
@@ -135,13 +85,7 @@ def test_the_first_sighting_ends_the_search(avahi: Avahi, laptop: Namespace) -> 
 
 
 def test_many_networks_some_of_them_dead(avahi: Avahi, laptop: Namespace) -> None:
-    with Namespace("void") as void:
-        for n in range(6):
-            join(laptop, f"dead{n}", void, f"end{n}")
-            laptop.ip("address", "add", f"10.98.{n}.1/24", "dev", f"dead{n}")
-        laptop.ip("link", "set", "dead0", "down")
-        void.ip("link", "set", "end1", "down")
-        laptop.ip("link", "set", "dead2", "multicast", "off")
+    with more_networks(laptop):
         assert probe(laptop)[0][0] == "cubie"
     assert probe(laptop, "lan0")[0][2] == "lan0"
     assert probe(laptop, "10.99.1.1")[0][2] == "lan0"

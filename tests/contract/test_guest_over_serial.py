@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 
 from edgedeploy.remote import agentkit
-from edgedeploy.remote.attached import Attachment
 from edgedeploy.remote.client import AgentClient
 from edgedeploy.wires.serial import recognise
 from edgedeploy.wires.serial.wire import SerialWire
 from tests import needs
-from tests.contract.guest_board import DECKS, Guest, GuestBoard
+from tests.attached import until
+from tests.contract.guest_board import DECKS, Guest, GuestBoard, echo
 from tests.contract.serial_board import PASSWORD, PRINTK, Board
-from tests.unit.agent.test_attach import until
 
 pytestmark = pytest.mark.contract
 
@@ -39,7 +38,7 @@ def test_a_person_at_the_guest_over_the_cable(tmp_path: Path, monkeypatch: pytes
                 guest.says(everything + b"login: ")
                 assert until(line, b"login: ") == everything + b"login: "
                 for n in range(3):
-                    _echo(line, guest, b"key %d;" % n)
+                    echo(line, guest, b"key %d;" % n)
                 flood = b"".join(b"%06d\r\n" % n for n in range(3000))
                 speaker = threading.Thread(target=guest.says, args=(flood,))
                 speaker.start()
@@ -49,10 +48,3 @@ def test_a_person_at_the_guest_over_the_cable(tmp_path: Path, monkeypatch: pytes
             assert client.log(DECKS, 3) == [], "the conversation goes on"
         assert board.printk == PRINTK
     guest.ends()
-
-
-def _echo(line: Attachment, guest: Guest, key: bytes) -> None:
-    assert line.write(key) == len(key)
-    guest.console.until(key)
-    guest.says(key)
-    until(line, key)

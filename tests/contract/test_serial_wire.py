@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from edgedeploy.wires.serial import expect, pump, recognise, shell
 from edgedeploy.wires.serial.wire import SerialWire
 from tests import needs
 from tests.contract.leaping import Leaping
-from tests.contract.serial_board import PASSWORD, PRINTK, SHELL, SYSRQ, Board
+from tests.contract.serial_board import PASSWORD, PRINTK, SHELL, SYSRQ, Board, children_of_the_board
 from tests.contract.wire_contract import PATIENCE, WireContract, opened, read_all, run, write_on
 from tests.guard import until
 
@@ -262,16 +261,6 @@ def left_as_found(board: Board) -> None:
     assert board.printk == PRINTK
     assert board.sysrq == SYSRQ
     board.stands_at(b"cubie login: ")
-
-
-def children_of_the_board(act: str, board: Board) -> None:
-    """Do something to the board's half of the link."""
-    found = subprocess.run(
-        ["pgrep", "-f", "python3 -ISc import sys,os,select"], capture_output=True, text=True, check=True
-    )
-    ours = [pid for pid in found.stdout.split() if os.readlink(f"/proc/{pid}/fd/0") == os.ttyname(board.slave)]
-    assert len(ours) == 1
-    subprocess.run(act.format(ours[0]).split(), check=True)
 
 
 def swallowed(act: Callable[[], None]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import signal
 import socket
 import subprocess
@@ -16,29 +15,13 @@ import pytest
 from edgedeploy.core import errors
 from edgedeploy.ports.wire import Stream
 from edgedeploy.wires.ssh import Credentials, SshTarget, SshWire, heartbeat
-from edgedeploy.wires.trust import Exact, HostTrust, Pinned, Pins, UserKnownHosts
+from edgedeploy.wires.trust import Exact, Pinned, Pins, UserKnownHosts
+from tests.contract.ssh_site import Site
 from tests.contract.wire_contract import PATIENCE, WireContract, opened, run, transfer_both_ways, write_on
 from tests.guard import until
 from tests.sshd import Sshd, keypair, public, reserved
 
 pytestmark = pytest.mark.contract
-
-
-@dataclasses.dataclass(frozen=True)
-class Site:
-    """A server that one key opens."""
-
-    sshd: Sshd
-    key: Path
-
-    def wire(self, trust: HostTrust | None = None, **options: object) -> SshWire:
-        target = SshTarget(self.sshd.address, self.sshd.port, self.sshd.user)
-        settings: dict[str, object] = {
-            "credentials": Credentials(key_file=self.key),
-            "config_file": Path("/dev/null"),
-            **options,
-        }
-        return SshWire(target, trust or Exact((self.sshd.host_key,)), **settings)
 
 
 @pytest.fixture(scope="module")

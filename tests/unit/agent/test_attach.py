@@ -23,6 +23,7 @@ from edgedeploy.remote import attached
 from edgedeploy.remote.attached import Attachment
 from edgedeploy.remote.client import AgentClient
 from tests import guard
+from tests.attached import until
 from tests.guard import USUAL_S, Guard
 from tests.unit.agent.model import ModelBoard
 from tests.unit.agent.test_serve import PipeStream, talk
@@ -57,21 +58,6 @@ class Guest:
     def close(self) -> None:
         self.ends()
         os.close(self.slave)
-
-
-def until(line: Attachment, words: bytes | str, seconds: float = USUAL_S) -> bytes:
-    """What the console writes, and (in brackets) what is said about it, up to `words`."""
-    seen, limit = b"", Guard("", seconds)
-    wanted = words if isinstance(words, bytes) else words.encode()
-    while wanted not in seen:
-        try:
-            select.select([line.fileno()], [], [], min(0.1, limit.left))
-        except AssertionError:
-            raise AssertionError(f"waited {seconds:.0f} s in vain for {words!r} on the console, in {seen!r}") from None
-        line.tick()
-        for piece in line.read():
-            seen += piece if isinstance(piece, bytes) else f"[{piece}]".encode()
-    return seen
 
 
 @pytest.fixture
