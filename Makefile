@@ -88,4 +88,5 @@ bench: apt-test apt-bench setup ## measure, and write docs/performance*.md
 	$(BIN)/python -m bench.bundle --write docs/performance-bundle.md
 	$(BIN)/python -m bench.serial --write docs/performance-serial.md
 	$(BIN)/python -m bench.xenconsole --write docs/performance-console.md
+	$(AS_ROOT) $(BIN)/python -m bench.waits --write docs/performance-waits.md
 	$(BIN)/python -m bench.transfers
