@@ -20,6 +20,8 @@ LOOKS = {
     },
     "datetime": {"now", "utcnow", "today"},
     "date": {"today"},
+    "resource": {"getrusage"},
+    "os": {"times"},
 }  # fmt: skip
 _REASON = re.compile(r"#\s*clock:\s*\S+")
 
@@ -41,7 +43,7 @@ def faults(name: str, text: str) -> Iterator[str]:
         if isinstance(node, ast.Import)
         for alias in node.names
         if alias.name == "time"
-    } | {"datetime": "datetime", "date": "date"}
+    } | {name: name for name in ("datetime", "date", "resource", "os")}
     for where, node in _calls(tree, "module"):
         look = _look(node, modules, plain)
         if not look or _REASON.search(lines[node.lineno - 1]):

@@ -1,4 +1,7 @@
-"""A file that unpacks to 2 GiB costs under 1 s and under 150 MB, whatever it is packed with and wherever the bomb is."""
+"""A file that unpacks to 2 GiB is seen for what it is in under 150 MB, whatever it is packed with and wherever the bomb is.
+
+How long that takes is measured by bench.check; a bomb that was unpacked to its end would not fit the memory.
+"""
 
 from __future__ import annotations
 
@@ -15,18 +18,16 @@ from edgedeploy.core import packing
 from tests import kernels
 
 MB = 1 << 20
+GUARD_S = 60
 _CHILD = """
-import json, resource, sys
+import json, sys
 from pathlib import Path
 from edgedeploy.artefact import probe
-before = resource.getrusage(resource.RUSAGE_SELF)
 found = probe.inspect(Path(sys.argv[1]))
-after = resource.getrusage(resource.RUSAGE_SELF)
-seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 code = found.fault.code if found.fault else " ".join(found.kernel.marks)
 # not ru_maxrss, which a child inherits from a large parent
 peak = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
-print(json.dumps([code, seconds, peak // 1024]))
+print(json.dumps([code, peak // 1024]))
 """
 
 
@@ -63,10 +64,8 @@ INSIDE = {
 def test_a_bomb_costs_little(name, tmp_path):
     path = tmp_path / name
     path.write_bytes({**BOMBS, **INSIDE}[name]())
-    # the best of three: what it costs, not what else the machine is doing
-    ran = [subprocess.run([sys.executable, "-c", _CHILD, path], capture_output=True, check=True) for _ in range(3)]
-    results = [json.loads(one.stdout) for one in ran]
+    ran = subprocess.run([sys.executable, "-c", _CHILD, path], capture_output=True, check=True, timeout=GUARD_S)
+    code, peak_mb = json.loads(ran.stdout)
     # a packed layer inside is no bomb of the outer one: it is packed twice
-    assert {code for code, _, _ in results} == {{"gz-in-gz": ""}.get(name, "payload" if name in INSIDE else "bomb")}
-    assert min(seconds for _, seconds, _ in results) < 1
-    assert max(peak_mb for _, _, peak_mb in results) < 150
+    assert code == {"gz-in-gz": ""}.get(name, "payload" if name in INSIDE else "bomb")
+    assert peak_mb < 150

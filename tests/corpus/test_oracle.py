@@ -16,6 +16,9 @@ from tests.corpus.oracle import Question
 
 CASES = [*made.CASES, *real.CASES]
 
+# one worker for all that share the files: each other one would make and read all of them again
+pytestmark = pytest.mark.xdist_group("corpus")
+
 
 @pytest.fixture(scope="session")
 def delivered(corpus_files, examined):

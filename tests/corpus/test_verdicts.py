@@ -8,6 +8,8 @@ from edgedeploy.artefact import fit
 from edgedeploy.profiles import catalog
 from tests.corpus import made, real
 
+# one worker for all that share the files: each other one would make and read all of them again
+pytestmark = pytest.mark.xdist_group("corpus")
 BOARDS = {name: catalog.load(name, None) for name in ("cubieboard2", "rpi4")}
 ABOUT_THE_FILE = {"trailing", "xen-unseen"}
 
