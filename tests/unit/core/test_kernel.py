@@ -132,6 +132,7 @@ def test_the_level_is_the_one_of_the_vermagic():
         gzip.compress(b"Linux version 6.1.0 " + bytes(i * 7 % 251 for i in range(9999))) * 9,
         b"mod_unload ARMv6 ",
     ],
+    ids=["xen", "an asset", "a kernel's words", "modules"],  # gzip's own date would be in the tests' names
 )
 @pytest.mark.parametrize("build", [kernels.zimage, kernels.image64])
 def test_what_a_unikernel_tells_on_its_slides_does_not_make_it_another(build, slide):
