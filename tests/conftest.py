@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 
@@ -32,3 +33,11 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Every test gets its tier, or ends the run."""
     tiers.mark(items, str(config.rootpath))
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """A kernel is no name: xdist's workers tell each other the names of all tests."""
+    if isinstance(val, bytes | str) and len(val) > 60:
+        data = val if isinstance(val, bytes) else val.encode()
+        return f"{len(val)}-{hashlib.sha256(data).hexdigest()[:8]}"
+    return None
