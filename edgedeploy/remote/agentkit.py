@@ -12,10 +12,11 @@ import functools
 import hashlib
 import io
 import re
-import tokenize
 import zipfile
 from importlib import resources
 from importlib.resources.abc import Traversable
+
+from edgedeploy.remote.strip import bare
 
 _SHEBANG = b"#!/usr/bin/python3 -IS\n"
 # -I: nothing from the environment or the current folder; -S: no site-packages, which also starts faster
@@ -96,25 +97,6 @@ class _Less(ast.NodeTransformer):
 
 def _is_text(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-
-
-def bare(source: str) -> str:
-    """A module without its comments and docstrings, every other line where it was: what the board need not carry.
-
-    A serial line would have to carry them too. The sources are on the laptop, and tracebacks name the same lines.
-    """
-    lines = source.split("\n")
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT and token.line.strip().startswith("#"):
-            lines[token.start[0] - 1] = ""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False) is not None:
-            first = node.body[0]
-            end = first.end_lineno or first.lineno
-            lines[first.lineno - 1 : end] = [""] * (end - first.lineno + 1)
-            if len(node.body) == 1:
-                lines[first.lineno - 1] = " " * first.col_offset + "pass"
-    return "\n".join(lines)
 
 
 def _name(entry: Traversable) -> str:
