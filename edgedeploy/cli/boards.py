@@ -5,16 +5,15 @@ from __future__ import annotations
 import click
 
 from edgedeploy.cli import options
-from edgedeploy.core import board
-from edgedeploy.profiles import catalog
-from edgedeploy.ui import boards as show
 
 
 def _known_kinds(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    from edgedeploy.profiles import catalog  # noqa: PLC0415 - a command pays for its own imports only
+
     return [name for name in catalog.available() if name.startswith(incomplete)]
 
 
-@click.command()
+@click.command(short_help="List the kinds of board that are known.")
 @click.argument("name", required=False, shell_complete=_known_kinds)
 @options.as_json
 def boards(name: str | None, as_json: bool) -> None:
@@ -22,6 +21,10 @@ def boards(name: str | None, as_json: bool) -> None:
 
     A profile of your own goes into boards/ in the user's configuration folder, or into $EDGEDEPLOY_BOARDS.
     """
+    from edgedeploy.core import board  # noqa: PLC0415 - as above
+    from edgedeploy.profiles import catalog  # noqa: PLC0415
+    from edgedeploy.ui import boards as show  # noqa: PLC0415
+
     if name is not None:
         profile = catalog.load(name)
         if as_json:

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from edgedeploy.cli import options
 from edgedeploy.cli.options import Session
 from edgedeploy.core.errors import DoesNotFit, UsageFault
-from edgedeploy.core.release import GIC_VERSIONS
-from edgedeploy.flows import check as flow
-from edgedeploy.profiles import catalog
-from edgedeploy.ui import check as show
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GIC_VERSIONS = ("default", "v2", "v3", "2", "3")
+"""core.release.GIC_VERSIONS, and the last two by their number alone"""
 
 
 def _known_kinds(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    from edgedeploy.profiles import catalog  # noqa: PLC0415 - a command pays for its own imports only
+
     return [name for name in catalog.available() if name.startswith(incomplete)]
 
 
 def _resolve(session: Session, target: str) -> Path:
     """The path that TARGET means. A word that is an app's name is that app, as for `push`, unless it is a file's."""
+    from pathlib import Path  # noqa: PLC0415 - as above
+
     if not target:
         raise UsageFault("TARGET is empty", hint="name a kernel file, an app or a deployment repository")
     # os.path, because Path's own questions raise on names that no file can have
@@ -30,7 +36,7 @@ def _resolve(session: Session, target: str) -> Path:
     return Path(target)
 
 
-@click.command()
+@click.command(short_help="Prove that a kernel fits a board.")
 @click.argument("target")
 @click.option(
     "--board", metavar="PROFILE", required=True, shell_complete=_known_kinds,
@@ -40,7 +46,7 @@ def _resolve(session: Session, target: str) -> Path:
 @click.option("--memory", "memory_mb", type=click.IntRange(1, 1 << 20), metavar="MB", help="The guest's memory.")
 @click.option("--vcpus", type=click.IntRange(1, 4096), metavar="N", help="The guest's virtual CPUs.")
 @click.option(
-    "--gic-version", type=click.Choice([*GIC_VERSIONS, "2", "3"], case_sensitive=False), metavar="V",
+    "--gic-version", type=click.Choice(GIC_VERSIONS, case_sensitive=False), metavar="V",
     help="The interrupt controller the guest is shown: v2, v3 or default (the board's own).",
 )  # fmt: skip
 @options.as_json
@@ -60,6 +66,9 @@ def check(
 
     Exit code 0: it fits. 20: it does not, with every reason. 2: it cannot be read.
     """
+    from edgedeploy.flows import check as flow  # noqa: PLC0415 - as above
+    from edgedeploy.ui import check as show  # noqa: PLC0415
+
     version = f"v{gic_version}" if gic_version in ("2", "3") else gic_version
     result = flow.check(flow.Request(_resolve(session, target), board, ramdisk, memory_mb, vcpus, version))
     if as_json:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from edgedeploy.cli import words
 from edgedeploy.core import errors
 
 
-@click.command()
+@click.command(short_help="Print a shell's completion script.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
@@ -23,4 +24,4 @@ def completion(ctx: click.Context, shell: str) -> None:
     if script is None:
         raise errors.Bug(f"click knows no completion for {shell}")
     root = ctx.find_root()
-    click.echo(script(root.command, {}, "edgedeploy", "_EDGEDEPLOY_COMPLETE").source())
+    click.echo(script(root.command, {}, words.PROGRAM, words.COMPLETE).source())

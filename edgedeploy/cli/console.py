@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from click.core import ParameterSource
 
-from edgedeploy.cli import options, target
+from edgedeploy.cli import options
 from edgedeploy.cli.options import HostPort, Session
 from edgedeploy.core import errors
 
@@ -13,7 +13,7 @@ _CABLE = {"baud": "--baud", "kind": "--board"}
 _REACH = {"board": "--on", "host": "--host", "interfaces": "--interface", "via": "--via", "timeout": "--timeout"}
 
 
-@click.command()
+@click.command(short_help="Be at a board's serial console, or at a guest's.")
 @options.app_argument
 @options.on
 @options.host
@@ -43,7 +43,8 @@ def console(
 
     Ctrl-] then . leaves. Without a terminal, the input is sent and what comes is printed until it is quiet for a second.
     """
-    from edgedeploy.flows import console as flow  # noqa: PLC0415 - a command pays for its own imports only
+    from edgedeploy.cli import target  # noqa: PLC0415 - a command pays for its own imports only
+    from edgedeploy.flows import console as flow  # noqa: PLC0415
 
     if app is None:
         cable = "the board's serial console is at the end of the cable"

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from edgedeploy.cli import options
 from edgedeploy.cli.options import Session
 from edgedeploy.core import errors
-from edgedeploy.discover import mdns
-from edgedeploy.discover.sighting import Sighting
-from edgedeploy.ui.discover import Listing, as_data
+
+if TYPE_CHECKING:
+    from edgedeploy.discover.sighting import Sighting
 
 SECONDS = 3.0
 """how long to look by default: an answer takes a fraction of one, a sleepy Wi-Fi a second question"""
@@ -31,6 +32,9 @@ def discover(session: Session, timeout: float | None, interfaces: tuple[str, ...
     """
     if follow and as_json and timeout is None:
         raise errors.UsageFault("--json ends with one array, --follow does not end", hint="add --timeout 60")
+    from edgedeploy.discover import mdns  # noqa: PLC0415 - a command pays for its own imports only
+    from edgedeploy.ui.discover import Listing, as_data  # noqa: PLC0415
+
     seconds = timeout or (None if follow else SECONDS)
     refused: list[str] = []
     out = sys.stderr if as_json else sys.stdout

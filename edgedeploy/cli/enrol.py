@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
-from edgedeploy.cli import options, target
+from edgedeploy.cli import options
 from edgedeploy.cli.options import Session
-from edgedeploy.core import errors, names
+from edgedeploy.core import errors
+
+if TYPE_CHECKING:
+    from edgedeploy.core import names
 
 
-@click.command()
+@click.command(short_help="Install the agent on a board and pin its keys.")
 @click.argument("where", metavar="[USER@]HOST[:PORT]")
 @click.option("--profile", help="What kind of board it is; recognised by its device tree where that is known.")
 @click.option("--name", help="What to call it; its host name by default.")
@@ -43,7 +46,10 @@ def enrol(
     Safe to repeat: what is in place stays, and it says what it changed. Afterwards this laptop holds a key that can do
     nothing on the board but talk to the agent.
     """
-    from edgedeploy.cli import enrolling  # noqa: PLC0415 - a command pays for its own imports only
+    from dataclasses import asdict  # noqa: PLC0415 - a command pays for its own imports only
+
+    from edgedeploy.cli import enrolling, target  # noqa: PLC0415
+    from edgedeploy.core import names  # noqa: PLC0415
     from edgedeploy.flows import enrol as flow  # noqa: PLC0415
     from edgedeploy.ui import deployment  # noqa: PLC0415
 
@@ -64,6 +70,8 @@ def enrol(
 
 
 def _pull(text: str) -> tuple[names.AppName, str]:
+    from edgedeploy.core import names  # noqa: PLC0415 - as above
+
     app, equals, remote = text.partition("=")
     if not equals or not remote:
         raise errors.UsageFault(

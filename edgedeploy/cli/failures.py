@@ -10,10 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import select
 import sys
-import tempfile
-import traceback
 from dataclasses import dataclass
 
 import click
@@ -51,6 +48,8 @@ def conclude(error: BaseException, session: Session) -> int:
         return 2
     failure = describe(error)
     if session.verbosity > 0 and _is_bug(error):
+        import traceback  # noqa: PLC0415 - what is mistyped is no bug, and shows none
+
         traceback.print_exception(error, file=sys.stderr)
     with contextlib.suppress(OSError):
         _show(failure)
@@ -99,6 +98,9 @@ def _is_bug(error: BaseException) -> bool:
 
 
 def _bug(error: BaseException) -> Failure:
+    import tempfile  # noqa: PLC0415 - as above
+    import traceback  # noqa: PLC0415
+
     own = error if isinstance(error, errors.Bug) else None
     words = own.message if own else " ".join("".join(traceback.format_exception_only(error)).split())
     details = own.details if own else ()
@@ -128,6 +130,8 @@ def _show(failure: Failure) -> None:
 
 def _reader_left() -> bool:
     """Whether it was our own stdout that broke, and not a connection whose error nobody translated."""
+    import select  # noqa: PLC0415 - as above
+
     try:
         poll = select.poll()
         poll.register(sys.stdout.fileno(), 0)

@@ -7,20 +7,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import click
 from click.shell_completion import CompletionItem
 
 from edgedeploy.cli import options
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """Where a command lives ("module:object") and the line that the help shows without loading it."""
-
-    target: str
-    summary: str
+from edgedeploy.cli.words import Entry
 
 
 class LazyGroup(click.Group):
@@ -39,7 +31,7 @@ class LazyGroup(click.Group):
         entry = next((entries[cmd_name] for entries in self.sections.values() if cmd_name in entries), None)
         if entry is None:
             return super().get_command(ctx, cmd_name)
-        module, _, attribute = entry.target.partition(":")
+        module, _, attribute = entry[0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         options.add_everywhere(command)
         return command
@@ -48,14 +40,14 @@ class LazyGroup(click.Group):
         """Write one list per section."""
         for title, entries in self.sections.items():
             with formatter.section(title):
-                formatter.write_dl([(name, entry.summary) for name, entry in entries.items()])
+                formatter.write_dl([(name, summary) for name, (_, summary) in entries.items()])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Complete a command's name from the table: a press of the tab key must not load every command."""
         named = [
-            CompletionItem(name, help=entry.summary)
+            CompletionItem(name, help=summary)
             for entries in self.sections.values()
-            for name, entry in entries.items()
+            for name, (_, summary) in entries.items()
             if name.startswith(incomplete)
         ]
         return named + click.Command.shell_complete(self, ctx, incomplete)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from edgedeploy.cli import options
 from edgedeploy.cli.options import Session
-from edgedeploy.flows import init as flow
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
-@click.command()
+@click.command(short_help="Start a deployment repository.")
 @click.argument("app")
-@click.option("--dir", "folder", type=click.Path(path_type=Path), help="Where. [default: ./APP]")
+@click.option("--dir", "folder", type=options.AsPath(), help="Where. [default: ./APP]")
 @click.option(
     "--board", metavar="PROFILE", default="virtual-armv7", show_default=True, help="The kind of board it is for."
 )  # fmt: skip
@@ -36,6 +38,10 @@ def init(
     as_json: bool,
 ) -> None:
     """Start a deployment repository for APP: a git repository with edgedeploy.toml in it."""
+    from pathlib import Path  # noqa: PLC0415 - a command pays for its own imports only
+
+    from edgedeploy.flows import init as flow  # noqa: PLC0415
+
     request = flow.Request(app, folder or Path(app), board, address, gateway, slides, add)
     started = flow.start(request, report=session.report)
     if as_json:

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from edgedeploy.cli import options, target
+from edgedeploy.cli import options
 from edgedeploy.cli.options import Session
 from edgedeploy.core import errors
 from edgedeploy.lab import cable as cables
@@ -79,7 +79,8 @@ def up(
     The first time this builds the board's disk from Debian packages (about 110 MB to download). A board that was
     taken down boots from the disk it had.
     """
-    from edgedeploy.flows import lab as flow  # noqa: PLC0415 - paramiko and zeroconf, for this command only
+    from edgedeploy.cli import target  # noqa: PLC0415 - paramiko and zeroconf, for this command only
+    from edgedeploy.flows import lab as flow  # noqa: PLC0415
     from edgedeploy.profiles import catalog  # noqa: PLC0415
 
     def start() -> Machine:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from edgedeploy.cli import options, target
+from edgedeploy.cli import options
 from edgedeploy.cli.options import HostPort, Session
 
 
-@click.command()
+@click.command(short_help="Show the last deployments.")
 @options.app_argument
 @click.option("-n", "--count", type=click.IntRange(1, 50), default=10, show_default=True, help="How many.")
 @options.on
@@ -30,7 +30,8 @@ def log(
     as_json: bool,
 ) -> None:
     """Show the last deployments of APP on a board: who, what, how long it was down, and why it failed."""
-    from edgedeploy.flows import ask  # noqa: PLC0415 - a command pays for its own imports only
+    from edgedeploy.cli import target  # noqa: PLC0415 - a command pays for its own imports only
+    from edgedeploy.flows import ask  # noqa: PLC0415
     from edgedeploy.ui import deployment  # noqa: PLC0415
 
     name = target.app_name(session, app)

@@ -12,22 +12,23 @@ A command takes what it needs:
 
 from __future__ import annotations
 
-import ipaddress
-import json
 import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from edgedeploy.cli import settings
+from edgedeploy.cli import words
 from edgedeploy.core import errors
-from edgedeploy.ports.report import Report
-from edgedeploy.ui import report as reports
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edgedeploy.cli.settings import Settings
+    from edgedeploy.ports.report import Report
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -41,13 +42,17 @@ class Session:
     argv: tuple[str, ...] = field(default=())
 
     @cached_property
-    def settings(self) -> settings.Settings:
+    def settings(self) -> Settings:
         """The merged configuration files, read on first use."""
+        from edgedeploy.cli import settings  # noqa: PLC0415 - a page of help reads no file
+
         return settings.load(self.config)
 
     @cached_property
     def report(self) -> Report:
         """Where this run says what it does: rich on a terminal, plain lines elsewhere, quiet with -q."""
+        from edgedeploy.ui import report as reports  # noqa: PLC0415 - as above
+
         return reports.for_terminal(self.verbosity)
 
     @property
@@ -70,14 +75,23 @@ pass_session = click.make_pass_decorator(Session, ensure=True)
 
 def emit_json(data: object) -> None:
     """Print a command's one JSON document on stdout."""
+    import json  # noqa: PLC0415 - as above
+
     click.echo(json.dumps(data, indent=2, default=str))
 
 
-class FilePath(click.Path):
-    """A path that was typed. An empty one (an unset shell variable, mostly) is named, not taken for this folder."""
+class AsPath(click.Path):
+    """A click.Path that gives a pathlib.Path, which is imported for a path that was typed only."""
 
-    def __init__(self) -> None:
-        super().__init__(path_type=Path)
+    def coerce_path_result(self, value: Any) -> Any:
+        """See click.Path."""
+        from pathlib import Path  # noqa: PLC0415 - as above
+
+        return Path(value)
+
+
+class FilePath(AsPath):
+    """A path that was typed. An empty one (an unset shell variable, mostly) is named, not taken for this folder."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """See click.Path."""
@@ -106,6 +120,8 @@ _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+(%\w+)?)\]|(?P<name>[^:\[\]]+
 
 def parse_host(text: str) -> HostPort:
     """`host`, `host:port`, `[v6]:port` or a bare IPv6 address. Raises errors.UsageFault."""
+    import ipaddress  # noqa: PLC0415 - as above
+
     match = _ADDRESS.fullmatch(text)
     bare_six = text.count(":") > 1 and not text.startswith("[")
     try:
@@ -175,13 +191,19 @@ class InterfacesType(click.ParamType):  # type: ignore[type-arg]  # generic only
 
 
 def _known_apps(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    known = settings.load_quietly(_session_of(ctx).config)
+    known = _known(ctx)
     return [name for name in known.apps if name.startswith(incomplete)]
 
 
 def _known_boards(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    known = settings.load_quietly(_session_of(ctx).config)
+    known = _known(ctx)
     return [name for name in known.boards if name.startswith(incomplete)]
+
+
+def _known(ctx: click.Context) -> Settings:
+    from edgedeploy.cli import settings  # noqa: PLC0415 - as above
+
+    return settings.load_quietly(_session_of(ctx).config)
 
 
 def _session_of(ctx: click.Context) -> Session:
@@ -199,7 +221,7 @@ host = click.option(
     "--host", type=HostType(), envvar="EDGEDEPLOY_HOST", help="The board's address; skips looking for it."
 )
 _via = click.option(
-    "--via", type=click.Choice(settings.VIA), envvar="EDGEDEPLOY_VIA",
+    "--via", type=click.Choice(words.VIA), envvar="EDGEDEPLOY_VIA",
     help="The wire to take; auto: the network, and the serial cable when that has failed.",
 )  # fmt: skip
 _port = click.option(
@@ -255,18 +277,18 @@ def _set_config(ctx: click.Context, _param: click.Parameter, path: Path | None) 
 
 
 def _everywhere(*, root: bool) -> list[click.Option]:
-    quiet = click.Option(["-q", "--quiet"], count=True, expose_value=False, callback=_count(-1), help="Say less.")
+    quiet = click.Option(["-q", "--quiet"], count=True, expose_value=False, callback=_count(-1), help=words.QUIET)
     verbose = click.Option(
-        ["-v", "--verbose"], count=True, expose_value=False, callback=_count(+1), help="Say more."
+        ["-v", "--verbose"], count=True, expose_value=False, callback=_count(+1), help=words.VERBOSE
     )  # fmt: skip
     config = click.Option(
         ["-c", "--config"],
-        type=click.Path(path_type=Path, dir_okay=False),
+        type=AsPath(dir_okay=False),
         expose_value=False,
         callback=_set_config,
         # only once: at the sub-command it would win over a -c that was typed before it
         envvar="EDGEDEPLOY_CONFIG" if root else None,
-        help="Read this file instead of the user's config.toml.",
+        help=words.CONFIG,
     )
     return [verbose, quiet, config]
 

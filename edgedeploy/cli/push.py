@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
-from edgedeploy.cli import enrolling, options, target
+from edgedeploy.cli import options
 from edgedeploy.cli.options import HostPort, Session
 
+if TYPE_CHECKING:
+    from edgedeploy.flows.find import Found
 
-@click.command()
+
+@click.command(short_help="Put the latest release of an app on a board.")
 @options.app_argument
 @options.on
 @options.host
@@ -41,9 +44,11 @@ def push(
     the board is touched until the release is proven to fit; if it is not served in the end, the board puts the
     previous one back and the exit code is 40.
     """
-    from edgedeploy.flows import push as flow  # noqa: PLC0415 - a command pays for its own imports only
+    from dataclasses import asdict  # noqa: PLC0415 - a command pays for its own imports only
+
+    from edgedeploy.cli import target  # noqa: PLC0415
+    from edgedeploy.flows import push as flow  # noqa: PLC0415
     from edgedeploy.flows.context import not_enrolled  # noqa: PLC0415
-    from edgedeploy.flows.find import Found  # noqa: PLC0415
     from edgedeploy.profiles import catalog  # noqa: PLC0415
     from edgedeploy.ui import deployment  # noqa: PLC0415
 
@@ -52,6 +57,8 @@ def push(
     context = target.context(session, interfaces, wanted.via)
 
     def offer(found: Found) -> None:
+        from edgedeploy.cli import enrolling  # noqa: PLC0415 - paramiko, for a board that is not enrolled
+
         if not found.hosts:
             raise not_enrolled(found)
         session.confirm(f"{found.label} is not enrolled on this laptop. Enrol it now?", yes=yes)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 import sys
 import time
 from typing import TYPE_CHECKING
 
 import click
 
-from edgedeploy.cli import options, target
+from edgedeploy.cli import options
 from edgedeploy.cli.options import Session
-from edgedeploy.core import errors, names
+from edgedeploy.core import errors
 
 if TYPE_CHECKING:
     from edgedeploy.flows.rescue.mends import Mend, Wish
@@ -20,7 +19,7 @@ TIMEOUT = 180.0
 """seconds until a shell on the board answers: a board that starts takes most of them"""
 
 
-@click.command()
+@click.command(short_help="Rescue a board by its serial cable.")
 @click.option("--port", metavar="PORT", envvar="EDGEDEPLOY_PORT", help="The serial port, such as /dev/ttyUSB0.")
 @click.option("--baud", type=click.IntRange(50, 4_000_000), help="The rate; 115200 if nothing says otherwise.")
 @click.option("--board", "kind", metavar="KIND", help="The kind of board; its profile knows the rate.")
@@ -42,7 +41,9 @@ def recover(
     Every mend is offered with what would be typed; --yes takes those that do no harm. Exits with 0 only when the board
     has proven over the network that it is reachable. An address set by hand lasts until the board restarts.
     """
-    from edgedeploy.flows import recover as flow  # noqa: PLC0415 - a command pays for its own imports only
+    from edgedeploy.cli import target  # noqa: PLC0415 - a command pays for its own imports only
+    from edgedeploy.core import names  # noqa: PLC0415
+    from edgedeploy.flows import recover as flow  # noqa: PLC0415
     from edgedeploy.flows.rescue.cable import Cable  # noqa: PLC0415
     from edgedeploy.profiles import catalog  # noqa: PLC0415
     from edgedeploy.ui import recovery  # noqa: PLC0415
@@ -78,6 +79,8 @@ def _confirm(mend: Mend, *, yes: bool) -> bool:
 
 
 def _wish(address: str | None, gateway: str | None) -> Wish:
+    import ipaddress  # noqa: PLC0415
+
     from edgedeploy.flows.rescue.mends import Wish  # noqa: PLC0415
 
     if gateway and not address:

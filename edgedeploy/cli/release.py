@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from edgedeploy.cli import options
 from edgedeploy.cli.options import Session
-from edgedeploy.core.names import ReleaseId
-from edgedeploy.core.packing import Codec
-from edgedeploy.flows import release as flow
-from edgedeploy.ui import release as show
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _FILE = options.FilePath()
 
 
-@click.command()
+@click.command(short_help="Make a release of a kernel and slides, and commit it.")
 @click.argument("kernel", required=False, type=_FILE)
 @click.option("--ramdisk", type=_FILE, help="The ramdisk that goes with the kernel.")
 @click.option("--slides", type=_FILE, help="A folder to add to the ramdisk as /www.")
@@ -43,6 +42,11 @@ def release(
     What is not given is taken from [build] in edgedeploy.toml. Nothing is committed when nothing changed, and nothing
     that does not fit the boards named there (exit code 20).
     """
+    from edgedeploy.core.names import ReleaseId  # noqa: PLC0415 - a command pays for its own imports only
+    from edgedeploy.core.packing import Codec  # noqa: PLC0415
+    from edgedeploy.flows import release as flow  # noqa: PLC0415
+    from edgedeploy.ui import release as show  # noqa: PLC0415
+
     request = flow.Request(
         repository=repo or session.settings.resolve_app(None),
         kernel=kernel,

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
 
-from edgedeploy.cli import options, target
+from edgedeploy.cli import options
 from edgedeploy.cli.options import HostPort, Session
-from edgedeploy.core import names
 
 
-@click.command()
+@click.command(short_help="Go back to the previous release, or to a named one.")
 @options.app_argument
 @click.argument("release", required=False)
 @options.on
@@ -36,7 +33,11 @@ def rollback(
 
     What was on air is quarantined, so that cron does not bring it back; a new release, or push --retry, does.
     """
-    from edgedeploy.flows import ask  # noqa: PLC0415 - a command pays for its own imports only
+    from dataclasses import asdict  # noqa: PLC0415 - a command pays for its own imports only
+
+    from edgedeploy.cli import target  # noqa: PLC0415
+    from edgedeploy.core import names  # noqa: PLC0415
+    from edgedeploy.flows import ask  # noqa: PLC0415
     from edgedeploy.ui import deployment  # noqa: PLC0415
 
     name = target.app_name(session, app)

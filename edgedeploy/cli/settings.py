@@ -25,6 +25,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from edgedeploy.cli.words import VIA
 from edgedeploy.core import errors, names, strict
 from edgedeploy.core.release import LATEST
 from edgedeploy.core.strict import Reader
@@ -32,7 +33,6 @@ from edgedeploy.ports import folders
 
 PROJECT_FILE = "edgedeploy.toml"
 USER_FILE = "config.toml"
-VIA = ("auto", "ssh", "serial")
 _LIMIT = 1 << 20
 _APP_HINT = "name a folder, add [apps.NAME] to the configuration file, or start one: edgedeploy init APP"
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from edgedeploy.cli import options, target
+from edgedeploy.cli import options
 from edgedeploy.cli.options import HostPort, Session
 
 
-@click.command()
+@click.command(short_help="Show what runs on a board.")
 @options.on
 @options.host
 @options.interface
@@ -26,7 +26,8 @@ def status(
     as_json: bool,
 ) -> None:
     """Show what a board runs: what the hypervisor says, beside what the repository wants."""
-    from edgedeploy.flows import ask  # noqa: PLC0415 - a command pays for its own imports only
+    from edgedeploy.cli import target  # noqa: PLC0415 - a command pays for its own imports only
+    from edgedeploy.flows import ask  # noqa: PLC0415
     from edgedeploy.ui import deployment  # noqa: PLC0415
 
     way = target.Way(via, port, timeout)

@@ -8,8 +8,8 @@ import pytest
 from click.shell_completion import ShellComplete
 
 from edgedeploy.cli import target
-from edgedeploy.cli.main import cli
 from edgedeploy.cli.options import HostPort, Session
+from edgedeploy.cli.program import cli
 from edgedeploy.core import errors
 from edgedeploy.flows import adapters
 from edgedeploy.flows.context import Line

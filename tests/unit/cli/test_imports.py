@@ -1,0 +1,94 @@
+"""What is imported for an answer that comes from the command line itself: click, what click needs, and no more."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from edgedeploy.cli import words
+
+COMMANDS = [name for entries in words.SECTIONS.values() for name in entries]
+OURS = {"", ".cli", ".cli.main", ".cli.words"}
+PAGE = OURS | {".cli.quick"}
+WITH_CLICK = PAGE | {".cli.group", ".cli.options", ".cli.program", ".core", ".core.errors"}
+FAILED = WITH_CLICK | {".cli.failures", ".core.names"}
+HEAVY = {
+    "asyncio", "concurrent", "cryptography", "dbus", "email", "git", "gitdb", "http", "importlib.metadata", "ipaddress",
+    "json", "keyring", "logging", "lz4", "multiprocessing", "pathlib", "paramiko", "platformdirs", "pydantic", "rich", "select",
+    "serial", "smmap", "socket", "ssl", "subprocess", "tempfile", "tomllib", "traceback", "urllib", "zeroconf",
+}  # fmt: skip
+
+
+def imported(*argv, **environment):
+    """The modules that one run of the program has loaded in the end, beside those of a Python that does nothing."""
+    script = (
+        "import sys; before = set(sys.modules)\n"
+        "from edgedeploy.cli import main\n"
+        "try: main.main()\n"
+        "except SystemExit: pass\n"
+        "print(*sorted(set(sys.modules) - before), file=sys.stderr)"
+    )
+    called = [sys.executable, "-c", script, *argv]
+    kept = {name: value for name, value in os.environ.items() if name != words.COMPLETE}
+    done = subprocess.run(called, capture_output=True, text=True, check=True, env=kept | environment)
+    return set(done.stderr.splitlines()[-1].split())
+
+
+def ours(modules):
+    return {name.removeprefix("edgedeploy") for name in modules if name.partition(".")[0] == "edgedeploy"}
+
+
+def heavy(modules):
+    return {name for name in modules if name in HEAVY or name.partition(".")[0] in HEAVY}
+
+
+@pytest.mark.parametrize("argv", [["--version"], ["--help"], ["-h"]])
+def test_the_version_and_the_help_need_not_even_click(argv):
+    modules = imported(*argv)
+    assert ours(modules) == PAGE
+    assert not heavy(modules)
+    assert not modules & {"click", "dataclasses", "inspect", "typing"}
+
+
+def test_the_version_wraps_no_text():
+    assert not imported("--version") & {"shutil", "textwrap"}
+
+
+@pytest.mark.parametrize("argv", [["--nope"], ["pusj"], ["--config"]])
+def test_a_wrong_command_line(argv):
+    modules = imported(*argv)
+    assert "click" in modules
+    assert ours(modules) <= FAILED
+    assert not heavy(modules)
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "lab"])
+def test_the_help_of_a_command(name):
+    modules = imported(name, "--help")
+    assert ours(modules) == (WITH_CLICK - {".cli.quick"}) | {f".cli.{name}"}
+    assert not heavy(modules)
+
+
+@pytest.mark.parametrize("name", ["push", "check", "discover"])
+def test_a_wrong_option_of_a_command(name):
+    modules = imported(name, "--nope")
+    assert ours(modules) <= FAILED | {f".cli.{name}"}
+    assert not heavy(modules)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize(
+    ("typed", "loaded"), [("pu", set()), ("push -", {".cli.push"}), ("push --via ", {".cli.push"})]
+)
+def test_completion(shell, typed, loaded):
+    line = [words.PROGRAM, *typed.split(" ")]
+    asked = {"COMP_WORDS": " ".join(line), "COMP_CWORD": line[-1] if shell == "fish" else str(len(line) - 1)}
+    modules = imported(**{words.COMPLETE: f"{shell}_complete"}, **asked)
+    assert "click" in modules
+    assert ours(modules) == (WITH_CLICK - {".cli.quick"}) | loaded
+    assert not heavy(modules)
+
+
+def test_the_help_of_the_lab_needs_no_network():
+    assert not imported("lab", "--help") & {"asyncio", "cryptography", "git", "paramiko", "rich", "zeroconf"}
