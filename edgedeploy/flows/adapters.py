@@ -6,8 +6,10 @@ What costs time to import is imported when it is used.
 from __future__ import annotations
 
 import getpass
+import importlib
 import os
 import socket
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -27,9 +29,11 @@ def over_ssh(config: Path, hurry: Callable[[], bool] = lambda: False) -> Connect
 
     `hurry` says whether there is another way to fall back on.
     """
-    from edgedeploy.wires import ssh, trust  # noqa: PLC0415 - paramiko costs 140 ms that `--help` need not pay
 
     def connect(found: Found) -> Wire:
+        # in the thread of the attempt, while mDNS is asked in another
+        from edgedeploy.wires import ssh, trust  # noqa: PLC0415 - paramiko costs 140 ms
+
         board = found.known
         assert board is not None, "only enrolled boards have a push key"
         first, *others = found.hosts
@@ -70,6 +74,8 @@ def over_mdns(interfaces: Sequence[str]) -> Browse:
     def browse(timeout: float, until: Until) -> Sequence[object]:
         from edgedeploy.discover import mdns  # noqa: PLC0415 - zeroconf costs 70 ms
 
+        # whoever answers is spoken to by SSH: what that needs is loaded while the answer is waited for
+        threading.Thread(target=importlib.import_module, args=("edgedeploy.wires.ssh",), name="load ssh").start()
         return mdns.browse(timeout, interfaces, until=until)
 
     return browse  # type: ignore[return-value]  # Sighting is imported by find only

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from edgedeploy.core import files
 
 FILE = "push_ed25519"
@@ -32,6 +29,10 @@ def ensure(folder: Path, *, save: bool = True) -> str:
 
 
 def _made() -> tuple[bytes, str]:
+    # once in a laptop's life: every other command only says where the key is
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
+
     key = Ed25519PrivateKey.generate()
     form = serialization.PrivateFormat.OpenSSH
     pem = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgedeploy.core import messages
 from edgedeploy.core.names import printable
-from edgedeploy.flows.ask import BoardState
-from edgedeploy.flows.enrol import Result as Enrolled
-from edgedeploy.flows.find import Found
 from edgedeploy.flows.proof import seen_from_here
-from edgedeploy.flows.push import Result as Pushed
+
+if TYPE_CHECKING:
+    from edgedeploy.flows.ask import BoardState
+    from edgedeploy.flows.enrol import Result as Enrolled
+    from edgedeploy.flows.find import Found
+    from edgedeploy.flows.push import Result as Pushed
 
 
 def pushed(result: Pushed) -> str:

@@ -92,3 +92,44 @@ def test_completion(shell, typed, loaded):
 
 def test_the_help_of_the_lab_needs_no_network():
     assert not imported("lab", "--help") & {"asyncio", "cryptography", "git", "paramiko", "rich", "zeroconf"}
+
+
+NETWORK = {"asyncio", "cryptography", "keyring", "paramiko", "rich", "serial", "zeroconf"}
+
+
+def alone(folder):
+    """The environment of somebody who has not used the program yet."""
+    return {f"EDGEDEPLOY_{kind}_DIR": str(folder / kind.lower()) for kind in ("CONFIG", "STATE", "CACHE")}
+
+
+def test_a_push_that_ends_before_the_network_has_loaded_nothing_for_it(tmp_path, git_home):
+    assert not NETWORK & imported("init", "decks", "--dir", str(tmp_path / "decks"), **alone(tmp_path))
+    modules = imported("push", str(tmp_path / "decks"), **alone(tmp_path))
+    assert "edgedeploy.flows.push" in modules
+    assert "git" in modules, "it opens the repository, and there is no release in it"
+    assert not NETWORK & modules
+
+
+def test_what_is_asked_over_a_cable_loads_neither_ssh_nor_git(tmp_path):
+    modules = imported("status", "--via", "serial", "--port", str(tmp_path / "none"), **alone(tmp_path))
+    assert "edgedeploy.flows.ask" in modules
+    assert not modules & {"cryptography", "git", "paramiko", "rich", "zeroconf"}
+
+
+def test_ssh_is_loaded_while_mdns_is_asked_and_not_before():
+    script = (
+        "import sys, threading\n"
+        "from edgedeploy.discover import mdns\n"
+        "from edgedeploy.flows import adapters\n"
+        "assert not {'paramiko', 'cryptography'} & set(sys.modules)\n"
+        "def browse(*_, **__):\n"
+        "    for thread in threading.enumerate():\n"
+        "        if thread is not threading.main_thread(): thread.join()\n"
+        "    return ['paramiko' in sys.modules]\n"
+        "mdns.browse = browse\n"
+        "ask = adapters.over_mdns(())\n"
+        "assert 'paramiko' not in sys.modules\n"
+        "print(ask(3.0, lambda _seen: False))\n"
+    )
+    said = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=True)
+    assert said.stdout == "[True]\n"
