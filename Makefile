@@ -85,6 +85,7 @@ check: setup ## lint, types, floors and circles, links, no timed tests
 bench: apt-test apt-bench setup ## measure, and write docs/performance*.md
 	$(BIN)/python -m bench.outage --write docs/performance.md
 	$(BIN)/python -m bench.check --write docs/performance-check.md
+	$(BIN)/python -m bench.start --write docs/performance-start.md
 	$(BIN)/python -m bench.bundle --write docs/performance-bundle.md
 	$(BIN)/python -m bench.serial --write docs/performance-serial.md
 	$(BIN)/python -m bench.xenconsole --write docs/performance-console.md
