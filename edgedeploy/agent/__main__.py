@@ -1,53 +1,48 @@
-"""`edgedeploy-agent`: what hooks, cron, the push key and a person on the board call."""
+"""`edgedeploy-agent`: what hooks, cron, the push key and a person on the board call.
+
+Each command imports what it needs, and no more: a small core needs 10 to 50 ms to load a module.
+"""
+# ruff: noqa: PLC0415 - see above
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import random
 import sys
-import time
-from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
-from edgedeploy.agent import attempt, version
-from edgedeploy.agent.board import Board
 from edgedeploy.core import errors
-from edgedeploy.core.names import AppName, ReleaseId, printable
+
+if TYPE_CHECKING:
+    from edgedeploy.agent.board import Board
 
 _GOOD = ("live", "already-live", "idle")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="edgedeploy-agent", description="The edgedeploy agent on a Xen board.")
-    parser.add_argument("--version", action="version", version=f"edgedeploy-agent {version.digest()[:12]}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("serve", help="talk to a laptop on stdin and stdout (what a push key runs)")
-    link = commands.add_parser("link", help="carry commands over this serial console (what `edgedeploy` starts there)")
-    link.add_argument("words", nargs="*")
-    pull = commands.add_parser("pull", help="git pull from the app's remote and deploy (what cron runs)")
-    pull.add_argument("app")
-    pull.add_argument("--jitter", type=float, default=0.0, help="wait up to this many seconds first")
-    apply = commands.add_parser("apply", help="deploy what is checked out (what the post-merge hook runs)")
-    apply.add_argument("app")
-    apply.add_argument("--retry", action="store_true", help="try a quarantined release again")
-    back = commands.add_parser("rollback", help="go back to the previous release, or to RELEASE")
-    back.add_argument("app")
-    back.add_argument("release", nargs="?")
-    commands.add_parser("boot", help="put every app on air (what cron runs at boot)")
-    commands.add_parser("status", help="what runs, as JSON")
-    log = commands.add_parser("log", help="the last deployments")
-    log.add_argument("app")
-    log.add_argument("-n", "--count", type=int, default=10)
-    commands.add_parser("gc", help="remove what can no longer be wanted").add_argument("app")
-    enrol = commands.add_parser("setup", help="install the agent (what `edgedeploy enrol` runs; plan on stdin)")
-    enrol.add_argument("--dry-run", action="store_true")
-    return parser
+def arguments(argv: list[str]) -> SimpleNamespace:
+    """What a command line means. Lines that hooks, cron and the push key run are read without argparse, a tenth of the
+    start on a small core; all others, and whatever is wrong, are argparse's."""
+    match argv:
+        case ["serve" | "boot" | "status" as command]:
+            return SimpleNamespace(command=command)
+        case ["apply", app] if not app.startswith("-"):
+            return SimpleNamespace(command="apply", app=app, retry=False)
+        case ["pull", app, "--jitter", seconds] if not app.startswith("-") and seconds.isdigit():
+            return SimpleNamespace(command="pull", app=app, jitter=float(seconds))
+        case ["--version"]:
+            from edgedeploy.agent import version
+
+            print(version.line())  # noqa: T201 - a command line
+            sys.exit(0)
+        case _:
+            from edgedeploy.agent import usage
+
+            return SimpleNamespace(**vars(usage.parser().parse_args(argv)))
 
 
 def main() -> int:
     """Returns the exit status; the codes are those of core.errors."""
-    args = _parser().parse_args()
+    args = arguments(sys.argv[1:])
     # cron and some SSH servers leave root without the sbin folders, where xl is
     os.environ["PATH"] = f"{os.environ.get('PATH', '/usr/bin:/bin')}:/usr/local/sbin:/usr/sbin:/sbin"
     try:
@@ -66,57 +61,79 @@ def main() -> int:
         return errors.Interrupted.exit_code
 
 
-def _run(args: argparse.Namespace) -> int:
+def _run(args: SimpleNamespace) -> int:
     if args.command == "setup":
         return _setup(dry_run=args.dry_run)
     if args.command == "link":
-        from edgedeploy.agent import linkhost  # noqa: PLC0415 - it is no business of the other commands
+        from edgedeploy.agent import linkhost
 
         return linkhost.main()
-    board = Board()
     if args.command == "serve":
-        return _serve(board)
-    if args.command == "status":
-        from edgedeploy.agent import status  # noqa: PLC0415 - each command starts with what it needs
+        return _serve()
+    from edgedeploy.agent.board import Board
 
-        _say({"board": status.board(board), "apps": status.apps(board)})
-        return 0
+    board = Board()
+    if args.command == "status":
+        from edgedeploy.agent import status
+
+        return _say({"board": status.board(board), "apps": status.apps(board)})
     if args.command == "boot":
-        _say(board.boot())
-        return 0
+        return _say(board.boot())
+    return _with_app(board, args)
+
+
+def _with_app(board: Board, args: SimpleNamespace) -> int:
+    from edgedeploy.core.names import AppName, ReleaseId
+
     app = AppName.parse(args.app)
     if args.command == "pull":
-        time.sleep(random.uniform(0, max(0.0, args.jitter)))  # noqa: S311 - spreading load, not a secret
+        if args.jitter > 0:
+            import random
+            import time
+
+            time.sleep(random.uniform(0, args.jitter))  # noqa: S311 - spreading load, not a secret
         return _end(board.pull(app, _who("cron")))
     if args.command == "apply":
         return _end(board.apply(app, _who("pull"), retry=args.retry))
     if args.command == "rollback":
         return _end(board.rollback(app, ReleaseId.parse(args.release) if args.release else None, _who("hand")))
     if args.command == "log":
-        _say(attempt.last(board.app(app).attempts, args.count))
-        return 0
+        from edgedeploy.agent import attempt
+
+        return _say(attempt.last(board.app(app).attempts, args.count))
     for path in board.gc(app):
         print(f"removed {path}")  # noqa: T201 - a command line
     return 0
 
 
-def _serve(board: Board) -> int:
-    from edgedeploy.agent import serve  # noqa: PLC0415 - the messages; cron need not load them
+def _serve() -> int:
+    from edgedeploy.core import greeting
 
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints from here on must not corrupt the conversation
+    out.write(greeting.banner())  # before all the rest is loaded: whoever waits knows that it is there
+    out.flush()
+    from edgedeploy.agent import serve
+    from edgedeploy.agent.board import Board
+
+    try:
+        board = Board()
+    except errors.EdgeError as error:
+        serve.Conversation(sys.stdin.buffer, out).refuse(error)
+        raise
     serve.Server(board, sys.stdin.buffer, out).run()
     return 0
 
 
 def _setup(*, dry_run: bool) -> int:
-    from edgedeploy.agent import setup  # noqa: PLC0415 - run once a year
-    from edgedeploy.agent.layout import Layout  # noqa: PLC0415
+    from pathlib import Path
+
+    from edgedeploy.agent import setup
+    from edgedeploy.agent.layout import Layout
 
     work = setup.Setup(Layout(), setup.Plan.from_json(sys.stdin.buffer.read()), Path(sys.argv[0]), dry_run=dry_run)
     config = work.run()
-    _say({"board_id": config.board_id, "changes": work.changes})
-    return 0
+    return _say({"board_id": config.board_id, "changes": work.changes})
 
 
 def _end(outcome: dict[str, object]) -> int:
@@ -126,6 +143,8 @@ def _end(outcome: dict[str, object]) -> int:
     if outcome["outage_ms"]:
         said += f", outage {outcome['outage_ms']} ms"
     if outcome["reason"]:
+        from edgedeploy.core.names import printable
+
         said += f" ({printable(str(outcome['reason']), 500)})"
     print(said)  # noqa: T201 - a command line
     if verdict in _GOOD:
@@ -135,8 +154,11 @@ def _end(outcome: dict[str, object]) -> int:
     )
 
 
-def _say(data: object) -> None:
+def _say(data: object) -> int:
+    import json
+
     print(json.dumps(data, indent=1, sort_keys=True))  # noqa: T201 - a command line
+    return 0
 
 
 def _who(default: str) -> str:

@@ -1,4 +1,8 @@
-"""The board: its configuration, its apps, and what can be asked of each. Used by the command line, cron, hook and serve."""
+"""The board: its configuration, its apps, and what can be asked of each. Used by the command line, cron, hook and serve.
+
+Imports of what only some of its doings need stand there: a small core needs 10 to 50 ms to load a module.
+"""
+# ruff: noqa: PLC0415 - see above
 
 from __future__ import annotations
 
@@ -6,17 +10,19 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from edgedeploy.agent import announce, attempt, config, pull, schedule, state, unwrap, worktree
+from edgedeploy.agent import attempt, config, state
 from edgedeploy.agent.attempt import Attempt
-from edgedeploy.agent.deploy import Deployment
 from edgedeploy.agent.gitrepo import GitRepo
 from edgedeploy.agent.layout import AppLayout, Layout
-from edgedeploy.agent.prepare import Prepare
 from edgedeploy.agent.run import CommandFailed
 from edgedeploy.agent.xen import Runtime, Xl
 from edgedeploy.core import errors, files, release
 from edgedeploy.core.names import AppName, CommitId, ReleaseId
+
+if TYPE_CHECKING:
+    from edgedeploy.agent.deploy import Deployment
 
 _RELEASES = 3  # kept unpacked, for `rollback APP RELEASE`; what is good and what was before it always are
 Before = Callable[[Attempt], None]
@@ -71,11 +77,15 @@ class Board:
         return changed
 
     def _schedule(self, name: AppName, commit: CommitId | None) -> str:
+        from edgedeploy.agent import schedule
+
         text = (self.repo(name).read(commit, release.CRONTAB, 16384) if commit else None) or b""
         return schedule.parse(text.decode("utf-8", "replace"))
 
     def install_schedule(self, name: AppName) -> list[str]:
         """Bring /etc/cron.d in line with scripts/crontab of the checked-out commit."""
+        from edgedeploy.agent import schedule
+
         path = self.layout.cron(name)
         wanted = self._schedule(name, self.repo(name).head())
         if files.write_if_changed(path, schedule.cron_file(name, wanted)):
@@ -84,6 +94,8 @@ class Board:
 
     def announce(self) -> bool:
         """Tell the network what this board is and runs, where that changed; True when something was written."""
+        from edgedeploy.agent import announce
+
         return announce.refresh(self.layout, self.config, self.runtime)
 
     # --- deployments ----------------------------------------------------------------------------------------------
@@ -92,6 +104,8 @@ class Board:
     def _deployment(
         self, name: AppName, who: str, follow: Path | None, before: Before
     ) -> Iterator[tuple[Deployment, Attempt]]:
+        from edgedeploy.agent import deploy
+
         layout = self.app(name)
         record = Attempt(follow or attempt.new_path(layout.attempts), who, followed=follow is not None)
         try:
@@ -100,7 +114,7 @@ class Board:
                 layout.swap_lock, who, lambda holder: record.event("wait", f"waiting: {holder} is deploying")
             ):
                 others = frozenset(self._uuids_of_others(name))
-                yield Deployment(name, layout, self.repo(name), self.runtime, record, others), record
+                yield deploy.Deployment(name, layout, self.repo(name), self.runtime, record, others), record
         except errors.EdgeError as error:
             record.failed(error)
             raise
@@ -157,6 +171,8 @@ class Board:
 
         A remote that does not answer is told (CommandFailed) only after the guest that should run was seen to.
         """
+        from edgedeploy.agent import pull, worktree
+
         problems: list[errors.EdgeError] = []
 
         def fetch(record: Attempt) -> None:
@@ -181,6 +197,8 @@ class Board:
 
     def activate(self, name: AppName, commit: CommitId, who: str, follow: Path, *, retry: bool) -> dict[str, object]:
         """Fast-forward to a staged commit and deploy it."""
+        from edgedeploy.agent import pull
+
 
         def merge(record: Attempt) -> None:
             repo = self.repo(name)
@@ -202,6 +220,8 @@ class Board:
 
         Returns the manifest of the commit's release and whether it is on air already.
         """
+        from edgedeploy.agent import unwrap, worktree
+
         layout, repo = self.layout.app(name), self.repo(name)
         with self._pulling(name, "push", record):
             record.events("repair", worktree.clear(repo))
@@ -225,6 +245,8 @@ class Board:
                 known = state.load(layout.state)
                 ours = {s.uuid for s in (known.good, known.candidate) if s}
                 freed = [d for d in domains if d.uuid in ours or d.name == manifest.domain.name]
+                from edgedeploy.agent.prepare import Prepare
+
                 Prepare(layout, repo, self.runtime).release(manifest, commit, record, freed)
         return manifest, live
 

@@ -1,43 +1,60 @@
-"""Makes the installed program from the agent that came: the same zipapp with bytecode of this board's own Python.
+"""Makes the installed program from the agent that came: its modules with bytecode of this board's own Python, and a launcher.
 
-A small ARM core needs seconds to compile the agent's sources at each start, and zipimport does not cache. The sources stay
-inside: after an upgrade of the board's Python the stale bytecode is ignored and they are used again.
+A small ARM core needs seconds to compile the agent's sources at each start, and a zip is not only never compiled: Python
+imports `runpy` to start one, which costs as much as Python itself. Each version has a folder of its own, so that an agent
+that runs goes on with its own modules while another one is installed. The sources stay beside the bytecode: after an
+upgrade of the board's Python it is made anew from them.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import io
+import os
 import py_compile
-import tempfile
+import shutil
 import zipfile
 from pathlib import Path
 
 from edgedeploy.agent.version import VERSION_ENTRY
 
-
-def program(shipped: bytes, digest: str) -> bytes:
-    """The bytes to install. `shipped` is the zipapp as built on the laptop, `digest` its SHA-256."""
-    shebang = shipped[: shipped.index(b"\n") + 1]
-    out = io.BytesIO()
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        zipfile.ZipFile(io.BytesIO(shipped)) as source,
-        zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as made,
-    ):
-        for info in source.infolist():
-            if not info.filename.endswith(".py"):
-                continue
-            text = source.read(info)
-            made.writestr(zipfile.ZipInfo(info.filename), text)
-            made.writestr(zipfile.ZipInfo(info.filename + "c"), _bytecode(text, info.filename, Path(folder)))
-        made.writestr(zipfile.ZipInfo(VERSION_ENTRY), digest)
-    return shebang + out.getvalue()
+_LAUNCHER = """{shebang}
+import sys
+sys.path.append({library!r})
+import start
+sys.exit(start.main())
+"""
 
 
-def _bytecode(text: bytes, name: str, folder: Path) -> bytes:
-    source, cache = folder / "module.py", folder / "module.pyc"
-    source.write_bytes(text)
-    # unchecked: zipimport would otherwise compare times that a reproducible zip does not have
-    mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
-    py_compile.compile(str(source), str(cache), dfile=name, doraise=True, invalidation_mode=mode)
-    return cache.read_bytes()
+def launcher(shipped: bytes, library: str) -> bytes:
+    """The command's text. `shipped` is the zipapp as built on the laptop, `library` the folder of its modules."""
+    return _LAUNCHER.format(shebang=shipped.partition(b"\n")[0].decode(), library=library).encode()
+
+
+def library(shipped: bytes, digest: str, folder: Path) -> None:
+    """Fill a folder with the modules, whole or not at all. `digest` is the zipapp's SHA-256."""
+    made = folder.with_name(f"{folder.name}.{os.getpid()}")
+    shutil.rmtree(made, ignore_errors=True)
+    try:
+        with zipfile.ZipFile(io.BytesIO(shipped)) as source:
+            names = [name for name in source.namelist() if name.endswith(".py")]
+            source.extractall(made, names)
+        (made / "__main__.py").rename(made / "start.py")
+        (made / VERSION_ENTRY).write_text(digest)
+        for path in made.rglob("*.py"):
+            # unchecked: what is in this folder is never changed
+            mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+            cache = importlib.util.cache_from_source(str(path))
+            py_compile.compile(str(path), cache, str(folder / path.relative_to(made)), doraise=True, invalidation_mode=mode)
+        os.sync()  # sixty files; a power cut must not leave the folder without what is in it
+        made.rename(folder)
+    except BaseException:
+        shutil.rmtree(made, ignore_errors=True)
+        raise
+
+
+def forget_others(folder: Path, keep: int = 1) -> None:
+    """Remove the versions before this one but for the newest `keep`: agents may run from those."""
+    others = [path for path in folder.parent.iterdir() if path != folder]
+    for path in sorted(others, key=lambda path: path.stat().st_mtime, reverse=True)[keep:]:
+        shutil.rmtree(path, ignore_errors=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from edgedeploy.core import errors
 from edgedeploy.core.names import AppName, BoardId, BoardName, ProfileName
@@ -30,7 +32,31 @@ class AgentConfig:
 
 def parse(text: str | bytes, where: str) -> AgentConfig:
     """Raises errors.BadConfig naming the field."""
-    reader = Reader(toml(text, where), where, errors.BadConfig)
+    plain = text if isinstance(text, str) else text.decode("utf-8", "replace")
+    with contextlib.suppress(errors.BadConfig, ValueError):
+        config = _checked(_written(plain), where)
+        if render(config) == plain:  # then it says what TOML's own parser would find, which is dear to load
+            return config
+    return _checked(toml(text, where), where)
+
+
+def _written(text: str) -> dict[str, Any]:
+    """The tables of a file that `render` wrote; of any other, something that `render` would write otherwise."""
+    tables: dict[str, Any] = {"apps": {}}
+    table = tables
+    for line in text.splitlines():
+        key, equals, value = line.partition(" = ")
+        if line.startswith("[apps."):
+            table = tables["apps"][line[6:-1]] = {}
+        elif line.startswith("["):
+            table = tables[line[1:-1]] = {}
+        elif equals:
+            table[key] = value[1:-1]
+    return tables
+
+
+def _checked(tables: dict[str, Any], where: str) -> AgentConfig:
+    reader = Reader(tables, where, errors.BadConfig)
     board = reader.table("board")
     config = AgentConfig(
         board_id=board.name("id", BoardId.parse),

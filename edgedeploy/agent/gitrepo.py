@@ -5,11 +5,10 @@ What a release is made of is read from a commit, never from the work tree: a per
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import os
-import shutil
 import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 from edgedeploy.agent.layout import PROGRAM
@@ -21,7 +20,7 @@ STAGED = "refs/edgedeploy/staged"
 FETCHED = "refs/edgedeploy/fetched"
 _SLOW = 900.0
 _OURS = "EDGEDEPLOY_AGENT"
-_HOOK = f"""#!/bin/sh
+HOOK = f"""#!/bin/sh
 # Installed by edgedeploy: what a person merges here (git pull) is deployed. The agent's own pulls are followed by the
 # agent's own deployment: it is already started, and on a small board starting it again costs seconds.
 [ -z "${_OURS}" ] || exit 0
@@ -45,6 +44,8 @@ class GitRepo:
 
     def listed(self, *args: str) -> dict[bytes, str]:
         """Path -> what git says before it. Paths may hold any byte: git quotes those as Python does. Raises CommandFailed."""
+        import ast  # noqa: PLC0415 - a quarter of this module's start; asked where there is news
+
         found = {}
         for line in filter(None, self.git("-c", "core.quotePath=true", *args, timeout=_SLOW).split("\n")):
             meta, _, path = line.partition("\t")
@@ -55,6 +56,8 @@ class GitRepo:
         """Make the repository, its hook and its remote; returns what was changed, in words."""
         changed = []
         if self.damaged():
+            import shutil  # noqa: PLC0415 - hardly ever
+
             aside = self.folder.with_name(f"{self.folder.name}.damaged")
             shutil.rmtree(aside, ignore_errors=True)
             self.folder.rename(aside)
@@ -66,7 +69,7 @@ class GitRepo:
             self.git("config", "core.fsync", "all")
             changed.append(f"created the repository {self.folder}")
         hook = self.folder / ".git/hooks/post-merge"
-        if files.write_if_changed(hook, _HOOK.format(app=app).encode(), 0o755):
+        if files.write_if_changed(hook, HOOK.format(app=app).encode(), 0o755):
             changed.append(f"installed the hook {hook}")
         return changed + self._ensure_remote(remote)
 
@@ -148,23 +151,36 @@ class GitRepo:
 
     def read(self, commit: str, path: PurePosixPath, limit: int) -> bytes | None:
         """A small file's content in a commit, None when it is not there. Raises errors.BadRepository when larger."""
-        # one process for size and content: each start of git costs a small core a tenth of a second
+        with self._files(commit) as read:
+            return read(path, limit)
+
+    @contextlib.contextmanager
+    def _files(self, commit: str) -> Iterator[Callable[[PurePosixPath, int], bytes | None]]:
+        """`read` for several files of a commit by one process: each start of git costs a small core a tenth of a second."""
         argv = ["git", "-C", str(self.folder), "cat-file", "--batch=%(objecttype) %(objectsize)"]
         with subprocess.Popen(
             argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         ) as process:
             assert process.stdin
             assert process.stdout
-            process.stdin.write(f"{commit}:{path}\n".encode())
-            process.stdin.close()
-            kind, _, size = process.stdout.readline(1024).decode("ascii", "replace").strip().rpartition(" ")
-            content = process.stdout.read(limit + 1) if kind == "blob" else b""
-            process.kill()  # a larger file is not read to its end
-        if kind != "blob":
-            return None
-        if int(size) > limit:
-            raise errors.BadRepository(f"{path} is {size} bytes long, at most {limit} are read")
-        return content[: int(size)]
+            questions, answers = process.stdin, process.stdout
+
+            def read(path: PurePosixPath, limit: int) -> bytes | None:
+                with contextlib.suppress(BrokenPipeError):  # no repository: there is no answer either
+                    questions.write(f"{commit}:{path}\n".encode())
+                    questions.flush()
+                kind, _, size = answers.readline(1024).decode("ascii", "replace").strip().rpartition(" ")
+                if kind != "blob":
+                    process.kill()  # what else it is comes after this line, and is not read: nothing more can be asked
+                    return None
+                if int(size) > limit:
+                    raise errors.BadRepository(f"{path} is {size} bytes long, at most {limit} are read")
+                return answers.read(int(size) + 1)[:-1]
+
+            try:
+                yield read
+            finally:
+                process.kill()  # what is larger is not read to its end
 
     def open_blob(self, commit: str, path: PurePosixPath) -> subprocess.Popen[bytes]:
         """A process whose stdout is the file's content."""
@@ -176,12 +192,13 @@ class GitRepo:
 
         Raises errors.BadRepository for anything that is not whole.
         """
-        latest = self.read(commit, release.LATEST, 4096)
-        if latest is None:
-            return None
-        release_id = _release_id(latest)
-        path = release.folder(release_id) / "manifest.json"
-        raw = self.read(commit, path, release.MANIFEST_LIMIT)
+        with self._files(commit) as read:
+            latest = read(release.LATEST, 4096)
+            if latest is None:
+                return None
+            release_id = _release_id(latest)
+            path = release.folder(release_id) / "manifest.json"
+            raw = read(path, release.MANIFEST_LIMIT)
         if raw is None:
             raise errors.BadRepository(f"{path} is missing in commit {commit[:12]}", hint="edgedeploy release KERNEL")
         manifest = release.loads(raw, str(path))

@@ -38,8 +38,12 @@ class Layout:
 
     @property
     def program(self) -> Path:
-        """The agent itself, as hooks, cron and the push key call it."""
+        """The command that starts the agent: what hooks, cron and the push key call."""
         return self.root / PROGRAM.lstrip("/")
+
+    def library(self, digest: str) -> Path:
+        """The modules of one version of the agent, by its SHA-256."""
+        return self.root / "usr/local/lib/edgedeploy-agent" / digest[:16]
 
     def cron(self, app: AppName) -> Path:
         """The app's pull schedule."""

@@ -16,7 +16,6 @@ DEFAULT = "*/11 * * * *"
 JITTER_S = 20  # so that a room full of boards does not ask the same remote in the same second
 _FIELD = r"(?:\*|[0-9a-z]{1,3}(?:-[0-9a-z]{1,3})?)(?:/[0-9]{1,2})?"
 _LIST = rf"{_FIELD}(?:,{_FIELD})*"
-_ENTRY = re.compile(rf"(?i)({_LIST})\s+({_LIST})\s+({_LIST})\s+({_LIST})\s+({_LIST})(?:\s+.*)?")
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 _NAMES: tuple[dict[str, int], ...] = (
@@ -40,24 +39,23 @@ def parse(text: str) -> str:
             return ""
         if word in _NICK:
             return _NICK[word]
-        match = _ENTRY.fullmatch(entry)
-        if not match:
+        fields = entry.split()[:5]
+        if len(fields) < 5 or not all(re.fullmatch(_LIST, field, re.IGNORECASE) for field in fields):
             raise errors.BadRepository(
                 f"scripts/crontab: {printable(entry, 80)!r} is not a cron schedule",
                 hint="five fields such as `*/11 * * * *`, or @hourly, @daily, @weekly, @never",
             )
-        fields = " ".join(entry.split()[:5])
         _in_range(fields)
-        return fields
+        return " ".join(fields)
     return DEFAULT
 
 
-def _in_range(fields: str) -> None:
+def _in_range(fields: list[str]) -> None:
     """cron ignores a whole file for one bad entry: then nothing would be pulled, not even the commit that mends it."""
-    for field, (low, high), words in zip(fields.split(), _RANGES, _NAMES, strict=True):
+    for field, (low, high), words in zip(fields, _RANGES, _NAMES, strict=True):
         if not all(_part_fits(part, low, high, words) for part in field.lower().split(",")):
             raise errors.BadRepository(
-                f"scripts/crontab: {fields!r} is not a cron schedule ({field} is not within {low}-{high})",
+                f"scripts/crontab: {' '.join(fields)!r} is not a cron schedule ({field} is not within {low}-{high})",
                 hint="minute 0-59, hour 0-23, day 1-31, month 1-12 or jan-dec, weekday 0-7 or sun-sat",
             )
 

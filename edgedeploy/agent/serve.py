@@ -12,10 +12,8 @@ import os
 import select
 import signal
 import sys
-import tempfile
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -32,43 +30,14 @@ _SYNC_S = 1.0  # what a power cut costs of a transfer
 _MARGIN = 16 << 20  # bytes of disk that a transfer must leave
 
 
-class Server:
-    """Answers one laptop until its input ends."""
+class Conversation:
+    """Frames in, frames out."""
 
-    def __init__(self, board: Board, inp: BinaryIO, out: BinaryIO) -> None:
-        self._board = board
+    def __init__(self, inp: BinaryIO, out: BinaryIO) -> None:
         self._in = inp
         self._out = out
         self._decoder = frames.Decoder()
         self._pending: list[frames.Frame] = []
-        self._answers: dict[type[messages.Message], Callable[..., None]] = {
-            messages.Hello: self._hello,
-            messages.Put: self._put,
-            messages.Stage: self._stage,
-            messages.Activate: self._activate,
-            messages.Rollback: self._rollback,
-            messages.Status: self._status,
-            messages.Log: self._log,
-            messages.Attach: self._attach,
-        }
-
-    def run(self) -> None:
-        """Serve until EOF."""
-        self._out.write(frames.banner())
-        self._out.flush()
-        while (frame := self._next()) is not None:
-            try:
-                message = messages.from_frame(frame)
-                answer = self._answers.get(type(message))
-                if answer is None:
-                    raise errors.ProtocolMismatch(f"{message.kind!r} is not a request")
-                answer(message)
-            except errors.EdgeError as error:
-                self._fail(error)
-            except OSError as error:
-                self._fail(errors.NoRoom(f"the board's file system said: {error}", hint="df -h on the board"))
-
-    # --- frames ---------------------------------------------------------------------------------------------------
 
     def _next(self, patience: float = _IDLE_S) -> frames.Frame | None:
         """The next frame, None when the laptop is gone: its end closed, or silent for too long (Wi-Fi says no goodbye)."""
@@ -87,6 +56,43 @@ class Server:
 
     def _fail(self, error: errors.EdgeError) -> None:
         self._send(messages.Failed(error.exit_code, error.message, error.hint, list(error.details)))
+
+    def refuse(self, error: errors.EdgeError) -> None:
+        """Answer the first request with why there will be no other."""
+        if self._next():
+            self._fail(error)
+
+
+class Server(Conversation):
+    """Answers one laptop until its input ends."""
+
+    def __init__(self, board: Board, inp: BinaryIO, out: BinaryIO) -> None:
+        super().__init__(inp, out)
+        self._board = board
+        self._answers: dict[type[messages.Message], Callable[..., None]] = {
+            messages.Hello: self._hello,
+            messages.Put: self._put,
+            messages.Stage: self._stage,
+            messages.Activate: self._activate,
+            messages.Rollback: self._rollback,
+            messages.Status: self._status,
+            messages.Log: self._log,
+            messages.Attach: self._attach,
+        }
+
+    def run(self) -> None:
+        """Serve until EOF. The greeting has been said."""
+        while (frame := self._next()) is not None:
+            try:
+                message = messages.from_frame(frame)
+                answer = self._answers.get(type(message))
+                if answer is None:
+                    raise errors.ProtocolMismatch(f"{message.kind!r} is not a request")
+                answer(message)
+            except errors.EdgeError as error:
+                self._fail(error)
+            except OSError as error:
+                self._fail(errors.NoRoom(f"the board's file system said: {error}", hint="df -h on the board"))
 
     # --- questions ------------------------------------------------------------------------------------------------
 
@@ -133,6 +139,8 @@ class Server:
                 with files.locked(folder / f"{put.sha256}.lock", "push", wait=False):
                     self._receive(put, part, whole)
             except files.Busy:  # another push of the same, or a session whose laptop is long gone: never wait for it
+                import tempfile  # noqa: PLC0415 - hardly ever
+
                 with tempfile.NamedTemporaryFile(
                     dir=folder, prefix=f"{put.sha256}.", suffix=".part", delete=False
                 ) as mine:
@@ -286,6 +294,8 @@ def _detached(work: Callable[[], object], words: Path, *, close: int) -> int:
             work()
         os._exit(0)
     except BaseException:  # noqa: BLE001 - a child must never return into the parent's code
+        import traceback  # noqa: PLC0415 - of no use before
+
         traceback.print_exc()
         sys.stderr.flush()
         os._exit(1)

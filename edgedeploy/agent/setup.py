@@ -74,8 +74,7 @@ class Setup:
         """Raises errors.BadConfig when the board lacks something that no file of ours can bring."""
         self._require()
         shipped = self._program.read_bytes()
-        made = compiled.program(shipped, hashlib.sha256(shipped).hexdigest())
-        self._write(self._layout.program, made, 0o755, "the agent")
+        self._install(shipped, hashlib.sha256(shipped).hexdigest())
         wanted = self._config()
         text = config.render(wanted)
         config.parse(text, "the new agent.toml")  # what cannot be read again must not be written
@@ -89,6 +88,18 @@ class Setup:
             if board.announce():
                 self.changes.append(f"wrote {self._layout.avahi_service} (the announcement)")
         return wanted
+
+    def _install(self, shipped: bytes, digest: str) -> None:
+        library = self._layout.library(digest)
+        if not library.is_dir():
+            self.changes.append(f"{'would write' if self._dry_run else 'wrote'} {library} (the agent)")
+            if not self._dry_run:
+                library.parent.mkdir(parents=True, exist_ok=True)
+                compiled.library(shipped, digest, library)
+        text = compiled.launcher(shipped, str(library))
+        self._write(self._layout.program, text, 0o755, "the command that starts it")
+        if not self._dry_run:
+            compiled.forget_others(library)
 
     def _require(self) -> None:
         missing = [tool for tool in NEEDED if not shutil.which(tool)]

@@ -55,8 +55,8 @@ def _app(of: Board, name: AppName, domains: list[Running]) -> dict[str, Any]:
     now = state.load(layout.state)
     there = (layout.repo / ".git").is_dir() and not repo.damaged()
     head = repo.head() if there else None  # what a laptop need not send again
-    slots = _releases(layout, now)
-    running, running_release = on_air(layout, domains)
+    slots = _releases(layout, now, {*now.quarantine, *(domain.uuid for domain in domains)})
+    running, running_release = _on_air(slots, domains)
     try:
         wanted = repo.manifest(head, name) if head else None
     except (errors.EdgeError, CommandFailed):
@@ -81,14 +81,19 @@ def _app(of: Board, name: AppName, domains: list[Running]) -> dict[str, Any]:
 
 def on_air(layout: AppLayout, domains: list[Running]) -> tuple[Running | None, str]:
     """The app's domain, a living one before one that is only preserved, and its release; (None, "") when there is none."""
-    slots = _releases(layout, state.load(layout.state))
+    return _on_air(_releases(layout, state.load(layout.state), {domain.uuid for domain in domains}), domains)
+
+
+def _on_air(slots: dict[str, str], domains: list[Running]) -> tuple[Running | None, str]:
     found = next((d for d in sorted(domains, key=lambda d: d.dead) if d.uuid in slots), None)
     return found, slots[found.uuid] if found else ""
 
 
-def _releases(layout: AppLayout, now: State) -> dict[str, str]:
+def _releases(layout: AppLayout, now: State, asked: set[str]) -> dict[str, str]:
+    """uuid -> release of those that count, and of `asked` as far as they are known here."""
     slots = (now.previous, now.candidate, now.failed, now.good)
-    return _known(layout) | {slot.uuid: slot.release for slot in slots if slot}
+    found = {slot.uuid: slot.release for slot in slots if slot}
+    return found if asked <= found.keys() else _known(layout) | found
 
 
 def _known(layout: AppLayout) -> dict[str, str]:

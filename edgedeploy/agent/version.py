@@ -14,9 +14,13 @@ VERSION_ENTRY = "edgedeploy/agent/VERSION"
 @functools.cache
 def digest() -> str:
     """64 hexadecimal digits; zeros when the agent runs from a source tree (tests, development)."""
-    program = Path(sys.argv[0])
-    loader = globals().get("__loader__")
     try:
-        return str(loader.get_data(f"{program}/{VERSION_ENTRY}").decode())  # type: ignore[union-attr]  # zipimporter
-    except (OSError, AttributeError):
+        return (Path(__file__).parent / Path(VERSION_ENTRY).name).read_text()
+    except OSError:  # not installed: as it was shipped, or a source tree
+        program = Path(sys.argv[0])
         return files.sha256_file(program) if program.is_file() and program.suffix == ".pyz" else "0" * 64
+
+
+def line() -> str:
+    """What `--version` says."""
+    return f"edgedeploy-agent {digest()[:12]}"

@@ -138,6 +138,6 @@ def app_name(session: Session, app: str | None) -> names.AppName:
     """The app that is meant, by name alone where no repository is at hand: a board knows its apps itself."""
     from edgedeploy.depot.repo import Depot  # noqa: PLC0415 - GitPython costs 80 ms
 
-    if app is not None and names.AppName.pattern.fullmatch(app) and app not in session.settings.apps:
+    if app is not None and names.AppName.fits(app) and app not in session.settings.apps:
         return names.AppName(app)
     return Depot.open(session.settings.resolve_app(app)).app

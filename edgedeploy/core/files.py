@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
-import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +23,9 @@ def fsync_dir(folder: Path) -> None:
 def atomic_write(path: Path, data: bytes, mode: int = 0o644) -> None:
     """Replace `path` by `data` so that a reader, or a power cut, sees the old or the new content and nothing between."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    fd, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    # not by tempfile, which imports shutil, random and all codecs: a tick of cron without news would pay for that
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         with os.fdopen(fd, "wb") as file:
             file.write(data)
@@ -51,12 +52,16 @@ def write_if_changed(path: Path, data: bytes, mode: int = 0o644) -> bool:
 
 def sha256_file(path: Path) -> str:
     """SHA-256 of a file's content in lower-case hexadecimal."""
+    import hashlib  # noqa: PLC0415 - OpenSSL: a tenth of what the agent loads to say who it is
+
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sha256_prefix(file: BinaryIO, size: int) -> bytes:
     """SHA-256 (32 bytes) of an open file's first `size` bytes, or of all where there are less."""
+    import hashlib  # noqa: PLC0415 - as above
+
     digest = hashlib.sha256()
     file.seek(0)
     while size and (piece := file.read(min(size, 65536))):

@@ -11,9 +11,8 @@ import struct
 from dataclasses import dataclass
 
 from edgedeploy.core import errors
+from edgedeploy.core.greeting import BANNER, PROTOCOL
 
-PROTOCOL = 1
-BANNER = b"\nedgedeploy-agent/"
 MAX_HEAD = 256 * 1024
 MAX_BODY = 256 * 1024
 MAX_PREFACE = 64 * 1024
@@ -26,11 +25,6 @@ class Frame:
 
     head: dict[str, object]
     body: bytes = b""
-
-
-def banner(version: int = PROTOCOL) -> bytes:
-    """The line by which the agent says that from here on frames follow."""
-    return BANNER + str(version).encode() + b"\n"
 
 
 def encode(frame: Frame) -> bytes:

@@ -5,7 +5,6 @@ A value of these types is safe to use as a file name, in an argv and on a termin
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import ClassVar, Self
 
@@ -17,13 +16,19 @@ class Name(str):
 
     __slots__ = ()
     what: ClassVar[str] = "name"
-    pattern: ClassVar[re.Pattern[str]]
+    pattern: ClassVar[str]
+    """compiled when it is first asked: a small board starts often, and asks few of them"""
     rule: ClassVar[str]
+
+    @classmethod
+    def fits(cls, text: str) -> bool:
+        """Whether this is such a name."""
+        return re.fullmatch(cls.pattern, text) is not None
 
     @classmethod
     def parse(cls, text: object) -> Self:
         """Return the checked name; raises errors.UsageFault naming the value and the rule."""
-        if isinstance(text, str) and cls.pattern.fullmatch(text):
+        if isinstance(text, str) and cls.fits(text):
             return cls(text)
         said = printable(text, 80) if isinstance(text, str) else shown(text)
         raise errors.UsageFault(f"{said!r} is not a valid {cls.what}", hint=f"a {cls.what} is {cls.rule}")
@@ -33,7 +38,7 @@ class AppName(Name):
     """An app: one deployment repository and the one guest it runs."""
 
     what = "app name"
-    pattern = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+    pattern = r"[a-z0-9][a-z0-9-]{0,39}"
     rule = "1-40 lower-case letters, digits and dashes, starting with a letter or digit"
 
 
@@ -41,7 +46,7 @@ class BoardName(Name):
     """What people call a board: its mDNS instance or host name."""
 
     what = "board name"
-    pattern = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}")
+    pattern = r"[A-Za-z0-9][A-Za-z0-9-]{0,62}"
     rule = "1-63 letters, digits and dashes, starting with a letter or digit"
 
 
@@ -49,12 +54,14 @@ class BoardId(Name):
     """Which physical board this is, for ever: made once at enrolment."""
 
     what = "board id"
-    pattern = re.compile(r"[0-9a-f]{16}")
+    pattern = r"[0-9a-f]{16}"
     rule = "16 hexadecimal digits"
 
 
 def board_id_of(machine_id: str) -> BoardId:
     """A board's id from its /etc/machine-id: known before enrolment, and not the machine-id itself (machine-id(5))."""
+    import hashlib  # noqa: PLC0415 - OpenSSL; only enrolment asks
+
     return BoardId(hashlib.sha256(b"edgedeploy board " + machine_id.strip().encode()).hexdigest()[:16])
 
 
@@ -62,7 +69,7 @@ class ProfileName(Name):
     """A kind of board: the stem of boards/<kind>.toml."""
 
     what = "board profile name"
-    pattern = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+    pattern = r"[a-z0-9][a-z0-9-]{0,62}"
     rule = "1-63 lower-case letters, digits and dashes"
 
 
@@ -70,7 +77,7 @@ class ReleaseId(Name):
     """One xen/<id>/ of a deployment repository."""
 
     what = "release id"
-    pattern = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+    pattern = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
     rule = "1-64 letters, digits, dots, dashes and underscores, starting with a letter or digit"
 
 
@@ -78,7 +85,7 @@ class DomainName(Name):
     """The name of a Xen domain (the original scripts: the host name without dots)."""
 
     what = "VM name"
-    pattern = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+    pattern = r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}"
     rule = "1-63 letters, digits, dashes and underscores, starting with a letter or digit"
 
 
@@ -86,7 +93,7 @@ class FileName(Name):
     """A single path component inside a release folder."""
 
     what = "file name"
-    pattern = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,127}")
+    pattern = r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,127}"
     rule = "1-128 letters, digits and . _ + -, not starting with a dot or dash"
 
 
@@ -94,7 +101,7 @@ class BridgeName(Name):
     """A Linux network interface (IFNAMSIZ is 16 with its NUL: linux/if.h)."""
 
     what = "bridge name"
-    pattern = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}")
+    pattern = r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}"
     rule = "1-15 letters, digits, dots, dashes and underscores"
 
 
@@ -102,7 +109,7 @@ class MacAddress(Name):
     """An Ethernet address."""
 
     what = "MAC address"
-    pattern = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
+    pattern = r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}"
     rule = "six hexadecimal pairs with colons"
 
 
@@ -110,7 +117,7 @@ class Sha256(Name):
     """A SHA-256 digest in lower-case hexadecimal."""
 
     what = "SHA-256 digest"
-    pattern = re.compile(r"[0-9a-f]{64}")
+    pattern = r"[0-9a-f]{64}"
     rule = "64 hexadecimal digits"
 
 
@@ -118,7 +125,7 @@ class CommitId(Name):
     """A git object id (SHA-1 or SHA-256 repositories)."""
 
     what = "commit id"
-    pattern = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+    pattern = r"[0-9a-f]{40}([0-9a-f]{24})?"
     rule = "40 or 64 hexadecimal digits"
 
 
@@ -126,7 +133,7 @@ class UrlPath(Name):
     """The path of a URL that a health probe asks for."""
 
     what = "URL path"
-    pattern = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]{0,255}")
+    pattern = r"/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]{0,255}"
     rule = "a slash and at most 255 URL characters"
 
 
@@ -134,7 +141,7 @@ class CommandLine(Name):
     """A kernel command line. No quotes and no backslash: it goes into an xl configuration file."""
 
     what = "kernel command line"
-    pattern = re.compile(r"[ !#-&(-\[\]-~]{0,1024}")
+    pattern = r"[ !#-&(-\[\]-~]{0,1024}"
     rule = "at most 1024 printable ASCII characters without quotes and backslashes"
 
 

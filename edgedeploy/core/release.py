@@ -6,10 +6,8 @@ the artefacts, and beside them our manifest.json.
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
 import json
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -27,7 +25,7 @@ CODECS = ("none", "gz", "bz2", "xz", "lzma", "zst")
 GIC_VERSIONS = ("default", "v2", "v3")
 """xl.cfg(5), gic_version: "default" is what the board itself has."""
 # uuid5 wants a namespace: a fixed random one of our own, so that no other tool's domains can collide with ours
-_NAMESPACE = uuid.UUID("7e0c3a5e-5f0e-4c55-9a3e-ed6ede9107a1")
+_NAMESPACE = bytes.fromhex("7e0c3a5e5f0e4c559a3eed6ede9107a1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +100,26 @@ class Manifest:
         """The domain's UUID: derived from app, release, the unpacked artefacts and what the domain is given."""
         identity = [self.app, self.release, [[a.role, a.sha256] for a in self.artefacts], _domain_json(self.domain)]
         canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"))
-        return str(uuid.uuid5(_NAMESPACE, canonical))
+        return _uuid5(canonical)
 
     @property
     def content_key(self) -> str:
         """What is deployed, without its release id: equal keys mean that a new release would change nothing."""
+        import hashlib  # noqa: PLC0415 - see core/files.py
+
         body = to_json(self)
         del body["release"]
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def _uuid5(name: str) -> str:
+    """As `str(uuid.uuid5(…))`. The module `uuid` looks for the machine's network cards when it is imported."""
+    import hashlib  # noqa: PLC0415 - see core/files.py
+
+    digest = hashlib.sha1(_NAMESPACE + name.encode(), usedforsecurity=False).digest()
+    number = int.from_bytes(digest[:16], "big") & ~(0xF000 << 64 | 0xC000 << 48) | 5 << 76 | 0x8000 << 48
+    text = f"{number:032x}"
+    return "-".join(text[at:end] for at, end in ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32)))
 
 
 def folder(release: names.ReleaseId) -> PurePosixPath:
@@ -240,7 +250,7 @@ def parse_address(value: object) -> str:
     except ValueError:
         return _no_address(value)
     scope = getattr(address, "scope_id", None)  # free text to Python; to us an interface (fe80::1%xenbr0)
-    return str(address) if scope is None or names.BridgeName.pattern.fullmatch(scope) else _no_address(value)
+    return str(address) if scope is None or names.BridgeName.fits(scope) else _no_address(value)
 
 
 def _no_address(value: object) -> NoReturn:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -14,6 +13,8 @@ _REQUIRED = object()
 
 def toml(raw: str | bytes, where: str) -> dict[str, Any]:
     """A TOML document's tables. Raises errors.BadConfig, which names `where`, for whatever is none."""
+    import tomllib  # noqa: PLC0415 - a tenth of the agent's start, for what `agent.config` mostly reads without it
+
     try:
         return tomllib.loads(raw if isinstance(raw, str) else raw.decode())
     except RecursionError:

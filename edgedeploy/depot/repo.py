@@ -149,7 +149,7 @@ class Depot:
         if self.git.commit("HEAD") is None:
             return []
         found = dict.fromkeys(PurePosixPath(name).parts[1] for name in self.files("xen") if name.count("/") > 1)
-        return [ReleaseId(name) for name in found if ReleaseId.pattern.fullmatch(name)]
+        return [ReleaseId(name) for name in found if ReleaseId.fits(name)]
 
     def files(self, folder: str) -> list[str]:
         """Paths of all committed files below `folder`."""

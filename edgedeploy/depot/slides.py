@@ -46,7 +46,7 @@ def digests(folder: Path) -> dict[UrlPath, Sha256]:
         relative = file.relative_to(folder)
         url = f"/{quote(relative.as_posix())}"
         proven = file.is_file() and not file.is_symlink() and not _LITTER & set(relative.parts)
-        if proven and UrlPath.pattern.fullmatch(url) and len(found) <= MOST_PROVEN:
+        if proven and UrlPath.fits(url) and len(found) <= MOST_PROVEN:
             found[UrlPath(url)] = _digest(file)
     return found
 

@@ -223,7 +223,7 @@ class _Case:
     def install(self) -> None:
         """Enrol over the cable. The host key was read over it: no first contact is more to be trusted."""
         board = self.board
-        kind = names.ProfileName(self.kind) if names.ProfileName.pattern.fullmatch(self.kind) else None
+        kind = names.ProfileName(self.kind) if names.ProfileName.fits(self.kind) else None
         name = board.name if board else names.BoardName(self.facts.name) if self.facts.name else None
         hosts = tuple(address.text for address in self.facts.usable(six=True))
         mend = self._tried["agent"].mend

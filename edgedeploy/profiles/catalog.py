@@ -36,7 +36,7 @@ def folders(explicit: Path | None = None) -> tuple[Path, ...]:
 def available(explicit: Path | None = None) -> tuple[names.ProfileName, ...]:
     """The names of all profiles, sorted. Files whose names are no profile names are not profiles."""
     stems = {path.stem for folder in folders(explicit) for path in folder.glob("*.toml")}
-    good = (stem for stem in sorted(stems) if names.ProfileName.pattern.fullmatch(stem))
+    good = (stem for stem in sorted(stems) if names.ProfileName.fits(stem))
     return tuple(names.ProfileName(stem) for stem in good)
 
 

@@ -26,7 +26,8 @@ if sys.argv[1:2] == ["link"]:
     from edgedeploy.agent.linkhost import main
 else:
     from edgedeploy.agent.__main__ import main
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
 """
 _LAPTOP_ONLY = {"core/cpio.py"}
 _FOOTHOLD = ("core/linkcodec", "core/linkflow", "core/link", "core/mux", "agent/linkhost")

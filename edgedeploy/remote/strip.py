@@ -33,6 +33,9 @@ def bare(source: str) -> str:
             if len(node.body) == 1:
                 lines[first.lineno - 1] = b" " * first.col_offset + b"pass"
     _drop_hints(lines)
+    for node in ast.parse(b"\n".join(lines)).body:
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            _put(lines, node, "")
     _drop_imports(lines)
     return b"\n".join(lines).decode()
 

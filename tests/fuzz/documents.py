@@ -82,7 +82,7 @@ def project_toml(data: bytes) -> None:
     except errors.BadConfig as error:
         ours(error, errors.BadConfig)
     else:
-        ensure(names.CommandLine.pattern.fullmatch(found.domain.cmdline), found.domain.cmdline)
+        ensure(names.CommandLine.fits(found.domain.cmdline), found.domain.cmdline)
         for path in (found.build.kernel, found.build.ramdisk, found.build.slides, *found.health.serves.values()):
             ensure(path is None or (not path.is_absolute() and ".." not in path.parts), path)
         _written(_manifest_with(found.domain))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from random import Random
 
-from edgedeploy.core import board, errors, frames, messages
+from edgedeploy.core import board, errors, frames, greeting, messages
 from edgedeploy.core.names import AppName, CommitId
 from tests.fuzz.target import Shape, Target, ensure, ours
 
@@ -96,7 +96,7 @@ def _seeds(preface: bytes) -> list[bytes]:
 
 
 _WORDS = (
-    frames.BANNER, frames.banner(), frames.banner(2), *(b'"%s":' % word.encode() for word in ("kind", "app", "commit", "code")),
+    greeting.BANNER, greeting.banner(), greeting.banner(2), *(b'"%s":' % word.encode() for word in ("kind", "app", "commit", "code")),
     *(b'"%s"' % kind.encode() for kind in messages.KINDS), b"NaN", b"1e999", b'"\\ud800"', b"\0\0\0\0", b"\0\4\0\0",
 )  # fmt: skip
 
@@ -115,7 +115,7 @@ def _lengths(preface: bytes) -> Shape:
     return shaped
 
 
-_GREETING = b"Last login: today\r\n" + frames.banner()
+_GREETING = b"Last login: today\r\n" + greeting.banner()
 TARGETS = (
     Target("frames-board", board_side, lambda: _seeds(b""), _WORDS, _lengths(b"")),
     Target("frames-laptop", laptop_side, lambda: _seeds(_GREETING), _WORDS, _lengths(_GREETING)),

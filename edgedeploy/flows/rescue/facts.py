@@ -136,7 +136,7 @@ class Facts:
     def board_id(self) -> names.BoardId | None:
         """Who the board is: by its agent's configuration, else by its machine-id."""
         said = self.toml.get("id", "")
-        if names.BoardId.pattern.fullmatch(said):
+        if names.BoardId.fits(said):
             return names.BoardId(said)
         return names.board_id_of(self["machine"]) if self["machine"] else None
 
@@ -149,7 +149,7 @@ class Facts:
     def name(self) -> str:
         """What the board calls itself, "" where that is no name."""
         for said in (self.toml.get("name", ""), self["host"].split(".")[0]):
-            if names.BoardName.pattern.fullmatch(said):
+            if names.BoardName.fits(said):
                 return said
         return ""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from edgedeploy.agent.serve import Server
-from edgedeploy.core import errors, frames, messages, names
+from edgedeploy.core import errors, frames, greeting, messages, names
 from edgedeploy.ports.wire import Traits
 from edgedeploy.remote.client import AgentClient
 from tests.guard import USUAL_S, until
@@ -29,6 +29,7 @@ class PipeStream:
 
         def serve() -> None:
             with os.fdopen(theirs_in, "rb") as inp, os.fdopen(theirs_out, "wb") as out, contextlib.suppress(SystemExit):
+                out.write(greeting.banner())
                 Server(board.board, inp, out).run()
 
         self.thread = threading.Thread(target=serve)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import subprocess
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edgedeploy.agent import compiled, config, console, facts, run, schedule, setup, xen
+from edgedeploy.agent import __main__, compiled, config, console, facts, gitrepo, run, schedule, setup, usage, xen
 from edgedeploy.agent.layout import Layout
 from edgedeploy.core import errors, names
 from edgedeploy.remote import agentkit
@@ -128,13 +127,44 @@ def test_the_agent_is_small_reproducible_and_stdlib_only(tmp_path: Path) -> None
 
 
 def test_the_installed_program_has_bytecode_and_knows_what_it_came_from(tmp_path: Path) -> None:
-    made = compiled.program(agentkit.build(), agentkit.digest())
-    with zipfile.ZipFile(io.BytesIO(made)) as archive:
-        assert "edgedeploy/agent/serve.pyc" in archive.namelist()
-    path = tmp_path / "edgedeploy-agent"
-    path.write_bytes(made)
-    done = subprocess.run([sys.executable, "-IS", path, "--version"], capture_output=True, text=True, check=True)
+    library, command = tmp_path / "lib" / "one", tmp_path / "edgedeploy-agent"
+    library.parent.mkdir()
+    compiled.library(agentkit.build(), agentkit.digest(), library)
+    command.write_bytes(compiled.launcher(agentkit.build(), str(library)))
+    argv = [sys.executable, "-IS", "-X", "importtime", "-v", command, "--version"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
     assert agentkit.digest()[:12] in done.stdout
+    compiled_here = {line.split("'")[1] for line in done.stderr.splitlines() if "code object from" in line}
+    assert not {path for path in compiled_here if path.endswith(".py") and path != str(command)}, "all had its bytecode"
+    assert str(library / "edgedeploy/agent/version.py") in done.stderr
+    for module in ("runpy", "argparse", "tomllib", "subprocess"):
+        assert f"import '{module}'" not in done.stderr, module
+
+
+def test_a_version_is_installed_whole_and_the_one_before_stays_for_who_runs_it(tmp_path: Path) -> None:
+    for number in range(4):
+        library = tmp_path / f"{number}"
+        compiled.library(agentkit.build(), agentkit.digest(), library)
+        os.utime(library, (number, number))
+        compiled.forget_others(library)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["2", "3"]
+    with pytest.raises(zipfile.BadZipFile):
+        compiled.library(agentkit.build()[:9000], agentkit.digest(), tmp_path / "4")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["2", "3"]
+
+
+def test_what_machines_call_is_read_as_argparse_reads_it() -> None:
+    app = names.AppName("decks")
+    written = schedule.cron_file(app, "* * * * *").decode().splitlines()
+    cron = [line.split("edgedeploy-agent ")[1].split(" >")[0] for line in written[2:]]
+    boot = schedule.BOOT_FILE.decode().split("edgedeploy-agent ")[1].split(" >")[0]
+    hook = gitrepo.HOOK.format(app=app).split("edgedeploy-agent ")[-1]
+    typed = ["serve", "status", "pull decks", "pull decks --jitter 0.5", "apply --retry decks", "log decks -n 3"]
+    for line in [*cron, boot, hook, *typed]:
+        quick, usual = vars(__main__.arguments(line.split())), vars(usage.parser().parse_args(line.split()))
+        assert quick == usual, line
+    with pytest.raises(SystemExit):
+        __main__.arguments(["pull", "--jitter", "x"])
 
 
 class TestSetup:

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgedeploy.core import errors, frames, messages
+from edgedeploy.core import errors, frames, greeting, messages
 from edgedeploy.core.names import AppName, CommitId
 
 ASK = messages.Activate(AppName("decks"), CommitId("a" * 40), "anna@laptop")
-WIRE = b"Last login: today\r\n" + frames.banner() + frames.encode(messages.to_frame(ASK)) * 2
+WIRE = b"Last login: today\r\n" + greeting.banner() + frames.encode(messages.to_frame(ASK)) * 2
 
 
 @given(st.lists(st.integers(0, len(WIRE)), max_size=20))
@@ -56,7 +56,7 @@ def test_every_message_survives_the_wire() -> None:
 
 def test_an_agent_of_another_protocol_is_named() -> None:
     with pytest.raises(errors.ProtocolMismatch, match="speaks protocol b'99'"):
-        frames.Decoder(expect_banner=True).feed(frames.banner(99))
+        frames.Decoder(expect_banner=True).feed(greeting.banner(99))
 
 
 def test_a_shell_that_only_talks_is_not_waited_for_for_ever() -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import copy
 import json
+import uuid
 from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgedeploy.core import errors, release, xlconf
 from edgedeploy.depot import xlcfg
@@ -112,3 +115,8 @@ def test_a_value_that_would_break_out_of_its_quotes_is_a_bug_not_a_configuration
 
 def test_json_is_stable() -> None:
     assert json.loads(release.dumps(manifest())) == release.to_json(manifest())
+
+
+@given(st.text())
+def test_a_domains_uuid_is_a_uuid5(name: str) -> None:
+    assert release._uuid5(name) == str(uuid.uuid5(uuid.UUID(bytes=release._NAMESPACE), name))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from edgedeploy.core import errors, frames, messages
+from edgedeploy.core import errors, frames, greeting, messages
 from edgedeploy.ports.wire import Traits
 from edgedeploy.remote.client import AgentClient
 
@@ -64,7 +64,7 @@ class Speaks:
     def read(self, n: int, timeout: float) -> bytes:
         if not self.greeted:
             self.greeted = True
-            return frames.banner()
+            return greeting.banner()
         if not self.says or self.says[0][0] > self.heard:
             raise TimeoutError
         return frames.encode(messages.to_frame(self.says.pop(0)[1]))

@@ -27,9 +27,13 @@ from typing import (
     ClassVar,
     Literal,
     Protocol,
+    TYPE_CHECKING,
     TypeVar,
 )
 from dataclasses import dataclass, field
+
+if TYPE_CHECKING:
+    from os import PathLike
 
 T = TypeVar("T")
 Way = Literal["up", "down"]
@@ -64,7 +68,7 @@ def ümlaut(ä: Way, *rest: T, up: bool = True, **more: Callable[[int], dict[str
     int, ...]]]
 ) -> Callable[
     [T],
-    os.PathLike[str],
+    PathLike[str], os.stat_result,
 ]:
     """One line."""
     local: Way = "down"
@@ -88,7 +92,7 @@ def test_comments_docstrings_and_hints_go():
     assert space["f"].__doc__ is space["Empty"].__doc__ is None
     assert len(less.split("\n")) == len(SOURCE.split("\n"))
     assert less.split("\n").index('B = """') == SOURCE.split("\n").index('B = """')
-    for gone in ("typing", "import os", "Literal", "TypeVar", "->", "a comment\n# "):
+    for gone in ("typing", "TYPE_CHECKING", "import os", "PathLike", "Literal", "TypeVar", "->", "a comment\n# "):
         assert gone not in less, gone
 
 
@@ -199,6 +203,7 @@ def _bones(tree: ast.Module) -> ast.AST:
         node
         for node in bones.body
         if not isinstance(node, ast.ImportFrom)
+        and not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
         and not (isinstance(node, ast.Assign) and ast.unparse(node.value).split("(")[0].split("[")[0] in dear)
     ]
     return ast.fix_missing_locations(bones)
