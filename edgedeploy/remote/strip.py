@@ -100,8 +100,10 @@ def _is_future(node: ast.Import | ast.ImportFrom) -> bool:
 
 
 def _used(nodes: Iterable[ast.AST]) -> Iterator[str]:
-    """Names that are looked up. A class's own hints are not: they stay text."""
+    """Names that are looked up, and those in `__all__`. A class's own hints are not: they stay text."""
     for node in nodes:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            yield from ast.literal_eval(node.value)
         for child in ast.iter_child_nodes(node):
             if not (isinstance(node, ast.AnnAssign) and child is node.annotation):
                 yield from _used([child])

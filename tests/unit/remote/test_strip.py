@@ -119,6 +119,32 @@ def test_nothing_dear_is_left_to_import():
                     assert node.module not in ("typing", "dataclasses"), name
 
 
+REACHES = """
+import ast, importlib, sys, zipfile
+with zipfile.ZipFile(sys.path[0]) as archive:
+    for path in (name for name in archive.namelist() if "/" in name and "__main__" not in name):
+        module = importlib.import_module(path.removesuffix(".py").removesuffix("/__init__").replace("/", "."))
+        ours = {name for name, value in vars(module).items() if getattr(value, "__name__", "").startswith("edgedeploy.")}
+        for node in ast.walk(ast.parse(archive.read(path))):
+            if isinstance(node, ast.ImportFrom):
+                found = importlib.import_module(node.module)
+                for name in node.names:
+                    hasattr(found, name.name) or importlib.import_module(f"{node.module}.{name.name}")
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ours:
+                print(path, node.value.id, node.attr, hasattr(getattr(module, node.value.id), node.attr))
+"""
+
+
+def test_what_a_module_wants_of_another_is_still_there(tmp_path: Path):
+    agent = tmp_path / "agent.pyz"
+    agent.write_bytes(agentkit.build())
+    script = f"import sys; sys.path.insert(0, {str(agent)!r})\n{REACHES}"
+    done = subprocess.run([sys.executable, "-ISc", script], stdout=subprocess.PIPE, text=True, check=True, timeout=600)
+    said = done.stdout.splitlines()
+    assert len(said) > 300
+    assert not [line for line in said if line.endswith("False")]
+
+
 SCRIPT = """
 import importlib, pkgutil, sys
 import edgedeploy.agent, edgedeploy.core
