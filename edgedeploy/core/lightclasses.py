@@ -91,6 +91,7 @@ def _made(cls: type, frozen: bool, kw_only: bool) -> type:
     body.pop("__weakref__", None)
     body["__slots__"] = tuple(item.name for item in own)
     body["_light"] = every
+    body["__match_args__"] = () if kw_only else tuple(item.name for item in every)
     puts: list[tuple[Field, Callable[[Any, object], None]]] = []
     allowed = 0 if kw_only else len(every)
 

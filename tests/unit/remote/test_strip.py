@@ -160,7 +160,7 @@ for floor in (edgedeploy.core, edgedeploy.agent):
         for name, cls in sorted(vars(importlib.import_module(module)).items()):
             if not isinstance(cls, type) or not hasattr(cls, mark) or cls.__module__ != module: continue
             names = [(f.name, f.type) for f in kit.fields(cls)]
-            print(module, name, names)
+            print(module, name, names, cls.__match_args__, cls.__slots__)
             given = {name: (number, [number], {"a": (name,)}) for number, (name, _) in enumerate(names)}
             made = cls(**given)
             print(made, made == cls(**given), made == object(), made != cls(**given))
