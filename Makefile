@@ -63,7 +63,8 @@ demo-down: ## stop the virtual board; leave nothing running
 	@[ ! -x $(EDGEDEPLOY) ] || $(EDGEDEPLOY) lab down --all
 
 # namespaces and taps need root; as root the virtual board's image is cached in root's own folder
-AS_ROOT := $(if $(SUDO),$(SUDO) env PYTHONDONTWRITEBYTECODE=1 HOME=/root,)
+# what root compiles stays out of a person's checkout
+AS_ROOT := $(if $(SUDO),$(SUDO) env PYTHONPYCACHEPREFIX=/root/.cache/edgedeploy/bytecode HOME=/root,)
 
 test: apt-test setup ## all that needs no board, and what people do with one (real Xen under QEMU)
 	$(AS_ROOT) $(BIN)/python -m tests.run

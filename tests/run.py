@@ -12,6 +12,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,6 +25,9 @@ from tests import tiers
 
 WORKERS = 3 * (os.cpu_count() or 2)
 """the contract tier waits for real peers most of the time"""
+SHM = Path("/dev/shm")
+ROOM = 6 << 30
+"""bytes: the corpus' files take one and a half thousand million, and the tests need memory themselves"""
 BUILDING_S = 1800.0
 """a guard: the image takes a minute, and where the mirror is slow some more"""
 
@@ -41,6 +46,8 @@ def main() -> int:
         parser.error(f"no tier {unknown[0]!r}; there are {', '.join(tiers.TIERS)}")
     wanted = given.tiers or (list(tiers.TIERS) if given.all else tiers.USUAL)
     env = {**os.environ, "EDGEDEPLOY_MUST_RUN": "1", "PYTHONUNBUFFERED": "1", "EDGEDEPLOY_SEED": str(given.seed)}
+    # containers often set it; then each worker, and each edgedeploy that a test starts, compiles everything anew
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
     if given.all:
         env["EDGEDEPLOY_THOROUGH"] = "1"
     return run(wanted, given.workers, env)
@@ -81,12 +88,23 @@ def pytest(together: list[str], workers: int, env: dict[str, str]) -> tuple[int,
     argv = [sys.executable, "-m", "pytest", "-q", "-p", "tests.tally", "-m", " or ".join(together), *folders]
     if env["EDGEDEPLOY_SEED"] != "0":
         argv.append(f"--hypothesis-seed={env['EDGEDEPLOY_SEED']}")
-    if all(tiers.TIERS[name].parallel for name in together) and workers > 1:
-        argv += ["-n", str(workers), "--dist", "loadgroup", "--max-worker-restart", "2"]
+    if all(tiers.TIERS[name].parallel for name in together):
+        if in_memory := memory():
+            env = {**env, "PYTEST_DEBUG_TEMPROOT": str(in_memory)}
+            argv += ["-o", "tmp_path_retention_policy=failed", "-o", "tmp_path_retention_count=1"]
+        if workers > 1:
+            argv += ["-n", str(workers), "--dist", "loadgroup", "--max-worker-restart", "2"]
     with tempfile.TemporaryDirectory() as folder:
         tally = Path(folder) / "tally"
         status = subprocess.run(argv, env={**env, "EDGEDEPLOY_TALLY": str(tally)}, check=False).returncode
         return status, json.loads(tally.read_text()) if tally.exists() else {}
+
+
+def memory() -> Path | None:
+    """Where the tests' own folders cost no wait for a disk, which the agent and git sync at each step; None: no room."""
+    available = re.search(r"^MemAvailable: +(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE)
+    free = min(shutil.disk_usage(SHM).free, int(available[1]) * 1024 if available else 0) if SHM.is_dir() else 0
+    return SHM if free >= ROOM else None
 
 
 class Image:
