@@ -8,9 +8,12 @@ from both by damaging and packing them.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
+
+import pytest
 
 Make = Callable[[], bytes]
 ARM64_ONLY = "arm64-on-armv7"
@@ -27,6 +30,19 @@ class Case:
     memory_mb: int = 256
     ramdisk: Make | None = None
     warnings: str = ""
+
+
+GROUPS = 2
+
+
+def group(case: Case) -> int:
+    """Which of the workers makes and reads its file."""
+    return zlib.crc32(case.name.encode()) % GROUPS
+
+
+def grouped(cases: Iterable[Case]) -> list[Any]:
+    """Parameters that keep all that is asked about a file on one worker: each other one would make and read it again."""
+    return [pytest.param(case, id=case.name, marks=pytest.mark.xdist_group(f"corpus {group(case)}")) for case in cases]
 
 
 def both(name: str, make: Make, codes: str = "", **more: Any) -> Case:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+
 import pytest
 
 from edgedeploy.artefact import probe
@@ -23,13 +26,21 @@ def corpus_files(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def examined(corpus_files):
-    """`examined(case)` -> its kernel and ramdisk, each probed at most once."""
-    known = {}
+    """`examined(case)` -> its kernel and ramdisk, each probed at most once; and equal files are probed once."""
+    known, by_content = {}, {}
+
+    def inspect(name, make, *, ramdisk=False):
+        path = corpus_files(name, make)
+        with path.open("rb") as file:
+            key = hashlib.file_digest(file, "sha256").digest(), ramdisk
+        if key not in by_content:
+            by_content[key] = probe.inspect(path, ramdisk=ramdisk)
+        return dataclasses.replace(by_content[key], path=path)
 
     def examine(case):
         if case.name not in known:
-            kernel = probe.inspect(corpus_files(case.name, case.make))
-            ramdisk = probe.inspect(corpus_files(case.name + ".ramdisk", case.ramdisk), ramdisk=True) if case.ramdisk else None
+            kernel = inspect(case.name, case.make)
+            ramdisk = inspect(case.name + ".ramdisk", case.ramdisk, ramdisk=True) if case.ramdisk else None
             known[case.name] = kernel, ramdisk
         return known[case.name]
 
@@ -41,7 +52,7 @@ COUNTS = {}
 
 @pytest.fixture(scope="session")
 def oracle_counts():
-    """By board: files asked about, files the toolstack takes, and of those the ones we refuse, by code."""
+    """By board, of this worker: files asked about, files the toolstack takes, and of those the ones we refuse, by code."""
     return COUNTS
 
 

@@ -6,16 +6,14 @@ import pytest
 
 from edgedeploy.artefact import fit
 from edgedeploy.profiles import catalog
-from tests.corpus import made, real
+from tests.corpus import cases, made, real
 
-# one worker for all that share the files: each other one would make and read all of them again
-pytestmark = pytest.mark.xdist_group("corpus")
 BOARDS = {name: catalog.load(name, None) for name in ("cubieboard2", "rpi4")}
 ABOUT_THE_FILE = {"trailing", "xen-unseen"}
 
 
 @pytest.mark.parametrize("board", BOARDS)
-@pytest.mark.parametrize("case", [*made.CASES, *real.CASES], ids=lambda case: case.name)
+@pytest.mark.parametrize("case", cases.grouped([*made.CASES, *real.CASES]))
 def test_verdict(case, board, examined):
     artefact, ramdisk = examined(case)
     misfits = fit.check(artefact, BOARDS[board], memory_mb=case.memory_mb, ramdisk=ramdisk)
