@@ -1,11 +1,11 @@
-"""`edgedeploy` where no U-Boot counts at the far end and no Xen has a small ring: the waits for those need no test seconds."""
+"""`edgedeploy` that logs in as fast as a pty can take it."""
 
 from edgedeploy.cli import main
 from edgedeploy.flows.rescue import probe
-from edgedeploy.wires.serial import expect, port_lock, recognise
+from edgedeploy.wires.serial import port_lock
+from tests.contract.hurry import hurry
 
-recognise.LISTEN = 0.3
-expect._PAUSE = 0.004
+hurry()
 probe.SCRIPT = probe.SCRIPT.replace("-c2 -w3", "-c1 -w1")
 port_lock.holder = lambda _device: ""  # the test itself holds the laptop's end of the pty open
 

@@ -10,11 +10,11 @@ import pytest
 
 from edgedeploy.remote import agentkit
 from edgedeploy.remote.client import AgentClient
-from edgedeploy.wires.serial import recognise
 from edgedeploy.wires.serial.wire import SerialWire
 from tests import needs
 from tests.attached import until
 from tests.contract.guest_board import DECKS, Guest, GuestBoard, echo
+from tests.contract.hurry import hurry
 from tests.contract.serial_board import PASSWORD, PRINTK, Board
 
 pytestmark = pytest.mark.contract
@@ -26,7 +26,7 @@ BAUD = 1_500_000
 def test_a_person_at_the_guest_over_the_cable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if os.geteuid() != 0 or not os.path.exists("/sbin/agetty"):
         needs.require("namespaces need root, and Debian's agetty")
-    monkeypatch.setattr(recognise, "LISTEN", 0.3)  # no U-Boot counts at the far end
+    hurry(monkeypatch.setattr)
     (tmp_path / "serial").mkdir()
     guests = GuestBoard(tmp_path)
     guest = Guest(guests.bin, 7, 1)

@@ -13,6 +13,7 @@ from edgedeploy.wires.serial import expect, recognise, shell
 from edgedeploy.wires.serial.login import Console
 from edgedeploy.wires.serial.port import SerialPort
 from tests import needs
+from tests.contract.hurry import hurry
 from tests.contract.leaping import Leaping
 from tests.contract.serial_board import GETTY_WITHOUT_PASSWORD, PASSWORD, PRINTK, SHELL, Board
 from tests.guard import until
@@ -31,9 +32,7 @@ def _can():
 
 @pytest.fixture
 def hasty(monkeypatch):
-    """No U-Boot counts at the far end and no Xen has a small ring: the waits for those need no test seconds."""
-    monkeypatch.setattr(recognise, "LISTEN", 0.3)
-    monkeypatch.setattr(expect, "_PAUSE", 0.004)
+    hurry(monkeypatch.setattr)
 
 
 def ask(_user):

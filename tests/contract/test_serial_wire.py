@@ -11,9 +11,10 @@ import pytest
 
 from edgedeploy.core import deadline, errors
 from edgedeploy.remote import agentkit
-from edgedeploy.wires.serial import expect, pump, recognise, shell
+from edgedeploy.wires.serial import expect, pump, shell
 from edgedeploy.wires.serial.wire import SerialWire
 from tests import needs
+from tests.contract.hurry import hurry
 from tests.contract.leaping import Leaping
 from tests.contract.serial_board import PASSWORD, PRINTK, SHELL, SYSRQ, Board, children_of_the_board
 from tests.contract.wire_contract import PATIENCE, WireContract, opened, read_all, run, write_on
@@ -33,10 +34,8 @@ def _can():
 
 @pytest.fixture(autouse=True, scope="module")
 def _hasty():
-    """No U-Boot counts at the far end and no Xen has a small ring: the waits for those need no test seconds."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recognise, "LISTEN", 0.3)
-        patch.setattr(expect, "_PAUSE", 0.004)
+        hurry(patch.setattr)
         yield
 
 
