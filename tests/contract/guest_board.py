@@ -22,11 +22,12 @@ UUID = "11111111-2222-3333-4444-55555555555{}"
 AGENT = """
 import sys
 from pathlib import Path
-from edgedeploy.agent import __main__ as agent, attach
-from edgedeploy.agent.board import Board
+from functools import partial
+from edgedeploy.agent import __main__ as agent, attach, board
 from edgedeploy.agent.layout import Layout
 attach.BACK_S = float(sys.argv[2])
-sys.exit(agent._serve(Board(Layout(Path(sys.argv[1])))))
+board.Board = partial(board.Board, Layout(Path(sys.argv[1])))
+sys.exit(agent._serve())
 """
 XL = """#!/bin/sh
 case $1 in list | info) exec cat {folder}/$1 ;; esac
