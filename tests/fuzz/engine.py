@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 GROWN = ROOT / ".fuzz"
 """Outlives a run, not in git: the inputs that `make fuzz` goes on with."""
 KEPT = Path(__file__).parent / "corpus"
-"""In git: every input that ever broke something, a folder a target. Replayed by each `make test`."""
+"""In git, a folder a target: every input that ever broke something, and pick.py's. Replayed by each `make test`."""
 SLOWEST_S = 10
 MEMORY_MB = 400
 """An LZMA dictionary may take 96 MB; nothing else is large."""
@@ -63,7 +63,7 @@ class Run:
 
 
 def kept(target: Target, folder: Path = KEPT) -> dict[str, bytes]:
-    """By file name: what once broke the target."""
+    """By file name: what once broke the target, and what reaches far."""
     return {path.name: path.read_bytes() for path in sorted((folder / target.name).glob("*"))}
 
 
