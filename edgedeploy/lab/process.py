@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from edgedeploy.core.deadline import Deadline
-from edgedeploy.lab import tools
+from edgedeploy.lab import ssh, tools
 
 PID = "qemu.pid"
 LOG = "qemu.log"
@@ -20,7 +20,7 @@ LOG = "qemu.log"
 
 def start(folder: Path, argv: Sequence[str]) -> int:
     """Start QEMU in the board's folder and its own session, so that Ctrl-C and our end leave it alone."""
-    for name in ("serial.sock", "qmp.sock"):
+    for name in ("serial.sock", "qmp.sock", ssh.SHARED):
         (folder / name).unlink(missing_ok=True)
     with (folder / LOG).open("wb") as log:
         process = subprocess.Popen(
@@ -61,6 +61,7 @@ def stop(folder: Path, patience: float = 5.0) -> bool:
         if wait(folder, Deadline.after(patience)):
             break
     (folder / PID).unlink(missing_ok=True)
+    (folder / ssh.SHARED).unlink(missing_ok=True)  # whoever listens there has lost its board
     return True
 
 

@@ -12,6 +12,8 @@ from edgedeploy.core.deadline import Deadline
 from edgedeploy.lab import identity, tools
 
 KNOWN_HOSTS = "known_hosts"
+SHARED = "ssh.sock"
+"""in the board's folder: the connection that `run`'s commands share, for a minute; an emulated board needs seconds for a login"""
 
 
 def argv(folder: Path, host: str, port: int, command: Sequence[str] = (), *, options: Sequence[str] = ()) -> list[str]:
@@ -21,9 +23,9 @@ def argv(folder: Path, host: str, port: int, command: Sequence[str] = (), *, opt
         "GlobalKnownHostsFile=/dev/null",
         "StrictHostKeyChecking=yes",
         "IdentitiesOnly=yes",
+        *options,
         "ControlMaster=no",
         "ControlPath=none",
-        *options,
     )
     words = ["ssh", "-F", "none", "-i", str(folder / identity.USER_KEY), "-p", str(port)]
     for setting in settings:
@@ -35,9 +37,12 @@ def run(
     folder: Path, host: str, port: int, command: str, *, timeout: float, stdin: bytes = b""
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a shell command on the board without ever asking anything; raises subprocess.TimeoutExpired."""
-    options = ("BatchMode=yes", "ConnectTimeout=10", "ServerAliveInterval=15")
+    # of a setting that is given twice ssh takes the first. The path is relative: a socket's may not be longer than 107 bytes
+    shared = ("ControlMaster=auto", f"ControlPath={SHARED}", "ControlPersist=60")
+    options = (*shared, "BatchMode=yes", "ConnectTimeout=10", "ServerAliveInterval=15")
     return subprocess.run(
         argv(folder, host, port, [command], options=options),
+        cwd=folder,
         input=stdin,
         capture_output=True,
         timeout=timeout,

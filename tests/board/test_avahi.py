@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from edgedeploy.lab import image
-from tests.board.stage import Stage
+from tests import guard
+from tests.board.stage import GUARD_S, Stage
 from tests.needs import require
 
 pytestmark = pytest.mark.journey
@@ -42,6 +44,18 @@ def network(lab_image: image.Image) -> Iterator[tuple[str, ...]]:
         subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
 
 
+def seen(stage: Stage, network: tuple[str, ...], apps: dict[str, str]) -> dict[str, Any]:
+    """What `discover` says of the board, once that serves `apps`."""
+
+    def look() -> list[dict[str, Any]]:
+        done = stage.run("discover", "-t", "3", "--json", prefix=network)
+        found = [] if done.status else json.loads(done.out)
+        return [board for board in found if board["name"] == "lanboard" and board["apps"] == apps]
+
+    (board,) = guard.until(look, f"lanboard announces {apps}", GUARD_S)
+    return board
+
+
 def test_the_boards_own_avahi_is_seen_and_push_uses_it(
     network: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -49,16 +63,13 @@ def test_the_boards_own_avahi_is_seen_and_push_uses_it(
     stage.env["EDGEDEPLOY_INTERFACES"] = "br0"
     try:
         stage.ok("lab", "up", "lanboard", "--tap", TAP, prefix=network)
-        boards = json.loads(stage.ok("discover", "-t", "20", "--json", prefix=network).out)
-        (board,) = [b for b in boards if b["name"] == "lanboard"]
+        board = seen(stage, network, {})
         assert "10.0.2.15" in board["addresses"]
-        assert (board["port"], board["profile"], board["apps"]) == (22, "virtual-armv7", {})
+        assert (board["port"], board["profile"]) == (22, "virtual-armv7")
         release = stage.make_talk()
         done = stage.ok("push", str(stage.talk), prefix=network)
         assert "seen by mDNS" in done.err
         assert done.out.splitlines()[-1] == "http://10.0.2.20/"
-        boards = json.loads(stage.ok("discover", "-t", "20", "--json", prefix=network).out)
-        (board,) = [b for b in boards if b["name"] == "lanboard"]
-        assert board["apps"] == {"decks": release}
+        seen(stage, network, {"decks": release})
     finally:
         stage.run("lab", "down", "lanboard", prefix=network)
