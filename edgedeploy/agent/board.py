@@ -51,6 +51,8 @@ class Board:
         self.layout = layout or Layout()
         self.runtime: Runtime = runtime or Xl()
         self.config = config.load(self.layout.config)
+        self._staged: tuple[CommitId | None, str] | None = None
+        """what was checked out, and the commit that was found to follow it"""
 
     def app(self, name: AppName) -> AppLayout:
         """The folders of a configured app. Raises errors.UsageFault for an unknown one."""
@@ -199,12 +201,13 @@ class Board:
         """Fast-forward to a staged commit and deploy it."""
         from edgedeploy.agent import pull
 
-
         def merge(record: Attempt) -> None:
             repo = self.repo(name)
             with self._pulling(name, who, record):
-                if repo.head() != commit:
-                    repo.stage(commit)  # another push may have staged something else meanwhile
+                head = repo.head()
+                if head != commit:
+                    if (head, repo.staged()) != self._staged:  # another push, or a person, did something meanwhile
+                        repo.stage(commit)
                     record.events("repair", pull.staged(repo))
 
         return self.apply(name, who, retry=retry, follow=follow, before=merge)
@@ -239,6 +242,7 @@ class Board:
                 )
             self._schedule(name, commit)  # a bad one is refused now, not after the merge
             repo.stage(commit)
+            self._staged = (repo.head(), commit)
             domains = self.runtime.domains()
             live = any(d.uuid == manifest.uuid and not d.dead for d in domains)
             if not live:

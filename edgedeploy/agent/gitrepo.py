@@ -74,8 +74,10 @@ class GitRepo:
         return changed + self._ensure_remote(remote)
 
     def _ensure_remote(self, remote: str) -> list[str]:
+        if not remote:
+            return []
         known = "origin" in self.git("remote").split()
-        if not remote or (known and self.git("remote", "get-url", "origin").strip() == remote):
+        if known and self.git("remote", "get-url", "origin").strip() == remote:
             return []
         self.git("remote", *(("set-url",) if known else ("add",)), "origin", remote)
         self.git("config", f"branch.{self.branch}.remote", "origin")
@@ -143,6 +145,13 @@ class GitRepo:
                     hint="somebody else deployed to this board: fetch their commits and merge, then push again",
                 ) from None
         self.git("update-ref", STAGED, commit)
+
+    def staged(self) -> str:
+        """The commit that is marked, "" when there is none that can be read without git."""
+        try:
+            return (self.folder / ".git" / STAGED).read_text().strip()
+        except OSError:
+            return ""
 
     def fetch_remote(self) -> None:
         """The network half of a pull: a remote that says nothing is given up. Raises CommandFailed."""

@@ -1,4 +1,4 @@
-"""`git pull --ff-only` of what has come, into a work tree that is brought in line first where git refuses it.
+"""`git merge --ff-only` of what has come, into a work tree that is brought in line first where git refuses it.
 
 Each pull returns what had to be put right, in words.
 """
@@ -21,7 +21,7 @@ def staged(repo: GitRepo) -> list[str]:
         return _pull(repo, STAGED)
     except CommandFailed as error:
         raise errors.BadRepository(
-            "`git pull --ff-only` on the board failed; nothing was deployed",
+            "`git merge --ff-only` on the board failed; nothing was deployed",
             hint=error.hint or f"look into the board's repository: git -C {repo.folder} status",
             details=error.details,
         ) from None
@@ -41,7 +41,8 @@ def _pull(repo: GitRepo, ref: str) -> list[str]:
         if worktree.blocked(repo, ref):
             with contextlib.suppress(CommandFailed):  # the history has diverged: the pull says so better
                 words += worktree.force(repo, ref)
-        repo.git("pull", "--quiet", "--ff-only", "--no-rebase", ".", ref, timeout=_SLOW)
+        # the half of `git pull` that is left: what it would fetch is here already, and six processes of git more
+        repo.git("merge", "--quiet", "--ff-only", ref, timeout=_SLOW)
     except CommandFailed as refused:
         try:
             words += worktree.force(repo, ref)

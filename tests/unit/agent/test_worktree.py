@@ -89,7 +89,7 @@ def test_a_diverged_history_is_refused_and_the_edits_stay(model: ModelBoard, rep
     (repo / "xen/latest").write_text("my own idea\n")
     git("-C", model.work, "commit", "--quiet", "--amend", "-m", "another past")
     git("-C", model.work, "push", "--quiet", "--force", model.remote, "HEAD:main")
-    with pytest.raises(errors.EdgeError, match="pull --quiet --ff-only"):
+    with pytest.raises(errors.EdgeError, match="merge --quiet --ff-only"):
         model.board.pull(model.app, "cron")
     assert (repo / "xen/latest").read_text() == "my own idea\n"
 
