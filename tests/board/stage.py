@@ -146,7 +146,9 @@ class Stage:
         self.ok("lab", "talk", str(self.talk))
         # how long a guest may take on a busy computer is not what these tests are about
         config = self.talk / "edgedeploy.toml"
-        config.write_text(config.read_text().replace("timeout = 60", f"timeout = {GUARD_S:.0f}"))
+        text = config.read_text().replace("timeout = 60", f"timeout = {GUARD_S:.0f}")
+        # nor is it whether its kernel's ciphers work: two seconds of each boot under emulation
+        config.write_text(text.replace("quiet panic=1", "quiet panic=1 cryptomgr.notests"))
         return self.release()
 
     def edit(self, words: str, *, release: bool = True) -> str:
