@@ -87,6 +87,7 @@ bench: apt-test apt-bench setup ## measure, and write docs/performance*.md
 	$(BIN)/python -m bench.outage --write docs/performance.md
 	$(BIN)/python -m bench.check --write docs/performance-check.md
 	$(BIN)/python -m bench.start --write docs/performance-start.md
+	$(BIN)/python -m bench.agentstart --write docs/performance-agent.md
 	$(BIN)/python -m bench.bundle --write docs/performance-bundle.md
 	$(BIN)/python -m bench.serial --write docs/performance-serial.md
 	$(BIN)/python -m bench.xenconsole --write docs/performance-console.md

@@ -2,9 +2,9 @@
 
     python -m tests.run [--all] [--workers N] [--seed N] [TIER…]
 
-The tiers that need no board run on several workers. Beside them, as soon as the virtual board's image is built where the
-cache has none, run the tiers that do, one test after the other: two cores carry one board, and it leaves them half idle.
-Those have a network of their own, so that nobody sees the other's boards. The last line is the sum in plain words.
+First the tests with real peers, on several workers; meanwhile the virtual board's image is built where the cache has none.
+Then the tiers that need a board, one test after the other, and beside them, on what two cores that carry a board have left,
+the tiers that need nobody. The board's have a network of their own. The last line is the sum in plain words.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from tests import tally, tiers
 
 WORKERS = 3 * (os.cpu_count() or 2)
 """the contract tier waits for real peers most of the time"""
-NICE = 5
+NICE = 19
+KEPT = ("EDGEDEPLOY_CACHE_DIR", "EDGEDEPLOY_DEBIAN_MIRROR")
 SHM = Path("/dev/shm")
 ROOM = 6 << 30
 """bytes: the corpus' files take one and a half thousand million, and the tests need memory themselves"""
@@ -48,7 +49,9 @@ def main() -> int:
     if unknown := [name for name in given.tiers if name not in tiers.TIERS]:
         parser.error(f"no tier {unknown[0]!r}; there are {', '.join(tiers.TIERS)}")
     wanted = given.tiers or (list(tiers.TIERS) if given.all else tiers.USUAL)
-    env = {**os.environ, "EDGEDEPLOY_MUST_RUN": "1", "PYTHONUNBUFFERED": "1", "EDGEDEPLOY_SEED": str(given.seed)}
+    # how whoever runs the tests has set edgedeploy up must not decide what they find, only where the image is
+    theirs = {name: value for name, value in os.environ.items() if not name.startswith("EDGEDEPLOY_") or name in KEPT}
+    env = {**theirs, "EDGEDEPLOY_MUST_RUN": "1", "PYTHONUNBUFFERED": "1", "EDGEDEPLOY_SEED": str(given.seed)}
     # containers often set it; then each worker, and each edgedeploy that a test starts, compiles everything anew
     env.pop("PYTHONDONTWRITEBYTECODE", None)
     if given.all:
@@ -60,15 +63,15 @@ def run(wanted: list[str], workers: int, env: dict[str, str]) -> int:
     """Every run that the wanted tiers need; prints the summary."""
     began, load = time.monotonic(), os.getloadavg()[0]  # clock: says how long it took, decides nothing
     print(f"tiers {', '.join(wanted)}; {workers} workers, load {load:.1f}, seed {env['EDGEDEPLOY_SEED']}", flush=True)
-    image = Image(env) if any(tiers.TIERS[name].folder == "tests/board" for name in wanted) else None
+    image = Image(env) if any(tiers.TIERS[name].folder == tiers.BOARDS for name in wanted) else None
     ok, counts, slowest = True, {name: Counter[str]() for name in wanted}, Counter[str]()
-    with ThreadPoolExecutor(2) as pool:
-        runs = [pool.submit(pytest, together, workers, env, image) for together in tiers.runs(wanted)]
-        for status, told in (each.result() for each in runs):
-            ok = ok and status == 0
-            slowest.update(dict(told.get("slowest", [])))
-            for name, outcomes in told.get("tiers", {}).items():
-                counts[name].update(outcomes)
+    for stage in tiers.runs(wanted):
+        with ThreadPoolExecutor() as pool:
+            for status, told in pool.map(lambda together: pytest(together, workers, env, image), stage):
+                ok = ok and status == 0
+                slowest.update(dict(told.get("slowest", [])))
+                for name, outcomes in told.get("tiers", {}).items():
+                    counts[name].update(outcomes)
     took, after = time.monotonic() - began, os.getloadavg()[0]  # clock: as above
     print("\nthe slowest:\n" + "\n".join(f"  {seconds:6.1f} s  {name}" for name, seconds in slowest.most_common(10)))
     print(f"\n{took / 60:.1f} min with {workers} workers; load {load:.1f} at the start, {after:.1f} at the end")
@@ -90,7 +93,7 @@ def pytest(together: list[str], workers: int, env: dict[str, str], image: Image 
     argv = [sys.executable, "-m", "pytest", "-q", "-p", "tests.tally", "-m", " or ".join(together), *folders]
     if env["EDGEDEPLOY_SEED"] != "0":
         argv.append(f"--hypothesis-seed={env['EDGEDEPLOY_SEED']}")
-    if image and "tests/board" in folders:
+    if image and tiers.BOARDS in folders:
         image.wait()
         if os.geteuid() == 0:
             argv = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", *argv]
@@ -98,7 +101,7 @@ def pytest(together: list[str], workers: int, env: dict[str, str], image: Image 
         if in_memory := memory():
             env = {**env, "PYTEST_DEBUG_TEMPROOT": str(in_memory)}
             argv += ["-o", "tmp_path_retention_policy=failed", "-o", "tmp_path_retention_count=1"]
-        if image:  # a board's core that waits for ours is a slow board; here most wait for each other anyway
+        if image and not any(tiers.TIERS[name].peers for name in together):  # then a board is beside us, and comes first
             argv = ["nice", "-n", str(NICE), *argv]
         if workers > 1:
             argv += ["-n", str(workers), "--dist", "loadgroup", "--max-worker-restart", "2"]
@@ -116,10 +119,10 @@ def tell(lines: Iterable[str]) -> None:
     """How far a run is, at once; all else it says when it has ended, in one piece: another one talks beside it."""
     kept = []
     for line in lines:
-        if line.startswith(tally.MARK):
-            print(line.removeprefix(tally.MARK), end="", flush=True)
-        else:
-            kept.append(line)
+        letters, mark, said = line.partition(tally.MARK)
+        kept.append(letters)
+        if mark:
+            print(said, end="", flush=True)
     print("".join(kept), end="", flush=True)
 
 

@@ -22,6 +22,8 @@ class Tier:
     """by several workers, in one run with the other parallel tiers"""
     always: bool = True
     """in `make test`; else in `make test-all` only"""
+    peers: bool = False
+    """with programs that are not ours and have clocks of their own"""
     explicit: bool = False
     """its tests carry the marker in their own source"""
 
@@ -30,23 +32,31 @@ TIERS = {
     "unit": Tier("tests/unit", "one module, no peers but the file system"),
     "corpus": Tier("tests/corpus", "every artefact of the corpus, and Xen's own loader beside us"),
     "fuzz": Tier("tests/fuzz", "what reads bytes from outside, on its seeds and all that was ever found; nothing is searched"),
-    "contract": Tier("tests/contract", "a Protocol's promises, against a real peer (sshd, Avahi, getty, a tty)"),
+    "contract": Tier("tests/contract", "a Protocol's promises, against a real peer (sshd, Avahi, getty, a tty)", peers=True),
     "journey": Tier("tests/board", "what a person does with a board, on real Xen under QEMU", parallel=False, explicit=True),
     "search": Tier("tests/fuzz", "fuzzing proper: searches for new faults", parallel=False, always=False, explicit=True),
     "board": Tier("tests/board", "the rest that only real Xen can show", parallel=False, always=False, explicit=True),
 }  # fmt: skip
 
+BOARDS = "tests/board"
 USUAL = [name for name, tier in TIERS.items() if tier.always]
 
 
-def runs(wanted: Sequence[str]) -> list[list[str]]:
-    """The tiers that are run together: all parallel ones at once, then each folder of the others."""
-    together = [name for name in TIERS if name in wanted and TIERS[name].parallel]
+def runs(wanted: Sequence[str]) -> list[list[list[str]]]:
+    """Which tiers are run together: one stage after the other, and in a stage several runs at once.
+
+    Beside a board, which takes what it can get of two cores, run only tests that nobody else's clock goes on for: those
+    with real peers have the machine for themselves.
+    """
+    parallel = [name for name in TIERS if name in wanted and TIERS[name].parallel]
     apart: dict[str, list[str]] = {}
     for name, tier in TIERS.items():
         if name in wanted and not tier.parallel:
             apart.setdefault(tier.folder, []).append(name)
-    return [names for names in (together, *apart.values()) if names]
+    boards = apart.pop(BOARDS, [])
+    alone = [name for name in parallel if boards and TIERS[name].peers]
+    beside = [names for names in (boards, [name for name in parallel if name not in alone]) if names]
+    return [stage for stage in ([alone] if alone else [], beside, *([names] for names in apart.values())) if stage]
 
 
 def of(path: str, marked: Iterable[str]) -> str:

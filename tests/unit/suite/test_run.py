@@ -14,10 +14,10 @@ def test_how_far_it_is_comes_at_once_and_the_rest_in_one_piece(capsys: pytest.Ca
 
     def lines() -> Iterator[str]:
         yield "a red test's own words\n"
-        yield f"{tally.MARK}unit: 3 passed\n"
+        yield f"FF{tally.MARK}unit: 3 passed\n"
         said.append(capsys.readouterr().out)
         yield "more of them\n"
 
     run.tell(lines())
     assert said == ["unit: 3 passed\n"]
-    assert capsys.readouterr().out == "a red test's own words\nmore of them\n"
+    assert capsys.readouterr().out == "a red test's own words\nFFmore of them\n"
