@@ -13,6 +13,7 @@ import io
 import os
 import py_compile
 import shutil
+import time
 import zipfile
 from pathlib import Path
 
@@ -47,14 +48,19 @@ def library(shipped: bytes, digest: str, folder: Path) -> None:
             cache = importlib.util.cache_from_source(str(path))
             py_compile.compile(str(path), cache, str(folder / path.relative_to(made)), doraise=True, invalidation_mode=mode)
         os.sync()  # sixty files; a power cut must not leave the folder without what is in it
-        made.rename(folder)
-    except BaseException:
+        if not folder.is_dir():  # another enrolment may have been quicker
+            made.rename(folder)
+    finally:
         shutil.rmtree(made, ignore_errors=True)
-        raise
 
 
 def forget_others(folder: Path, keep: int = 1) -> None:
-    """Remove the versions before this one but for the newest `keep`: agents may run from those."""
-    others = [path for path in folder.parent.iterdir() if path != folder]
-    for path in sorted(others, key=lambda path: path.stat().st_mtime, reverse=True)[keep:]:
+    """Remove the versions before this one but for the newest `keep`: agents may run from those.
+
+    What an enrolment that was killed has left goes too, once it is an hour old.
+    """
+    others = {path: path.stat().st_mtime for path in folder.parent.iterdir() if path != folder}
+    whole = sorted((path for path in others if not path.suffix), key=others.__getitem__, reverse=True)
+    unfinished = [path for path, made in others.items() if path.suffix and made < time.time() - 3600]
+    for path in [*whole[keep:], *unfinished]:
         shutil.rmtree(path, ignore_errors=True)

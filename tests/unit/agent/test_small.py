@@ -151,6 +151,12 @@ def test_a_version_is_installed_whole_and_the_one_before_stays_for_who_runs_it(t
     with pytest.raises(zipfile.BadZipFile):
         compiled.library(agentkit.build()[:9000], agentkit.digest(), tmp_path / "4")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["2", "3"]
+    for name in ("killed.17", "at-work.18"):
+        (tmp_path / name).mkdir()
+    os.utime(tmp_path / "killed.17", (0, 0))
+    compiled.library(agentkit.build(), agentkit.digest(), tmp_path / "3")  # another enrolment was quicker
+    compiled.forget_others(tmp_path / "3")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["2", "3", "at-work.18"]
 
 
 def test_what_machines_call_is_read_as_argparse_reads_it() -> None:
