@@ -242,7 +242,7 @@ class WireContract:
 
     def test_close_does_not_wait_for_the_command(self, wire: Wire, tmp_path: Path) -> None:
         release = tmp_path / "release"
-        stream = wire.open(["sh", "-c", 'until [ -e "$0" ]; do sleep 0.1; done', str(release)])
+        stream = wire.open(["sh", "-c", 'until [ -e "$0" ] || [ ! -d "${0%/*}" ]; do sleep 0.1; done', str(release)])
         closing = threading.Thread(target=stream.close)
         closing.start()
         closing.join(PATIENCE)
