@@ -169,7 +169,7 @@ class Board:
         return outcome
 
     def pull(self, name: AppName, who: str) -> dict[str, object]:
-        """`git pull --ff-only` from the remote, then deploy what came; without news, or a remote, reconcile all the same.
+        """`git fetch`, `git merge --ff-only`, then deploy what came; without news, or a remote, reconcile all the same.
 
         A remote that does not answer is told (CommandFailed) only after the guest that should run was seen to.
         """

@@ -79,7 +79,8 @@ def _plain(value: Any) -> Any:
     return type(value)(map(_plain, value)) if isinstance(value, list | tuple) else value
 
 
-def _made(cls: type, frozen: bool, kw_only: bool) -> type:
+def _slotted(cls: type, kw_only: bool) -> dict[str, Any]:
+    """The body of the class anew, with its fields as slots."""
     body = dict(vars(cls))
     own = [
         Field(name, kind, body.pop(name, _NONE))
@@ -92,6 +93,12 @@ def _made(cls: type, frozen: bool, kw_only: bool) -> type:
     body["__slots__"] = tuple(item.name for item in own)
     body["_light"] = every
     body["__match_args__"] = () if kw_only else tuple(item.name for item in every)
+    return body
+
+
+def _made(cls: type, frozen: bool, kw_only: bool) -> type:
+    body = _slotted(cls, kw_only)
+    every = body["_light"]
     puts: list[tuple[Field, Callable[[Any, object], None]]] = []
     allowed = 0 if kw_only else len(every)
 

@@ -108,7 +108,7 @@ class Staged(Message):
 
 @dataclass(frozen=True, slots=True)
 class Activate(Message):
-    """Fast-forward to a staged commit (`git pull --ff-only`): its post-merge hook deploys. Answered by `Outcome`."""
+    """Fast-forward to a staged commit (`git merge --ff-only`), then deploy it. Answered by `Outcome`."""
 
     kind = "activate"
     app: str
