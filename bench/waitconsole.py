@@ -28,7 +28,7 @@ def _wrong(folder: Path) -> Sequence[float]:
 
 
 def _no_getty(echoes: bool, folder: Path) -> Sequence[float]:
-    with Board(folder, "sleep 600") as board, SerialPort(board.port, BAUD) as port:
+    with Board(folder, "sleep 600", mute=True) as board, SerialPort(board.port, BAUD) as port:
         settings = termios.tcgetattr(board.slave)
         settings[3] = settings[3] | termios.ECHO if echoes else settings[3] & ~termios.ECHO
         termios.tcsetattr(board.slave, termios.TCSANOW, settings)
@@ -68,7 +68,7 @@ def _refused(folder: Path) -> Sequence[float]:
 
 
 def _kernel_alone(folder: Path) -> Sequence[float]:
-    with places.theirs(Board(folder, places.NO_GETTY)) as board:
+    with places.theirs(Board(folder, places.NO_GETTY, mute=True)) as board:
         return _status(folder, board.port, "nobody offers a log-in")
 
 

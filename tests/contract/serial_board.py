@@ -20,6 +20,7 @@ import tty
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from edgedeploy.wires.serial import recognise, text
 from tests.guard import until
 
 PASSWORD = "correct horse"
@@ -164,10 +165,13 @@ class Board:
 
     def __init__(
         self, folder: Path, runs: str = GETTY, *, noise: int = 0, lose: int = 0, seed: int = 1,
-        agent: bytes = b"", within: Sequence[str] = (), first: str = "", **words: str,
+        agent: bytes = b"", within: Sequence[str] = (), first: str = "", mute: bool = False, **words: str,
     ):  # fmt: skip
-        """`within`: a command that everything is started with, `first`: what its namespaces begin with."""
-        self.folder = folder
+        """`within`: a command that everything is started with, `first`: what its namespaces begin with.
+
+        `mute`: nobody offers a prompt there; else it has been offered when the context begins.
+        """
+        self.folder, self._mute = folder, mute
         lines = [line for line in Path("/etc/shadow").read_text().splitlines() if not line.startswith("root:")]
         users = Path("/etc/passwd").read_text() + "talker:x:1500:1500::/:/bin/bash\n"
         (folder / "passwd").write_text(users)
@@ -175,8 +179,8 @@ class Board:
         (folder / "shadow").write_text("\n".join([*accounts, *lines]) + "\n")
         (folder / "motd").write_text("Welcome # to $ the board> \n\n")
         (folder / "kernel").mkdir()
-        for name, text in (("printk", PRINTK), ("sysrq", SYSRQ)):
-            (folder / "kernel" / name).write_text(text)
+        for name, value in (("printk", PRINTK), ("sysrq", SYSRQ)):
+            (folder / "kernel" / name).write_text(value)
             (folder / "kernel" / name).chmod(0o644)
         (folder / "bin").mkdir()
         if agent:
@@ -207,7 +211,12 @@ class Board:
         self.plug()
 
     def __enter__(self) -> Board:
+        if not self._mute:  # how long a getty takes to start must not decide what a console finds
+            until(self._prompts, lambda: f"the board's first prompt after {self.cable.down!r}")
         return self
+
+    def _prompts(self) -> bool:
+        return recognise.prompt(text.own(text.plain(self.cable.down)).rpartition("\n")[2]) is not None
 
     def __exit__(self, *_: object) -> None:
         self.process.kill()  # --kill-child takes the namespace's init, and with it all of it

@@ -32,7 +32,7 @@ def test_a_wrong_password(tmp_path: Path) -> None:
 
 def test_a_console_without_a_getty(tmp_path: Path) -> None:
     _needs_root()
-    with theirs(Board(tmp_path, NO_GETTY)) as board:
+    with theirs(Board(tmp_path, NO_GETTY, mute=True)) as board:
         said = status(tmp_path / "home", board.port)
     assert said.status == 11, said
     assert "nobody offers a log-in" in said.words

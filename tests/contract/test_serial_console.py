@@ -149,7 +149,7 @@ def test_a_wrong_password_and_none_to_give(tmp_path):
 @pytest.mark.parametrize("echoes", [False, True], ids=["mute", "echoing"])
 def test_no_getty(monkeypatch, tmp_path, echoes):
     monkeypatch.setattr(recognise, "ANSWER", 0.7)  # nobody's
-    with Board(tmp_path, "sleep 600") as board, SerialPort(board.port, 115200) as port:
+    with Board(tmp_path, "sleep 600", mute=True) as board, SerialPort(board.port, 115200) as port:
         settings = termios.tcgetattr(board.slave)
         settings[3] = settings[3] | termios.ECHO if echoes else settings[3] & ~termios.ECHO
         termios.tcsetattr(board.slave, termios.TCSANOW, settings)
