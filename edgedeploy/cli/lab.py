@@ -60,6 +60,7 @@ def lab() -> None:
 @click.option("--fresh", is_flag=True, help="Start with a new disk and new keys.")
 @click.option("--tap", metavar="IFNAME", help="Use this tap device instead of QEMU's own network.")
 @click.option("--durable", is_flag=True, help="Let the disk keep its promises when the power is cut (slower).")
+@click.option("--cpus", type=click.IntRange(1, 4), default=2, show_default=True, help="Give it so many cores.")
 @click.option("--bare", is_flag=True, help="Do not enrol it: a board as it comes from the shop.")
 @options.timeout
 @options.as_json
@@ -70,6 +71,7 @@ def up(
     fresh: bool,
     tap: str | None,
     durable: bool,
+    cpus: int,
     bare: bool,
     timeout: float | None,
     as_json: bool,
@@ -88,7 +90,7 @@ def up(
             name,
             report=session.report,
             network=Tap(tap) if tap else User(),
-            hardware=Hardware(durable=durable),
+            hardware=Hardware(durable=durable, cpus=cpus),
             fresh=fresh,
             timeout=timeout or machine.BOOT_SECONDS,
         )

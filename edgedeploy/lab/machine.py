@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from edgedeploy.core import errors, files
@@ -73,8 +74,10 @@ def up(
                     shelf.take(base, folder)
                 elif image is not None:
                     _furnish(folder, name, image)
+        if base is None and hardware is not None:
+            shelf.set_cpus(folder, hardware.cpus)
         memory = base / shelf.MEMORY if base and (base / shelf.MEMORY).is_file() else None
-        machine = _boot(folder, name, network or User(), hardware or Hardware(), memory)
+        machine = _boot(folder, name, network or User(), _as_before(folder, hardware), memory)
     _await(machine, report, timeout)
     return machine
 
@@ -159,6 +162,10 @@ def _describe(folder: Path, name: str, network: Network) -> Machine:
             return Machine(name, folder, "127.0.0.1", forwards[qemu.SSH], web, "user", image)
         case Tap(ifname):
             return Machine(name, folder, qemu.BOARD_ADDRESS, 22, {}, ifname, image)
+
+
+def _as_before(folder: Path, hardware: Hardware | None) -> Hardware:
+    return replace(hardware or Hardware(), cpus=shelf.cpus(folder))
 
 
 def _ports_before(folder: Path) -> dict[str, int]:

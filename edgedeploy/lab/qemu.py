@@ -14,7 +14,7 @@ WEB = tuple(f"{address}:80" for address in GUEST_ADDRESSES)
 
 # bootscrub=0: scrubbing memory makes the emulator touch all of it.
 # Pinning is essential: a virtual CPU that moves loses its network interrupt for good under QEMU's GICv2.
-_XEN = "console=dtuart dtuart=/pl011@9000000 dom0_mem={}M bootscrub=0 dom0_max_vcpus=2 dom0_vcpus_pin"
+_XEN = "console=dtuart dtuart=/pl011@9000000 dom0_mem={}M bootscrub=0 dom0_max_vcpus={} dom0_vcpus_pin"
 _LINUX = "console=hvc0 quiet loglevel=3 cryptomgr.notests"
 
 
@@ -44,6 +44,8 @@ class Hardware:
     memory: int = 1024
     """megabytes; a Cubieboard2 has 1024"""
     dom0_memory: int = 256
+    cpus: int = 2
+    """cores; a Cubieboard2 has 2. One costs this computer less: two wait for each other where it has none to spare"""
     durable: bool = False
     """the disk keeps its promises when the power is cut (slower)"""
 
@@ -65,9 +67,9 @@ def argv(boot: Boot, network: Network, hardware: Hardware, memory: Path | None =
     cache = "writeback" if hardware.durable else "unsafe"
     return [
         *("qemu-system-arm", "-M", "virt,virtualization=on,gic-version=2,highmem=off", "-cpu", "cortex-a7"),
-        *("-smp", "2", "-m", str(hardware.memory), "-accel", "tcg,thread=multi,tb-size=256"),
+        *("-smp", str(hardware.cpus), "-m", str(hardware.memory), "-accel", "tcg,thread=multi,tb-size=256"),
         *("-nodefaults", "-display", "none", "-rtc", "base=utc"),
-        *("-kernel", _path(boot.xen), "-append", _XEN.format(hardware.dom0_memory)),
+        *("-kernel", _path(boot.xen), "-append", _XEN.format(hardware.dom0_memory, hardware.cpus)),
         *("-device", f"guest-loader,addr=0x49000000,kernel={_path(boot.kernel)},bootargs={_LINUX}"),
         *("-device", f"guest-loader,addr=0x50000000,initrd={_path(boot.initrd)}"),
         *("-drive", f"if=none,id=disk,file=disk.raw,format=raw,cache={cache}"),

@@ -6,12 +6,13 @@ import os
 import shutil
 from pathlib import Path
 
-from edgedeploy.lab import board, identity, tools
+from edgedeploy.lab import board, identity, qemu, tools
 
 BOOT = ("xen", "vmlinuz", "initrd.cpio")
 IMAGE = "image"
 MEMORY = "memory"
 """of a snapshot: what QEMU's migration wrote, to be read by a machine of the same kind"""
+_CPUS = "cpus"
 _KEYS = (identity.USER_KEY, f"{identity.USER_KEY}.pub", identity.HOST_KEY, f"{identity.HOST_KEY}.pub", "machine-id")
 
 
@@ -23,8 +24,20 @@ def take(source: Path, target: Path) -> None:
             link(source / name, target / name)
         else:
             shutil.copy2(source / name, target / name)
+    set_cpus(target, cpus(source))
     copy(source / board.DISK, target / f"{board.DISK}.new")
     (target / f"{board.DISK}.new").rename(target / board.DISK)
+
+
+def cpus(folder: Path) -> int:
+    """How many cores a board has: a snapshot goes on with as many as it was made with."""
+    path = folder / _CPUS
+    return int(path.read_text()) if path.exists() else qemu.Hardware().cpus
+
+
+def set_cpus(folder: Path, number: int) -> None:
+    """From its next start on."""
+    (folder / _CPUS).write_text(str(number))
 
 
 def copy(source: Path, target: Path) -> None:
