@@ -128,10 +128,16 @@ def _serve() -> int:
 def _setup(*, dry_run: bool) -> int:
     from pathlib import Path
 
-    from edgedeploy.agent import setup
+    from edgedeploy.agent import install
     from edgedeploy.agent.layout import Layout
 
-    work = setup.Setup(Layout(), setup.Plan.from_json(sys.stdin.buffer.read()), Path(sys.argv[0]), dry_run=dry_run)
+    layout = Layout()
+    installed = install.install(layout, Path(sys.argv[0]).read_bytes(), dry_run=dry_run)
+    if installed.library.is_dir():
+        install.go_on_in(installed.library)
+    from edgedeploy.agent import setup
+
+    work = setup.Setup(layout, setup.Plan.from_json(sys.stdin.buffer.read()), installed, dry_run=dry_run)
     config = work.run()
     return _say({"board_id": config.board_id, "changes": work.changes})
 
@@ -141,7 +147,9 @@ def _end(outcome: dict[str, object]) -> int:
     verdict, running = outcome["verdict"], outcome["running"] or "nothing"
     said = f"{verdict}: {running} is on air"
     if outcome["outage_ms"]:
-        said += f", outage {outcome['outage_ms']} ms"
+        said += (
+            f", {'outage' if outcome['was_on_air'] else 'first start'} {int(str(outcome['outage_ms'])) / 1000:.1f} s"
+        )
     if outcome["reason"]:
         from edgedeploy.core.names import printable
 

@@ -6,24 +6,22 @@ is installed and what installs it never disagree.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgedeploy.agent import compiled, config, schedule
 from edgedeploy.agent.board import Board
 from edgedeploy.agent.config import AgentConfig, AppConfig
+from edgedeploy.agent.install import Installed
 from edgedeploy.agent.layout import PROGRAM, Layout
 from edgedeploy.core import errors, files
 from edgedeploy.core.names import AppName, BoardId, BoardName, ProfileName, board_id_of
 from edgedeploy.core.strict import Reader
 
 _KEY = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)) ([A-Za-z0-9+/]+=*)")
-NEEDED = ("xl", "git", "crontab")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +61,18 @@ class Plan:
 class Setup:
     """Applies a Plan below a Layout. With `dry_run` it only says what it would change."""
 
-    def __init__(self, layout: Layout, plan: Plan, program: Path, *, dry_run: bool = False) -> None:
+    def __init__(self, layout: Layout, plan: Plan, installed: Installed, *, dry_run: bool = False) -> None:
         self._layout = layout
         self._plan = plan
-        self._program = program
+        self._installed = installed
         self._dry_run = dry_run
-        self.changes: list[str] = []
+        self.changes = [*installed.changes]
 
     def run(self) -> AgentConfig:
-        """Raises errors.BadConfig when the board lacks something that no file of ours can bring."""
-        self._require()
-        shipped = self._program.read_bytes()
-        self._install(shipped, hashlib.sha256(shipped).hexdigest())
+        """Raises errors.BadConfig when what the board has cannot be kept."""
+        self._write(self._layout.program, self._installed.launcher, 0o755, "the command that starts it")
+        if not self._dry_run:
+            compiled.forget_others(self._installed.library)
         wanted = self._config()
         text = config.render(wanted)
         config.parse(text, "the new agent.toml")  # what cannot be read again must not be written
@@ -88,30 +86,6 @@ class Setup:
             if board.announce():
                 self.changes.append(f"wrote {self._layout.avahi_service} (the announcement)")
         return wanted
-
-    def _install(self, shipped: bytes, digest: str) -> None:
-        library = self._layout.library(digest)
-        if not library.is_dir():
-            self.changes.append(f"{'would write' if self._dry_run else 'wrote'} {library} (the agent)")
-            if not self._dry_run:
-                library.parent.mkdir(parents=True, exist_ok=True)
-                compiled.library(shipped, digest, library)
-        text = compiled.launcher(shipped, str(library))
-        self._write(self._layout.program, text, 0o755, "the command that starts it")
-        if not self._dry_run:
-            compiled.forget_others(library)
-
-    def _require(self) -> None:
-        missing = [tool for tool in NEEDED if not shutil.which(tool)]
-        if missing:
-            raise errors.BadConfig(
-                f"this board has no {' and no '.join(missing)}",
-                hint="install it there: apt-get install xen-utils-4.17 git cron",
-            )
-        if not self._layout.avahi_service.parent.is_dir():
-            self.changes.append(
-                "note: no Avahi on this board; it will not be found by name (apt-get install avahi-daemon)"
-            )
 
     def _config(self) -> AgentConfig:
         try:

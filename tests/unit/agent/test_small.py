@@ -12,7 +12,20 @@ from pathlib import Path
 
 import pytest
 
-from edgedeploy.agent import __main__, compiled, config, console, facts, gitrepo, run, schedule, setup, usage, xen
+from edgedeploy.agent import (
+    __main__,
+    compiled,
+    config,
+    console,
+    facts,
+    gitrepo,
+    install,
+    run,
+    schedule,
+    setup,
+    usage,
+    xen,
+)
 from edgedeploy.agent.layout import Layout
 from edgedeploy.core import errors, names
 from edgedeploy.remote import agentkit
@@ -180,15 +193,13 @@ class TestSetup:
     }  # fmt: skip
 
     def setup(self, root: Path, *, dry_run: bool = False, **changes: object) -> setup.Setup:
-        for tool in setup.NEEDED:
+        for tool in install.NEEDED:
             path = root / "bin" / tool
             path.parent.mkdir(parents=True, exist_ok=True)
             if not path.exists():
                 path.symlink_to("/bin/true" if tool != "git" else "/usr/bin/git")
-        program = root / "agent.pyz"
-        program.write_bytes(agentkit.build())
-        plan = setup.Plan.from_json(json.dumps({**self.plan, **changes}).encode())
-        return setup.Setup(Layout(root / "board"), plan, program, dry_run=dry_run)
+        plan, layout = setup.Plan.from_json(json.dumps({**self.plan, **changes}).encode()), Layout(root / "board")
+        return setup.Setup(layout, plan, install.install(layout, agentkit.build(), dry_run=dry_run), dry_run=dry_run)
 
     def test_says_what_it_changed_and_nothing_the_second_time(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -214,6 +225,19 @@ class TestSetup:
         assert ours.startswith('restrict,command="/usr/local/bin/edgedeploy-agent serve" ssh-ed25519 ')
         assert keys.stat().st_mode & 0o777 == 0o600
 
+    def test_what_comes_after_the_installation_is_loaded_from_it(self, tmp_path: Path) -> None:
+        library, program = tmp_path / "lib/one", tmp_path / "agent.pyz"
+        library.parent.mkdir()
+        program.write_bytes(agentkit.build())
+        compiled.library(agentkit.build(), agentkit.digest(), library)
+        words = (
+            f"import sys; sys.path.insert(0, {str(program)!r})\nfrom pathlib import Path\n"
+            f"from edgedeploy.agent import install\ninstall.go_on_in(Path({str(library)!r}))\n"
+            "from edgedeploy.agent import setup\nfrom edgedeploy.core import release\nprint(setup.__cached__, release.__cached__)"
+        )
+        done = subprocess.run([sys.executable, "-ISc", words], capture_output=True, text=True, check=True)
+        assert all(path.startswith(str(library)) and Path(path).is_file() for path in done.stdout.split()), done
+
     def test_a_dry_run_changes_nothing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
         work = self.setup(tmp_path, dry_run=True)
@@ -236,13 +260,21 @@ def test_digest_of_the_program_is_the_digest_of_its_bytes() -> None:
     [
         ({"interrupt-controller": b"arm,gic-v3\0"}, 3),
         ({"soc/interrupt-controller": b"arm,gic-400\0"}, 2),
-        ({"soc/interrupt-controller@1c81000": b"arm,cortex-a7-gic\0arm,cortex-a15-gic\0", "soc/interrupt-controller@1": b"x\0"}, 2),
+        (
+            {
+                "soc/interrupt-controller@1c81000": b"arm,cortex-a7-gic\0arm,cortex-a15-gic\0",
+                "soc/interrupt-controller@1": b"x\0",
+            },
+            2,
+        ),
         ({"interrupt-controller": b"ti,am33xx-intc\0", "soc/bus/interrupt-controller": b"\xff\0arm,gic-v3\0"}, 3),
         ({"interrupt-controller": b"brcm,bcm2836-l1-intc\0"}, None),
         ({}, None),
     ],
 )
-def test_the_interrupt_controller_is_in_the_device_tree(tmp_path: Path, nodes: dict[str, bytes], version: int | None) -> None:
+def test_the_interrupt_controller_is_in_the_device_tree(
+    tmp_path: Path, nodes: dict[str, bytes], version: int | None
+) -> None:
     for node, compatible in nodes.items():
         (tmp_path / node).mkdir(parents=True)
         (tmp_path / node / "compatible").write_bytes(compatible)
