@@ -2,9 +2,8 @@
 
     python -m tests.run [--all] [--workers N] [--seed N] [TIER…]
 
-First the tests with real peers, on several workers; meanwhile the virtual board's image is built where the cache has none.
-Then the tiers that need a board, one test after the other, and beside them, on what two cores that carry a board have left,
-the tiers that need nobody. The board's have a network of their own. The last line is the sum in plain words.
+First the tests that need no board, on several workers; meanwhile the virtual board's image is built where the cache has
+none. Then those that need one, on two boards, each with a network of its own. The last line is the sum in plain words.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests import tally, tiers
 
 WORKERS = 3 * (os.cpu_count() or 2)
 """the contract tier waits for real peers most of the time"""
-NICE = 19
+BOARDS = 2
+"""virtual boards at once, of one core each: with two it would now and then wait with a lock held, and its other core spin"""
 KEPT = ("EDGEDEPLOY_CACHE_DIR", "EDGEDEPLOY_DEBIAN_MIRROR")
 SHM = Path("/dev/shm")
 ROOM = 6 << 30
@@ -65,13 +64,12 @@ def run(wanted: list[str], workers: int, env: dict[str, str]) -> int:
     print(f"tiers {', '.join(wanted)}; {workers} workers, load {load:.1f}, seed {env['EDGEDEPLOY_SEED']}", flush=True)
     image = Image(env) if any(tiers.TIERS[name].folder == tiers.BOARDS for name in wanted) else None
     ok, counts, slowest = True, {name: Counter[str]() for name in wanted}, Counter[str]()
-    for stage in tiers.runs(wanted):
-        with ThreadPoolExecutor() as pool:
-            for status, told in pool.map(lambda together: pytest(together, workers, env, image), stage):
-                ok = ok and status == 0
-                slowest.update(dict(told.get("slowest", [])))
-                for name, outcomes in told.get("tiers", {}).items():
-                    counts[name].update(outcomes)
+    for together in tiers.runs(wanted):
+        status, told = pytest(together, workers, env, image)
+        ok = ok and status == 0
+        slowest.update(dict(told.get("slowest", [])))
+        for name, outcomes in told.get("tiers", {}).items():
+            counts[name].update(outcomes)
     took, after = time.monotonic() - began, os.getloadavg()[0]  # clock: as above
     print("\nthe slowest:\n" + "\n".join(f"  {seconds:6.1f} s  {name}" for name, seconds in slowest.most_common(10)))
     print(f"\n{took / 60:.1f} min with {workers} workers; load {load:.1f} at the start, {after:.1f} at the end")
@@ -95,14 +93,13 @@ def pytest(together: list[str], workers: int, env: dict[str, str], image: Image 
         argv.append(f"--hypothesis-seed={env['EDGEDEPLOY_SEED']}")
     if image and tiers.BOARDS in folders:
         image.wait()
-        if os.geteuid() == 0:
-            argv = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", *argv]
+        argv += ["-p", "tests.board.apart"]
+        if os.geteuid() == 0:  # nobody else can have two boards, which need a network each
+            argv += ["-n", str(BOARDS), "--dist", "loadgroup", "--no-loadscope-reorder", "--max-worker-restart", "0"]
     elif all(tiers.TIERS[name].parallel for name in together):
         if in_memory := memory():
             env = {**env, "PYTEST_DEBUG_TEMPROOT": str(in_memory)}
             argv += ["-o", "tmp_path_retention_policy=failed", "-o", "tmp_path_retention_count=1"]
-        if image and not any(tiers.TIERS[name].peers for name in together):  # then a board is beside us, and comes first
-            argv = ["nice", "-n", str(NICE), *argv]
         if workers > 1:
             argv += ["-n", str(workers), "--dist", "loadgroup", "--max-worker-restart", "2"]
     with tempfile.TemporaryDirectory() as folder:
@@ -116,7 +113,7 @@ def pytest(together: list[str], workers: int, env: dict[str, str], image: Image 
 
 
 def tell(lines: Iterable[str]) -> None:
-    """How far a run is, at once; all else it says when it has ended, in one piece: another one talks beside it."""
+    """How far a run is, at once; all else it says when it has ended, in one piece."""
     kept = []
     for line in lines:
         letters, mark, said = line.partition(tally.MARK)

@@ -36,6 +36,7 @@ class Tally:
         self._config = config
         self._started = self._told = time.monotonic()  # clock: says how long a run took, decides nothing
         self._expected: Counter[str] = Counter()
+        self._all = 0
         self._ended: Counter[str] = Counter()
         self._outcomes: Counter[tuple[str, str]] = Counter()
         self._took: Counter[str] = Counter()
@@ -47,12 +48,16 @@ class Tally:
         for item in session.items:
             self._tier_of[item.nodeid] = dict(item.user_properties).get("tier", "?")  # type: ignore[arg-type]  # ours are strings
         self._expected = Counter(self._tier_of.values())
+        self._all = self._expected.total()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
         """The same from a worker; all of them collect the same tests."""
-        # a test's own marker is not known here: tiers that need one run without workers
-        self._expected = Counter(tiers.of(name.split("::")[0], ()) for name in ids)
+        self._all = len(ids)
+        # a test's own marker is not known here: how many those tiers have is told at the end
+        folders = {tier.folder: name for name, tier in tiers.TIERS.items() if not tier.explicit}
+        found = (folders.get("/".join(name.split("/")[:2])) for name in ids)
+        self._expected = Counter(tier for tier in found if tier)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
@@ -71,11 +76,12 @@ class Tally:
             if self._ended[tier] == self._expected[tier]:
                 self._say(f"{tier}: {self._counts(tier)}, after {now - self._started:.0f} s")
             elif now - self._told > BETWEEN_S:
-                done, all_of_them = sum(self._ended.values()), sum(self._expected.values())
-                self._say(f"… {done} of {all_of_them} after {now - self._started:.0f} s")
+                self._say(f"… {self._ended.total()} of {self._all} after {now - self._started:.0f} s")
 
     def pytest_sessionfinish(self) -> None:
         """Leave what was counted where tests/run.py looks for it."""
+        for tier in self._ended.keys() - self._expected.keys():
+            self._say(f"{tier}: {self._counts(tier)}")
         if path := os.environ.get("EDGEDEPLOY_TALLY"):
             counts: dict[str, Any] = {tier: {} for tier, _ in self._outcomes}
             for (tier, outcome), number in self._outcomes.items():

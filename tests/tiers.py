@@ -19,11 +19,9 @@ class Tier:
     folder: str
     says: str
     parallel: bool = True
-    """by several workers, in one run with the other parallel tiers"""
+    """in one run with the other parallel tiers, by as many workers as waiting allows"""
     always: bool = True
     """in `make test`; else in `make test-all` only"""
-    peers: bool = False
-    """with programs that are not ours and have clocks of their own"""
     explicit: bool = False
     """its tests carry the marker in their own source"""
 
@@ -32,7 +30,7 @@ TIERS = {
     "unit": Tier("tests/unit", "one module, no peers but the file system"),
     "corpus": Tier("tests/corpus", "every artefact of the corpus, and Xen's own loader beside us"),
     "fuzz": Tier("tests/fuzz", "what reads bytes from outside, on its seeds and all that was ever found; nothing is searched"),
-    "contract": Tier("tests/contract", "a Protocol's promises, against a real peer (sshd, Avahi, getty, a tty)", peers=True),
+    "contract": Tier("tests/contract", "a Protocol's promises, against a real peer (sshd, Avahi, getty, a tty)"),
     "journey": Tier("tests/board", "what a person does with a board, on real Xen under QEMU", parallel=False, explicit=True),
     "search": Tier("tests/fuzz", "fuzzing proper: searches for new faults", parallel=False, always=False, explicit=True),
     "board": Tier("tests/board", "the rest that only real Xen can show", parallel=False, always=False, explicit=True),
@@ -42,21 +40,16 @@ BOARDS = "tests/board"
 USUAL = [name for name, tier in TIERS.items() if tier.always]
 
 
-def runs(wanted: Sequence[str]) -> list[list[list[str]]]:
-    """Which tiers are run together: one stage after the other, and in a stage several runs at once.
+def runs(wanted: Sequence[str]) -> list[list[str]]:
+    """Which tiers are run together, one run after the other.
 
-    Beside a board, which takes what it can get of two cores, run only tests that nobody else's clock goes on for: those
-    with real peers have the machine for themselves.
+    Nothing beside the boards, which take both cores: what runs beside them costs them more than it gains.
     """
-    parallel = [name for name in TIERS if name in wanted and TIERS[name].parallel]
-    apart: dict[str, list[str]] = {}
+    together: dict[str, list[str]] = {}
     for name, tier in TIERS.items():
-        if name in wanted and not tier.parallel:
-            apart.setdefault(tier.folder, []).append(name)
-    boards = apart.pop(BOARDS, [])
-    alone = [name for name in parallel if boards and TIERS[name].peers]
-    beside = [names for names in (boards, [name for name in parallel if name not in alone]) if names]
-    return [stage for stage in ([alone] if alone else [], beside, *([names] for names in apart.values())) if stage]
+        if name in wanted:
+            together.setdefault("" if tier.parallel else tier.folder, []).append(name)
+    return [together.pop(first) for first in ("", BOARDS) if first in together] + list(together.values())
 
 
 def of(path: str, marked: Iterable[str]) -> str:

@@ -1,13 +1,14 @@
-"""The virtual board, booted once for all board tests."""
+"""The virtual board, booted once for all board tests, whichever worker runs them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
-from edgedeploy.core import errors
+from edgedeploy.core import errors, files
 from edgedeploy.lab import image, machine, tools
 from tests import needs
 from tests.board.cable import Cable
@@ -59,22 +60,40 @@ def lab_machine(lab_image: image.Image, tmp_path_factory: pytest.TempPathFactory
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests with boards of their own first: two boards at once are twice as slow on two cores."""
+    """Tests with boards of their own first: while one worker is at the first push, the other one has work."""
     items.sort(key=lambda item: "live" in getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture(scope="session")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Situation]:
-    """Booted, enrolled, the sample talk pushed for the first time (`done`) and on air."""
+def live(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Situation]:
+    """Booted, enrolled, the sample talk pushed for the first time (`done`) and on air. The first worker gets there for all."""
     it = Stage(tmp_path_factory.mktemp("stage"))
+    ours = tmp_path_factory.getbasetemp()
+    folder = (ours if worker_id == "master" else ours.parent) / "live"
     try:
-        it.ok("lab", "up")
-        it.make_talk()
-        done = it.ok("push", str(it.talk))
-        wait_for(it.url(), TITLE)
-        yield Situation.keep(it, tmp_path_factory.mktemp("kept") / "live", done)
+        with files.locked(folder.with_suffix(".lock"), worker_id):
+            situation = Situation.load(it, folder) or _first_push(it, folder)
+        yield situation
     finally:
         it.run("lab", "down", "--all")
+
+
+def _first_push(it: Stage, folder: Path) -> Situation:
+    it.ok("lab", "up", "--cpus", "1")
+    it.make_talk()
+    done = it.ok("push", str(it.talk))
+    wait_for(it.url(), TITLE)
+    return Situation.keep(it, folder, done)
+
+
+@pytest.fixture(scope="session")
+def edited(live: Situation, tmp_path_factory: pytest.TempPathFactory) -> Situation:
+    """A slide was edited and pushed (`done`). Notes: release, and before, the one that is the previous now."""
+    stage = live.restore()
+    before = stage.latest()
+    release = stage.edit("first edit")
+    done = stage.ok("push", str(stage.talk))
+    return Situation.keep(stage, tmp_path_factory.mktemp("kept") / "edited", done, release=release, before=before)
 
 
 @pytest.fixture
@@ -84,14 +103,14 @@ def stage(live: Situation) -> Stage:
 
 
 @pytest.fixture(scope="session")
-def rolled_back(live: Situation) -> Situation:
+def rolled_back(live: Situation, tmp_path_factory: pytest.TempPathFactory) -> Situation:
     """A release without its first page was pushed (`done`), died at boot and was rolled back. Notes: bad, before."""
     stage = live.restore()
-    before = stage.status()["release"]
+    before = stage.latest()
     (stage.talk / "slides/index.html").unlink()
     bad = stage.release()
     done = stage.run("push", str(stage.talk))
-    return Situation.keep(stage, live.folder.parent / "rolled-back", done, bad=bad, before=before)
+    return Situation.keep(stage, tmp_path_factory.mktemp("kept") / "rolled-back", done, bad=bad, before=before)
 
 
 @pytest.fixture(scope="session")
@@ -103,7 +122,7 @@ def remotes(live: Situation) -> Iterator[Remote]:
 
 
 @pytest.fixture(scope="session")
-def pulling(live: Situation, remotes: Remote) -> Situation:
+def pulling(live: Situation, remotes: Remote, tmp_path_factory: pytest.TempPathFactory) -> Situation:
     """Enrolled once more, to pull from a remote that has what is on air."""
     stage = live.restore()
     remotes.make()
@@ -114,7 +133,7 @@ def pulling(live: Situation, remotes: Remote) -> Situation:
         "enrol", f"root@{machine.host}:{machine.port}", "--profile", "virtual-armv7", "-i", str(machine.key),
         "--known-hosts", str(machine.known_hosts), "--pull", f"decks={remotes.url}",
     )  # fmt: skip
-    return Situation.keep(stage, live.folder.parent / "pulling", done)
+    return Situation.keep(stage, tmp_path_factory.mktemp("kept") / "pulling", done)
 
 
 @pytest.fixture

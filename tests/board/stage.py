@@ -16,7 +16,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -72,12 +72,22 @@ class Stage:
             yield
 
     @property
+    def record(self) -> Path:
+        """The lab's record of the board."""
+        return self.folder / "state/lab" / self.name / "machine.json"
+
+    @property
+    def known(self) -> Path:
+        """What this laptop knows of boards."""
+        return self.folder / "state/boards.json"
+
+    @property
     def machine(self) -> lab.Machine:
         """The board, as the lab knows it."""
-        record = json.loads((self.folder / "state/lab" / self.name / "machine.json").read_text())
+        record = json.loads(self.record.read_text())
         return lab.Machine(
-            self.name, self.folder / "state/lab" / self.name, record["host"], record["port"], record["forwards"],
-            record["network"], record["image"],
+            self.name, self.record.parent, record["host"], record["port"], record["forwards"], record["network"],
+            record["image"],
         )  # fmt: skip
 
     def run(self, *args: str, cwd: Path | None = None, prefix: tuple[str, ...] = (), timeout: float = 1200) -> Done:
@@ -163,6 +173,10 @@ class Stage:
         done = self.ok("release", "--repo", str(self.talk), "--json", *args)
         return str(json.loads(done.out)["release"])
 
+    def latest(self) -> str:
+        """The talk's latest release."""
+        return (self.talk / "xen/latest").read_text().strip()
+
     def git(self, *args: str) -> str:
         """git in the talk's repository."""
         done = subprocess.run(
@@ -185,6 +199,12 @@ def wait_for(url: str, words: str) -> None:
     guard.until(lambda: words in get(url), lambda: f"{url} shows {words!r}: {get(url)[:200]!r}", GUARD_S, pause=0.3)
 
 
+_FOLDERS = ("decks", "config", "remotes")
+"""the laptop's, that tests change"""
+_TOLD = "situation.json"
+"""written last: a situation that has it is whole"""
+
+
 @dataclass(frozen=True)
 class Situation:
     """A moment to begin from: the board in a snapshot, the laptop's files beside it, and what was said on the way there."""
@@ -198,28 +218,42 @@ class Situation:
     @classmethod
     def keep(cls, stage: Stage, folder: Path, done: Done, **notes: str) -> Situation:
         """Keep the board and the laptop as they are now."""
+        shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         with stage.in_its_state():
             announcing.stop(stage.machine)
             snapshot.save(stage.name, folder / "board")
-        for name in ("decks", "config", "remotes"):
+        for name in _FOLDERS:
             if (stage.folder / name).exists():
                 shutil.copytree(stage.folder / name, folder / name, symlinks=True)
-        shutil.copy(stage.folder / "state/boards.json", folder / "boards.json")
+        for path in (stage.known, stage.record):
+            shutil.copy(path, folder / path.name)
+        (folder / _TOLD).write_text(json.dumps({"done": asdict(done), "notes": notes}))
         return cls(stage, folder, done, notes)
+
+    @classmethod
+    def load(cls, stage: Stage, folder: Path) -> Situation | None:
+        """One that another worker has kept, to be restored on a board of this `stage`; None where there is none."""
+        if not (folder / _TOLD).exists():
+            return None
+        told = json.loads((folder / _TOLD).read_text())
+        return cls(stage, folder, Done(**told["done"]), told["notes"])
 
     def restore(self) -> Stage:
         """Go back to it."""
         stage = self.stage
+        if not stage.record.exists():  # its ports, which what is known of the board names
+            stage.record.parent.mkdir(parents=True)
+            shutil.copy(self.folder / stage.record.name, stage.record)
         with stage.in_its_state():
             announcing.stop(stage.machine)
             snapshot.restore(stage.name, self.folder / "board", report=QuietReport(sys.stderr))
             announcing.start(stage.machine)
-        for name in ("decks", "config", "remotes"):
+        for name in _FOLDERS:
             shutil.rmtree(stage.folder / name, ignore_errors=True)
             if (self.folder / name).exists():
                 shutil.copytree(self.folder / name, stage.folder / name, symlinks=True)
-        shutil.copy(self.folder / "boards.json", stage.folder / "state/boards.json")
+        shutil.copy(self.folder / stage.known.name, stage.known)
         return stage
 
 

@@ -62,7 +62,7 @@ def test_the_boards_own_avahi_is_seen_and_push_uses_it(
     stage = Stage(tmp_path_factory.mktemp("lan"), "lanboard")
     stage.env["EDGEDEPLOY_INTERFACES"] = "br0"
     try:
-        stage.ok("lab", "up", "lanboard", "--tap", TAP, prefix=network)
+        stage.ok("lab", "up", "lanboard", "--cpus", "1", "--tap", TAP, prefix=network)
         board = seen(stage, network, {})
         assert "10.0.2.15" in board["addresses"]
         assert (board["port"], board["profile"]) == (22, "virtual-armv7")

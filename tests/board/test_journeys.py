@@ -21,7 +21,7 @@ pytestmark = pytest.mark.journey
 
 
 def test_the_first_push_puts_the_talk_on_air_and_proves_it(live: Situation, stage: Stage) -> None:
-    assert f"is live on {BOARD}; outage none: nothing was on air before" in live.done.out
+    assert f"is live on {BOARD}; first start " in live.done.out
     assert live.done.out.splitlines()[-1].startswith("http://127.0.0.1:")
     app = stage.status()
     assert TITLE in get(stage.url())
@@ -30,10 +30,10 @@ def test_the_first_push_puts_the_talk_on_air_and_proves_it(live: Situation, stag
     assert app["uuid"] in stage.board("xl list -v"), "the hypervisor itself says which release runs"
 
 
-def test_an_edited_slide_is_served_and_pushing_again_destroys_nothing(stage: Stage) -> None:
-    release = stage.edit("first edit")
-    done = stage.ok("push", str(stage.talk))
-    assert f"{release} is live on {BOARD}; outage " in done.out
+@pytest.mark.xdist_group("edited")
+def test_an_edited_slide_is_served_and_pushing_again_destroys_nothing(edited: Situation) -> None:
+    stage, done = edited.restore(), edited.done
+    assert f"{edited.notes['release']} is live on {BOARD}; outage " in done.out
     assert done.out.splitlines()[-1] == stage.url()
     assert "first edit" in get(stage.url())
     domain = stage.domain()
@@ -64,6 +64,7 @@ def test_the_x86_kernel_is_refused_before_any_connection(stage: Stage) -> None:
     assert stage.domain() == domain
 
 
+@pytest.mark.xdist_group("rolled-back")
 def test_a_guest_that_dies_at_boot_is_rolled_back_with_its_last_words(rolled_back: Situation) -> None:
     done, bad, before = rolled_back.done, rolled_back.notes["bad"], rolled_back.notes["before"]
     assert done.status == 40, done
@@ -76,6 +77,7 @@ def test_a_guest_that_dies_at_boot_is_rolled_back_with_its_last_words(rolled_bac
     assert stage.status()["release"] == before
 
 
+@pytest.mark.xdist_group("rolled-back")
 def test_the_same_bad_release_is_quarantined_and_a_good_one_goes_live(rolled_back: Situation) -> None:
     stage = rolled_back.restore()
     done = stage.run("push", str(stage.talk))
@@ -88,6 +90,7 @@ def test_the_same_bad_release_is_quarantined_and_a_good_one_goes_live(rolled_bac
     assert "mended" in get(stage.url())
 
 
+@pytest.mark.xdist_group("pulling")
 def test_a_person_types_git_pull_and_it_deploys_exactly_once(puller: Stage) -> None:
     puller.board("pkill -x cron")  # a tick in these very seconds is a deployment too, or waits to be none
     puller.edit("pulled by hand")
@@ -102,6 +105,7 @@ def test_a_person_types_git_pull_and_it_deploys_exactly_once(puller: Stage) -> N
     assert puller.domain() == domain
 
 
+@pytest.mark.xdist_group("pulling")
 def test_cron_pulls_without_a_laptop(puller: Stage) -> None:
     (puller.talk / "scripts/crontab").write_text("* * * * * edgedeploy-agent pull decks\n")
     puller.git("commit", "-qam", "Pull every minute")
@@ -112,25 +116,25 @@ def test_cron_pulls_without_a_laptop(puller: Stage) -> None:
     wait_for(puller.url(), "pulled by cron")
 
 
-def test_after_a_power_cut_the_last_good_release_is_on_air_within_one_boot(stage: Stage) -> None:
-    stage.edit("on air when the power went")
-    stage.ok("push", str(stage.talk))
+@pytest.mark.xdist_group("edited")
+def test_after_a_power_cut_the_last_good_release_is_on_air_within_one_boot(edited: Situation) -> None:
+    stage = edited.restore()
     words = get(stage.url())
     stage.ok("lab", "down", BOARD)
     assert get(stage.url()) == ""
-    stage.ok("lab", "up", "--bare")
-    wait_for(stage.url(), "on air when the power went")
+    stage.ok("lab", "up", "--bare", "--cpus", "1")
+    wait_for(stage.url(), "first edit")
     assert get(stage.url()) == words
 
 
-def test_rollback_by_hand_and_the_record_of_it(stage: Stage) -> None:
-    before = stage.status()
-    stage.edit("to be rolled back")
-    stage.ok("push", str(stage.talk))
+@pytest.mark.xdist_group("edited")
+def test_rollback_by_hand_and_the_record_of_it(edited: Situation) -> None:
+    stage = edited.restore()
     done = stage.ok("rollback", str(stage.talk))
-    assert f"{before['release']} is on air again" in done.out
-    assert "to be rolled back" not in get(stage.url())
-    assert re.search(r"live  outage \d+ ms", stage.ok("log", str(stage.talk)).out)
+    assert f"{edited.notes['before']} is on air again" in done.out
+    assert TITLE in get(stage.url())
+    assert "first edit" not in get(stage.url())
+    assert re.search(r"live  outage [\d.]+ s", stage.ok("log", str(stage.talk)).out)
 
 
 def test_two_pushes_at_once_make_one_deployment(stage: Stage) -> None:

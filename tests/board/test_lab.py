@@ -18,7 +18,7 @@ from tests.board.conftest import Silence
 from tests.board.console import Console
 from tests.board.stage import GUARD_S, Situation, Stage, get
 
-pytestmark = pytest.mark.board
+pytestmark = [pytest.mark.board, pytest.mark.xdist_group("lab")]
 
 GUEST = """\
 name = "{name}"

@@ -10,6 +10,7 @@ from tests.board.stage import REPO, Stage, get, wait_for
 pytestmark = pytest.mark.board
 
 
+@pytest.mark.xdist_group("pulling")
 def test_a_commit_of_the_schedule_alone_installs_it_and_destroys_nothing(puller: Stage) -> None:
     domain = puller.domain()
     (puller.talk / "scripts/crontab").write_text("*/7 3 * * * edgedeploy-agent pull decks; reboot\n")
@@ -27,7 +28,7 @@ def test_a_power_cut_right_after_a_deployment_does_not_stop_the_next(stage: Stag
     stage.edit("on air when the power went")
     stage.ok("push", str(stage.talk))
     stage.ok("lab", "down", "virtual")
-    stage.ok("lab", "up", "--bare")
+    stage.ok("lab", "up", "--bare", "--cpus", "1")
     wait_for(stage.url(), "on air when the power went")
     stage.edit("after the power cut")
     stage.ok("push", str(stage.talk))
