@@ -236,7 +236,9 @@ class Deployment:
             self._seen.tail.close()
             self._seen.tail = None
         self._seen.down_since = self._seen.down_since or time.monotonic()
-        tries = 2 if returning else 1  # libxl gives devices ten seconds, which a busy dom0 may miss: not at the talk's cost
+        tries = (
+            2 if returning else 1
+        )  # libxl gives devices ten seconds, which a busy dom0 may miss: not at the talk's cost
         while True:
             try:
                 self._destroy_ours([manifest])
@@ -269,7 +271,7 @@ class Deployment:
             reason = self._dead(slot)
             verdict = health.Verdict(reason, first_answer=time.monotonic())
         else:
-            self._attempt.event("probe", f"waiting for http://{manifest.health.address}{manifest.health.path}")
+            self._attempt.event("probe", f"waiting for the guest to answer, {manifest.health.timeout_s} s at most")
             verdict = health.probe(manifest.health, lambda: self._dead(slot))
         if verdict.reason:
             self._seen.console = self._seen.tail.lines()

@@ -12,7 +12,10 @@ import click
 from click.shell_completion import CompletionItem
 
 from edgedeploy.cli import options
-from edgedeploy.cli.words import Entry
+from edgedeploy.cli.words import ALIASES, Entry
+from edgedeploy.core import errors
+
+_FLAGS = {"version": "--version"}
 
 
 class LazyGroup(click.Group):
@@ -27,7 +30,8 @@ class LazyGroup(click.Group):
         return [name for entries in self.sections.values() for name in entries] + super().list_commands(ctx)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the module of `cmd_name` and return its command."""
+        """Import the module of `cmd_name`, or of what it is another word for, and return its command."""
+        cmd_name = ALIASES.get(cmd_name, cmd_name)
         entry = next((entries[cmd_name] for entries in self.sections.values() if cmd_name in entries), None)
         if entry is None:
             return super().get_command(ctx, cmd_name)
@@ -35,6 +39,24 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(module), attribute)
         options.add_everywhere(command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does it; a word that is no command is answered with the one that is meant."""
+        if (
+            args
+            and not args[0].startswith("-")
+            and not ctx.resilient_parsing
+            and self.get_command(ctx, args[0]) is None
+        ):
+            import difflib  # noqa: PLC0415 - for a slip of the fingers only
+
+            known = [*self.list_commands(ctx), *ALIASES]
+            near = difflib.get_close_matches(args[0], known, 1, 0.6)
+            meant = ALIASES.get(near[0], near[0]) if near else _FLAGS.get(args[0], "--help")
+            raise errors.UsageFault(f"there is no command {args[0]!r}", hint=f"edgedeploy {meant}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write one list per section."""

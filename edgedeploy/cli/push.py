@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from edgedeploy.flows.find import Found
 
 
-@click.command(short_help="Put the latest release of an app on a board.")
+@click.command(short_help="Put what is in your folder on a board.")
 @options.app_argument
 @options.on
 @options.host
 @options.interface
 @options.way
 @click.option("--retry", is_flag=True, help="Try a release again that failed on this board before.")
+@click.option("--no-release", is_flag=True, help="Push the latest release as it is, whatever has changed since.")
 @options.yes
 @options.dry_run
 @options.as_json
@@ -34,15 +35,17 @@ def push(
     port: str | None,
     timeout: float | None,
     retry: bool,
+    no_release: bool,
     yes: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Put the latest release of APP on a board, and prove that it is served.
+    """Put what is in APP's folder on a board, and prove that it is served.
 
-    APP is a name from your configuration, a folder, or left out: then it is the repository you stand in. Nothing on
-    the board is touched until the release is proven to fit; if it is not served in the end, the board puts the
-    previous one back and the exit code is 40.
+    APP is a name from your configuration, a folder, or left out: then it is the repository you stand in. Where slides,
+    kernel or edgedeploy.toml have changed since the latest release, a new one is made and committed first, as
+    `edgedeploy release` does. Nothing on the board is touched until it is proven to fit; if it is not served in the
+    end, the board puts the previous one back and the exit code is 40.
     """
     from dataclasses import asdict  # noqa: PLC0415 - a command pays for its own imports only
 
@@ -64,9 +67,11 @@ def push(
         session.confirm(f"{found.label} is not enrolled on this laptop. Enrol it now?", yes=yes)
         enrolling.enrol_found(found, context)
 
-    request = flow.Request(repository, wanted, dry_run=dry_run, retry=retry)
+    request = flow.Request(repository, wanted, dry_run=dry_run, retry=retry, release=not no_release)
     result = flow.push(request, context, catalog.load_all(), offer)
     if as_json:
         options.emit_json(asdict(result))
     else:
         click.echo(deployment.pushed(result))
+    if result.left:
+        click.echo(deployment.left(result), err=True)

@@ -82,11 +82,12 @@ def wanted(
     repository: Path | None = None,
     way: Way | None = None,
 ) -> Wanted:
-    """Flag over configuration: --on, then the board that the app's configuration names; --host, --via and --port, then
-    [boards.NAME].
+    """Flag over configuration: --on, then the board that the app's configuration names, then the one that the
+    repository went to the last time; --host, --via and --port, then [boards.NAME].
     """
     way = way or Way()
     on = board or (session.settings.board_for(repository) if repository else None)
+    usual = _usual(repository) if repository and not on and not host else ""
     entry = session.settings.boards.get(names.BoardName(on)) if on else None
     via = way.via or (entry.via if entry and host is None else "") or Via.AUTO
     if host is None and entry and entry.host:
@@ -94,12 +95,20 @@ def wanted(
     return Wanted(
         app,
         str(on) if on else None,
+        usual,
         host.host if host else None,
         host.port if host else None,
         Via(via),
         way.port or "",
         way.timeout,
     )
+
+
+def _usual(repository: Path) -> str:
+    from edgedeploy.depot import usual_board  # noqa: PLC0415 - GitPython costs 80 ms
+    from edgedeploy.depot.git import Git  # noqa: PLC0415
+
+    return usual_board.of(Git(repository)) if repository.is_dir() else ""
 
 
 def choose(question: str, choices: Sequence[str]) -> int | None:

@@ -39,7 +39,7 @@ def _at(name: str, summary: str) -> Entry:
 
 SECTIONS: dict[str, dict[str, Entry]] = {
     "Daily": {
-        "push": _at("push", "Put the latest release of an app on a board."),
+        "push": _at("push", "Put what is in your folder on a board."),
         "status": _at("status", "Show what runs on a board."),
         "rollback": _at("rollback", "Go back to the previous release, or to a named one."),
         "log": _at("log", "Show the last deployments."),
@@ -59,3 +59,8 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "lab": _at("lab", "Run a board with real Xen on this computer."),
     },
 }
+
+ALIASES = {
+    "enroll": "enrol", "deploy": "push", "undo": "rollback", "logs": "log", "rescue": "recover", "ls": "status", "new": "init",
+}  # fmt: skip
+"""what people type instead, because other tools call it that"""

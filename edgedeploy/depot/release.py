@@ -98,7 +98,7 @@ def draft_release(
         artefacts=tuple(one.artefact for one in packed),
         health=health_of(config, serves),
     )
-    if current and _is_ours(depot, current.release) and _content(bare) == _content(current):
+    if current and _is_ours(depot, current.release) and content(bare) == content(current):
         return Draft(current, {}, None, current.release)
     manifest = _named(bare, release_id or _new_id(depot, bare, now or datetime.now(UTC)))
     _check_new(depot, manifest.release)
@@ -149,7 +149,7 @@ def _named(bare: Manifest, wanted: ReleaseId) -> Manifest:
     return release.loads(release.dumps(named), f"the manifest of {wanted}")
 
 
-def _content(manifest: Manifest) -> str:
+def content(manifest: Manifest) -> str:
     """content_key without the release id that the command line ends in."""
     told = (" " + manifest.domain.cmdline).removesuffix(_suffix(manifest.release)).strip()
     return replace(manifest, domain=replace(manifest.domain, cmdline=names.CommandLine(told))).content_key
@@ -157,7 +157,7 @@ def _content(manifest: Manifest) -> str:
 
 def _new_id(depot: Depot, bare: Manifest, now: datetime) -> ReleaseId:
     """UTC time, for people to read, and content, so that two laptops never give one id to two things."""
-    wanted = ReleaseId(f"{now.astimezone(UTC):%Y%m%d-%H%M}-{_content(bare)[:8]}")
+    wanted = ReleaseId(f"{now.astimezone(UTC):%Y%m%d-%H%M}-{content(bare)[:8]}")
     taken, number = set(depot.releases()), 1
     while (candidate := ReleaseId(f"{wanted}-{number}" if number > 1 else wanted)) in taken:
         number += 1

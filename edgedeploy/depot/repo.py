@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -130,9 +130,14 @@ class Depot:
             raise errors.BadRepository(f"{self.root} is not on a branch (detached HEAD)", hint=f"git switch {BRANCH}")
         return branch
 
-    def is_dirty(self) -> bool:
-        """Whether anything differs from HEAD, or is there that git does not know."""
-        return bool(self.git.run("status", "--porcelain"))
+    def uncommitted(self) -> list[str]:
+        """Files that differ from HEAD, or that git does not know."""
+        rows = self.git.run("status", "--porcelain", "--no-renames", "-z").split("\0")
+        return [row[3:] for row in rows if row]
+
+    def released_at(self) -> int:
+        """When the latest release was committed: seconds since 1970."""
+        return int(self.git.run("log", "-1", "--format=%ct", "--", str(release.LATEST)) or 0)
 
     def latest(self) -> ReleaseId | None:
         """The release that the committed xen/latest names, None before the first."""
@@ -217,20 +222,26 @@ class Depot:
     def bundle(self, have: Collection[CommitId], *, stored: bool = False) -> bytes | None:
         """What a board with the commits `have` lacks of this branch; None when it lacks nothing. See depot/bundle.py.
 
-        Commits that are unknown here are passed over: the board decides whether what comes continues them.
-        Raises errors.BadRepository when a known one is not part of this branch's history.
+        Raises errors.BadRepository as `check_continues` does.
         """
+        self.check_continues(have)
+        head = self.head()
+        if head in have:
+            return None
+        return bundle.make(self.git, head, self.branch, sorted(have), stored=stored)
+
+    def check_continues(self, have: Collection[CommitId]) -> None:
+        """Raise errors.BadRepository unless this branch's history goes on from all commits of a board's."""
         head, branch = self.head(), self.branch
         if self.git.run("rev-parse", "--is-shallow-repository") == "true":
             raise errors.BadRepository(f"{self.root} is a shallow clone", hint="git fetch --unshallow")
-        known = [each for each in sorted(have) if self.git.commit(each) == each]
-        self._check_history(head, branch, known)
-        if head in known:
-            return None
-        return bundle.make(self.git, head, branch, known, stored=stored)
-
-    def _check_history(self, head: CommitId, branch: str, known: Iterable[CommitId]) -> None:
-        for theirs in known:
+        for theirs in sorted(have):
+            if self.git.commit(theirs) != theirs:
+                raise errors.BadRepository(
+                    f"the board's {self.app} has commit {theirs[:12]}, which {self.root} does not have",
+                    hint="somebody else pushed there: fetch their commits and merge, then push again; "
+                    "or it is another talk: give yours another name (app in edgedeploy.toml), or another board (--on)",
+                )
             if self.git.is_ancestor(theirs, head):
                 continue
             if self.git.is_ancestor(head, theirs):

@@ -51,7 +51,7 @@ def _toml(plan: Plan) -> str:
 
 
 _TOML = """\
-# What `edgedeploy` knows about this app. A release takes it over: edit, then `edgedeploy release`.
+# What `edgedeploy` knows about this app. A release takes it over: edit, then `edgedeploy push`.
 
 app = "{app}"
 runtime = "xen"
@@ -75,7 +75,7 @@ timeout = 60                      # seconds a release has, from its start, to an
 # [health.serves]                 # these must be served with exactly the content of these files
 # "/deck.css" = "slides/deck.css"
 
-# What `edgedeploy release` takes when it is given nothing.
+# What `edgedeploy push` makes a release of. `edgedeploy release KERNEL ...` fills it in, the first time.
 [build]
 # kernel = "guest/vmlinuz"
 # ramdisk = "guest/base.cpio"
@@ -92,9 +92,9 @@ _README = """\
 
 A deployment repository of `edgedeploy`: what is committed here is what a board runs.
 
-    edgedeploy release KERNEL --ramdisk FILE --slides slides     # make a release and commit it
-    edgedeploy push {app}                                        # put it on the board
-    edgedeploy rollback {app}                                    # go back to the one before
+    edgedeploy release guest/KERNEL --ramdisk guest/RAMDISK --slides slides     # once: make the first release
+    edgedeploy push                                  # put what is here on the board, after every edit
+    edgedeploy rollback                              # go back to the release before
 
 `edgedeploy.toml` says what the guest is given and how it is asked whether it is there. `xen/latest` names the
 release, `xen/<id>/` holds it.

@@ -95,7 +95,7 @@ def _of_repository(folder: Path) -> Target:
     if release is None:
         raise errors.BadRepository(f"{depot.root} has no release yet", hint="edgedeploy release KERNEL")
     contents = depot.contents(release)
-    files = fitness.inspect(depot, contents)
+    files = fitness.inspect(depot.blob, contents)
     return Target(files["kernel"], files.get("ramdisk"), DomainNeeds.of(contents.domain), contents.findings)
 
 
@@ -110,7 +110,9 @@ def check(request: Request, *, boards: Path | None = None, live: BoardFacts | No
     findings = target.findings.allowing(profile.passthrough)
     misfits = (*found, *findings.misfits)
     warnings = findings.warnings
-    if all(misfit.code in fit.ABOUT_THE_GUEST for misfit in misfits):  # of a kernel that never will, nothing else counts
+    if all(
+        misfit.code in fit.ABOUT_THE_GUEST for misfit in misfits
+    ):  # of a kernel that never will, nothing else counts
         fields = {misfit.field for misfit in misfits}  # "24 MB is tight" adds nothing to "24 MB is too little"
         more = fit.warnings(target.kernel, profile, live, ramdisk=target.ramdisk, domain=target.domain)
         warnings = (*(warning for warning in more if warning.field not in fields), *warnings)

@@ -35,6 +35,8 @@ class Wanted:
 
     app: names.AppName | None = None
     on: str | None = None
+    usual: str = ""
+    """the id of the board that the repository went to the last time: that one, unless another is named"""
     host: str | None = None
     port: int | None = None
     via: Via = Via.AUTO
@@ -73,6 +75,8 @@ def candidates(wanted: Wanted, known: Sequence[KnownBoard]) -> list[KnownBoard]:
     """The enrolled boards that could be meant, before anything is asked of the network."""
     if wanted.on:
         return [board for board in known if wanted.on in (board.name, board.board_id)]
+    if usual := [board for board in known if wanted.usual == board.board_id]:
+        return usual  # when it is silent, another one must not get what was meant for it
     with_app = [board for board in known if wanted.app in board.apps]
     return with_app or list(known)
 

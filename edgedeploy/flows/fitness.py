@@ -1,33 +1,51 @@
-"""Proves that a release's artefacts fit boards: the flow's view of artefact/, on what is committed."""
+"""Proves that a release's artefacts fit boards: the flow's view of artefact/, on what is or would be committed."""
 
 from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Self
 
 from edgedeploy.artefact import fit, probe
-from edgedeploy.core import errors
+from edgedeploy.core import errors, release
 from edgedeploy.core.board import BoardFacts, Profile
 from edgedeploy.core.fit import DomainNeeds
 from edgedeploy.core.release import Manifest
+from edgedeploy.depot.release import Draft
 from edgedeploy.depot.repo import Contents, Depot
 
 
-def some(depot: Depot, manifest: Manifest, profiles: Sequence[Profile]) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A release to look at, committed or only drafted. `read` gives the files that `contents` names."""
+
+    contents: Contents
+    read: Callable[[PurePosixPath], bytes]
+
+    @classmethod
+    def of(cls, depot: Depot, manifest: Manifest, draft: Draft | None = None) -> Self:
+        """As it is committed, or as it would be."""
+        if draft is None:
+            return cls(depot.contents(manifest.release), depot.blob)
+        files = {a.role: release.folder(manifest.release) / a.file for a in manifest.artefacts}
+        findings = depot.leftover(manifest.kernel.file)
+        return cls(Contents(manifest.domain, files, findings, manifest), draft.files.__getitem__)
+
+
+def some(looked: Release, profiles: Sequence[Profile]) -> list[str]:
     """Names of the profiles that a release fits. Raises DoesNotFit, for the first of them, when it fits none.
 
     What the guest is to be given and a release cannot carry (xl.conf.in) fits none.
     """
     fits: list[str] = []
     refused: list[errors.DoesNotFit] = []
-    contents = depot.contents(manifest.release)
-    artefacts = inspect(depot, contents)
+    artefacts = inspect(looked.read, looked.contents)
     for profile in profiles:
         try:
-            _require(artefacts, contents, profile, None)
+            _require(artefacts, looked.contents, profile, None)
             fits.append(profile.name)
         except errors.DoesNotFit as error:
             refused.append(error)
@@ -36,24 +54,23 @@ def some(depot: Depot, manifest: Manifest, profiles: Sequence[Profile]) -> list[
     return fits
 
 
-def require(depot: Depot, manifest: Manifest, profile: Profile, live: BoardFacts, freed_mb: int) -> None:
-    """Raise DoesNotFit unless the committed artefacts and domain fit this very board.
+def require(looked: Release, profile: Profile, live: BoardFacts, freed_mb: int) -> None:
+    """Raise DoesNotFit unless artefacts and domain fit this very board.
 
     `freed_mb` is the memory of the guest that will be gone by then.
     """
     if live.free_memory_mb is not None:
         live = replace(live, free_memory_mb=live.free_memory_mb + freed_mb)
-    contents = depot.contents(manifest.release)
-    _require(inspect(depot, contents), contents, profile, live)
+    _require(inspect(looked.read, looked.contents), looked.contents, profile, live)
 
 
-def inspect(depot: Depot, contents: Contents) -> dict[str, probe.Artefact]:
-    """What a release's committed files are, by role. Raises BadRepository for one that its manifest does not describe."""
+def inspect(read: Callable[[PurePosixPath], bytes], contents: Contents) -> dict[str, probe.Artefact]:
+    """What a release's files are, by role. Raises BadRepository for one that its manifest does not describe."""
     found = {}
     described = {a.role: a for a in contents.manifest.artefacts} if contents.manifest else {}
     with tempfile.TemporaryDirectory() as folder:
         for role, path in contents.files.items():
-            data = depot.blob(path)
+            data = read(path)
             if role in described and hashlib.sha256(data).hexdigest() != described[role].packed_sha256:
                 raise errors.BadRepository(
                     f"{path} is not the file its manifest describes (SHA-256 differs)",

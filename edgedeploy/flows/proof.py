@@ -17,12 +17,17 @@ from edgedeploy.ports.wire import Wire
 from edgedeploy.remote.client import AgentClient
 
 _LOOK_S = 5.0
+_BY_HAND = "rolled back by "
+"""how agent/plan.py begins the reason of a release that a person did not want; it is not a failure"""
 _FETCH_S = 3.0
 _CABLED_LOOK_S = 1.5
 
 
-def demand(manifest: Manifest, outcome: messages.Outcome) -> None:
-    """Return when the outcome proves that the pushed release is the one on air; raise what it proves otherwise."""
+def demand(manifest: Manifest, outcome: messages.Outcome, retry: str) -> None:
+    """Return when the outcome proves that the pushed release is the one on air; raise what it proves otherwise.
+
+    `retry` is the command that tries the same release again.
+    """
     lines = tuple(f"guest: {names.printable(str(line), 300)}" for line in outcome.console[-12:])
     reason = names.printable(outcome.reason, 1000)
     if outcome.verdict == "rolled-back":
@@ -38,10 +43,15 @@ def demand(manifest: Manifest, outcome: messages.Outcome) -> None:
             hint=f"edgedeploy log {manifest.app}; push a release that works",
             details=lines,
         )
+    if outcome.verdict == "quarantined" and reason.startswith(_BY_HAND):
+        raise errors.Quarantined(
+            f"{manifest.release} was {reason}; {outcome.running or 'nothing'} stays on air",
+            hint=f"to bring it back: {retry}",
+        )
     if outcome.verdict == "quarantined":
         raise errors.Quarantined(
             f"{manifest.release} failed on this board before ({reason}); it serves {outcome.running or 'nothing'}",
-            hint="make a new release, or try this one again: edgedeploy push --retry",
+            hint=f"change what is wrong and push again; or try this one again: {retry}",
             details=lines,
         )
     if outcome.verdict not in ("live", "already-live") or outcome.uuid != manifest.uuid:

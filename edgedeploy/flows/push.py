@@ -10,12 +10,15 @@ from edgedeploy.core import errors, messages, names
 from edgedeploy.core.board import BoardFacts, Profile
 from edgedeploy.core.names import printable
 from edgedeploy.core.release import Manifest
+from edgedeploy.depot import usual_board
 from edgedeploy.depot.repo import Depot
-from edgedeploy.flows import bundle_cache, fitness, proof
+from edgedeploy.flows import bundle_cache, fitness, proof, uptodate
 from edgedeploy.flows.context import Context, remembered
 from edgedeploy.flows.conversation import Reached
 from edgedeploy.flows.find import Found, Wanted, candidates
 from edgedeploy.flows.reach import reach
+from edgedeploy.flows.uptodate import UpToDate
+from edgedeploy.ports import folders
 from edgedeploy.ports.report import Step
 from edgedeploy.remote import agentkit
 
@@ -25,12 +28,13 @@ _MARGIN_S = 240.0  # on top of the health probe's own time, twice (release and w
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to push. `force_retry`: try a quarantined release again."""
+    """What to push. `retry`: try a quarantined release again. `release`: make a new one where files have changed."""
 
     repository: Path
     wanted: Wanted
     dry_run: bool = False
     retry: bool = False
+    release: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +58,33 @@ class Result:
     """the serial port it went over, empty when it was the network"""
     plan: tuple[str, ...] = ()
     """with dry_run: what would happen"""
+    left: tuple[str, ...] = ()
+    """files that have changed and are not on the board"""
+    why_left: str = ""
+    """what brings them there"""
 
 
 def push(request: Request, context: Context, profiles: Sequence[Profile], offer: Callable[[Found], None]) -> Result:
-    """Deploy the committed release of a repository. Returns only when it is on air, or was already.
+    """Deploy what is in a repository. Returns only when it is on air, or was already.
 
     `offer` is called with a board that was found but is not enrolled: it enrols it, or raises.
 
     Raises DoesNotFit before any network is used, RolledBack, RollbackFailed, OutcomeUnknown, Quarantined, and
-    whatever finding and reaching the board raises.
+    whatever making a release, finding the board and reaching it raises.
     """
     depot = Depot.open(request.repository)
-    release = depot.latest()
-    if release is None:
-        raise errors.BadRepository(f"{depot.root} has no release yet", hint="edgedeploy release KERNEL")
-    manifest = depot.manifest(release)
-    _check_before_network(depot, manifest, request, context, profiles)
+    found = uptodate.ensure(depot, context.report, release=request.release, dry_run=request.dry_run)
+    return replace(_push(depot, found, request, context, profiles, offer), left=found.left, why_left=found.why_left)
+
+
+def _push(
+    depot: Depot, what: UpToDate, request: Request, context: Context, profiles: Sequence[Profile],
+    offer: Callable[[Found], None],
+) -> Result:  # fmt: skip
+    manifest = what.manifest
+    _check_before_network(depot, what, request, context, profiles)
     wanted = replace(request.wanted, app=manifest.app)
+
     def stranger(found: Found) -> None:
         if request.dry_run:
             raise _WouldEnrolError(found)
@@ -78,10 +92,10 @@ def push(request: Request, context: Context, profiles: Sequence[Profile], offer:
 
     try:
         with reach(wanted, context, stranger) as reached:
-            return _over(reached, depot, manifest, request, context, profiles)
+            return _over(reached, depot, what, request, context, profiles)
     except _WouldEnrolError as would:
-        plan = (f"enrol {would.found.label}", f"push {manifest.app} {release}")
-        return Result(manifest.app, release, would.found.name, "dry-run", plan=plan)
+        plan = (*_first(what), f"enrol {would.found.label}", f"push {manifest.app} {_called(what)}")
+        return Result(manifest.app, manifest.release, would.found.name, "dry-run", plan=plan)
 
 
 class _WouldEnrolError(Exception):
@@ -93,42 +107,42 @@ class _WouldEnrolError(Exception):
 
 
 def _over(
-    reached: Reached, depot: Depot, manifest: Manifest, request: Request, context: Context, profiles: Sequence[Profile]
+    reached: Reached, depot: Depot, what: UpToDate, request: Request, context: Context, profiles: Sequence[Profile]
 ) -> Result:
     if reached.welcome.agent != agentkit.digest():
         context.report.warn(
             f"the agent on {reached.found.name} is not this edgedeploy's; `edgedeploy enrol` brings it up to date"
         )
     live = BoardFacts.from_plain(reached.welcome.facts)
-    _check_against_board(depot, manifest, profiles, reached.welcome, live)
+    _check_against_board(depot, what, profiles, reached.welcome, live)
     if request.dry_run:
-        return _would(depot, manifest, reached.found, reached.welcome)
-    return _deploy(depot, manifest, request, reached, context)
+        return _would(depot, what, reached.found, reached.welcome)
+    return _deploy(depot, what.manifest, request, reached, context)
 
 
 # --- before anything is touched -------------------------------------------------------------------------------------
 
 
 def _check_before_network(
-    depot: Depot, manifest: Manifest, request: Request, context: Context, profiles: Sequence[Profile]
+    depot: Depot, what: UpToDate, request: Request, context: Context, profiles: Sequence[Profile]
 ) -> None:
+    manifest = what.manifest
     wanted = replace(request.wanted, app=manifest.app)
     kinds = {board.profile for board in candidates(wanted, context.known.all())} or set(manifest.boards)
     suited = [profile for profile in profiles if profile.name in kinds] or [p for p in profiles if p.supported]
-    with context.report.step(f"checking that {manifest.release} fits") as step:
-        step.detail(", ".join(fitness.some(depot, manifest, suited)[:3]))
-    if not depot.has_manifest(manifest.release):
+    with context.report.step(f"checking that {_called(what)} fits") as step:
+        step.detail(", ".join(fitness.some(fitness.Release.of(depot, manifest, what.draft), suited)[:3]))
+    if not what.draft and not depot.has_manifest(manifest.release):
         raise errors.BadRepository(
             f"{manifest.release} was made by the original scripts: it has no manifest.json, which the board needs",
             hint="make a release of the same kernel: edgedeploy release KERNEL",
         )
-    if depot.is_dirty():
-        context.report.warn("there are changes that are not committed; what is pushed is the last commit")
 
 
 def _check_against_board(
-    depot: Depot, manifest: Manifest, profiles: Sequence[Profile], welcome: messages.Welcome, live: BoardFacts
+    depot: Depot, what: UpToDate, profiles: Sequence[Profile], welcome: messages.Welcome, live: BoardFacts
 ) -> None:
+    manifest = what.manifest
     profile = next((p for p in profiles if p.name == welcome.profile), None)
     if profile is None:
         raise errors.BadConfig(
@@ -142,20 +156,32 @@ def _check_against_board(
         )
     app = welcome.apps.get(manifest.app, {})
     freed = manifest.domain.memory_mb if app.get("release") else 0
-    fitness.require(depot, manifest, profile, live, freed)
+    fitness.require(fitness.Release.of(depot, manifest, what.draft), profile, live, freed)
 
 
-def _would(depot: Depot, manifest: Manifest, found: Found, welcome: messages.Welcome) -> Result:
+def _called(what: UpToDate) -> str:
+    """A release that is not made yet will have another time in its id."""
+    return "the new release" if what.draft else what.manifest.release
+
+
+def _first(what: UpToDate) -> tuple[str, ...]:
+    return (f"make a release, because {what.why}",) if what.draft else ()
+
+
+def _would(depot: Depot, what: UpToDate, found: Found, welcome: messages.Welcome) -> Result:
+    manifest = what.manifest
     app = welcome.apps.get(manifest.app, {})
-    plan = [f"push {manifest.app} {manifest.release} to {found.label}"]
+    head = str(app.get("head") or "")
+    if head:
+        depot.check_continues({names.CommitId.parse(head)})
+    plan = [*_first(what), f"push {manifest.app} {_called(what)} to {found.label}"]
     if app.get("uuid") == manifest.uuid:
         plan.append("nothing would be swapped: this release is on air")
     else:
-        plan.append(f"swap {app.get('release') or 'nothing'} for {manifest.release}")
-    if app.get("head", "") != depot.head():
-        plan.append(
-            f"send the commits from {str(app.get('head') or '')[:12] or 'the beginning'} to {depot.head()[:12]}"
-        )
+        plan.append(f"swap {app.get('release') or 'nothing'} for {_called(what)}")
+    if what.draft or head != depot.head():
+        to = "the new release's" if what.draft else depot.head()[:12]
+        plan.append(f"send the commits from {head[:12] or 'the beginning'} to {to}")
     return Result(
         manifest.app,
         manifest.release,
@@ -178,10 +204,11 @@ def _deploy(depot: Depot, manifest: Manifest, request: Request, reached: Reached
     with context.report.step("confirming that it is on air" if staged.live else "swapping the guest") as step:
         before = str((welcome.apps.get(manifest.app, {}).get("last") or {}).get("id", ""))
         outcome = _activate(depot, manifest, request, reached, context, step, before)
-    proof.demand(manifest, outcome)
+    proof.demand(manifest, outcome, f"edgedeploy push{folders.typed(depot.root)} --retry")
     url = proof.url(manifest, found.forwards)
     confirmed = proof.look(manifest, url, context.report, cabled=bool(found.cable))
     remembered(reached, context, manifest.app)
+    usual_board.remember(depot.git, reached.welcome.board_id)
     return Result(
         manifest.app,
         manifest.release,
@@ -230,6 +257,11 @@ def _activate(
         return reached.client.activate(
             manifest.app, depot.head(), context.who, _teller(context, step), patience, retry=request.retry
         )
+    except KeyboardInterrupt:
+        raise errors.Interrupted(
+            f"interrupted here; {reached.found.name} goes on by itself with {manifest.release}",
+            hint=f"how it ended: edgedeploy log {manifest.app}",
+        ) from None
     except errors.OutcomeUnknown as lost:
         context.report.warn("contact with the board was lost; asking again what it serves")
         outcome = proof.after_lost_contact(manifest, reached.again, patience, before)

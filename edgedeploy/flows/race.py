@@ -52,6 +52,7 @@ def over_network(
 
 def _one_of(winners: Sequence[Reached], wanted: Wanted, context: Context) -> Reached:
     """The only one, or the one a person chooses. The others are closed."""
+    winners = sorted(winners, key=lambda winner: winner.found.name)  # not by who was quicker: a person learns the order
     chosen: Found | None = None
     try:
         chosen = winners[0].found if len(winners) == 1 else find.ask([w.found for w in winners], wanted, context.choose)
@@ -184,7 +185,7 @@ class _Race:
         if self._failed:
             fresh = [error for found, error in self._failed if found.how == find.SEEN]
             told = fresh or [error for _, error in self._failed]
-            return next((error for error in told if not isinstance(error, errors.Unreachable)), told[-1])
+            return next((error for error in told if not isinstance(error, errors.Unreachable)), self._silent(told[-1]))
         names = ", ".join(board.name for board in self._expected) or "the board"
         if self._limit.expired and self._patience:
             what = f"{names} did not answer on the network in time (--timeout {self._patience:g})"
@@ -193,6 +194,19 @@ class _Race:
             f"{names} is not seen on the network, and never was",
             hint="give its address (--host ADDRESS), or plug a serial cable in",
         )
+
+    def _silent(self, error: errors.EdgeError) -> errors.EdgeError:
+        """The same error, by the board's name: an address alone says little to whoever is to switch something on."""
+        if self._wanted.host or not self._expected or getattr(error, "answered", False):
+            return error
+        message, details, hint = f"{self._expected[0].name} does not answer: {error.message}", error.details, error.hint
+        if len(self._expected) > 1:
+            message = f"{' and '.join(board.name for board in self._expected)} do not answer"
+            details = tuple(f"{found.name}: {failure.message}" for found, failure in self._failed)
+        others = [board.name for board in self._context.known.all() if board not in self._expected]
+        if self._wanted.usual and others:
+            hint = f"is it switched on, and on this network? To go to another board: --on {others[0]}"
+        return errors.Unreachable(message, hint=hint, details=details)
 
     # --- the threads ----------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from edgedeploy.core.board import Misfit, Profile
 from edgedeploy.core.fit import DomainNeeds
 from edgedeploy.core.names import ReleaseId
 from edgedeploy.core.release import Manifest
+from edgedeploy.depot import buildtable
 from edgedeploy.depot.config import FILE
 from edgedeploy.depot.release import Added, Draft, Sources, commit_release, draft_release
 from edgedeploy.depot.repo import Depot
@@ -33,6 +34,14 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Proven:
+    """A release that could be committed, and the profiles that it fits."""
+
+    draft: Draft
+    fits: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Released:
     """The release, where it is, and the profiles that it was proven to fit."""
 
@@ -49,7 +58,17 @@ class Released:
 def make(request: Request, *, report: Report) -> Released:
     """Draft, check, commit. Raises DoesNotFit, BadRepository or UsageFault; then the repository is as before."""
     depot = Depot.open(request.repository)
-    sources = _sources(depot, request)
+    proven = prove(depot, request, report=report)
+    draft = _with_build(depot, proven.draft, request, report)
+    added = commit_release(depot, draft, report=report)
+    if added.nameless:
+        report.note(f"{NAMELESS}; {SET_NAME}")
+    return Released(added, depot.root, proven.fits)
+
+
+def prove(depot: Depot, request: Request, *, report: Report) -> Proven:
+    """The release, described and checked; nothing in the repository changes. Raises as `make`."""
+    sources = sources_of(depot, request)
     profiles = [catalog.load(name) for name in depot.config.boards]
     for warning in depot.leftover(sources.kernel.name).warnings:
         report.warn(warning.line())
@@ -60,13 +79,33 @@ def make(request: Request, *, report: Report) -> Released:
     draft = draft_release(depot, sources, request.codec, request.release, report=report)
     if draft.manifest.ramdisk:
         fits = _prove(depot, sources, draft, profiles, force=request.force, report=report)
-    added = commit_release(depot, draft, report=report)
-    if added.nameless:
-        report.note(f"{NAMELESS}; {SET_NAME}")
-    return Released(added, depot.root, fits)
+    return Proven(draft, fits)
 
 
-def _sources(depot: Depot, request: Request) -> Sources:
+def _with_build(depot: Depot, draft: Draft, request: Request, report: Report) -> Draft:
+    """The draft, with what the release was made of in [build]: then `push` can make the next one by itself."""
+    given = {"kernel": request.kernel, "ramdisk": request.ramdisk, "slides": request.slides}
+    root = depot.root.resolve()
+    inside = {
+        key: PurePosixPath(path.resolve().relative_to(root).as_posix())
+        for key, path in given.items()
+        if path and path.resolve().is_relative_to(root)
+    }
+    if draft.same_as or "kernel" not in inside:  # without its kernel nothing can be made
+        return draft
+    file = PurePosixPath(FILE)
+    text = draft.files[file].decode()
+    filled = buildtable.filled(text, inside)
+    if filled == text:
+        return draft
+    report.note(
+        f"[build] in {FILE} now says what this was made of: from here on `edgedeploy push` releases what you change"
+    )
+    return replace(draft, files={**draft.files, file: filled.encode()})
+
+
+def sources_of(depot: Depot, request: Request) -> Sources:
+    """What a release is made of: as asked for, else as [build] says. Raises UsageFault where no kernel is named."""
     build = depot.config.build
 
     def chosen(given: Path | None, default: PurePosixPath | None) -> Path | None:

@@ -7,6 +7,7 @@ the user's own files.
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 import platformdirs
@@ -27,6 +28,14 @@ def state_dir() -> Path:
 def cache_dir() -> Path:
     """What may be deleted at any time: EDGEDEPLOY_CACHE_DIR, else the platform's place."""
     return _place("EDGEDEPLOY_CACHE_DIR") or platformdirs.user_cache_path(_APP)
+
+
+def typed(folder: Path) -> str:
+    """The folder as it is typed here after a command, with a blank before it; "" when one stands in it."""
+    here, there = Path.cwd().resolve(), folder.resolve()
+    if here.is_relative_to(there):
+        return ""
+    return " " + shlex.quote(str(there.relative_to(here) if there.is_relative_to(here) else there))
 
 
 def _place(variable: str) -> Path | None:

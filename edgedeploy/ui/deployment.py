@@ -24,19 +24,28 @@ def pushed(result: Pushed) -> str:
     if result.verdict == "already-live":
         said = f"{result.app} {result.release} is already live on {result.board}; nothing was touched"
     else:
-        said = f"{result.app} {result.release} is live on {result.board}; {_outage(result)}"
-    proof = f"proven by domain {result.uuid}"
-    if result.served:
-        proof += f" and the content of {len(result.served)} page{'s' if len(result.served) > 1 else ''}"
-    if result.confirmed == "confirmed":
-        proof += ", and seen from here"
-    return "\n".join([said, proof, *([result.url] if result.url else [])])
+        said = f"{result.app} {result.release} is live on {result.board}; {took(result.outage_ms, was_on_air=result.was_on_air)}"
+    return "\n".join([said, _proof(result), *([result.url] if result.url else [])])
 
 
-def _outage(result: Pushed) -> str:
-    if result.was_on_air:
-        return f"outage {result.outage_ms} ms"
-    return f"outage none: nothing was on air before, and the first start took {result.outage_ms} ms"
+def _proof(result: Pushed) -> str:
+    pages = len(result.served)
+    if not pages:
+        return "checked: Xen runs it"
+    first = " (the first one to this laptop, too)" if result.confirmed == "confirmed" else ""
+    return f"checked: Xen runs it, and the board got its {pages} page{'s' if pages > 1 else ''} with the right content{first}"
+
+
+def left(result: Pushed) -> str:
+    """The last line, where something was edited that is not on the board."""
+    some = ", ".join(result.left[:3]) + (f" and {len(result.left) - 3} more" if len(result.left) > 3 else "")
+    return f"NOT on the board: {printable(some, 300)} ({result.why_left})"
+
+
+def took(outage_ms: int, *, was_on_air: bool) -> str:
+    """How long nothing was on air: an outage only where something had been."""
+    seconds = outage_ms / 1000
+    return f"{'outage' if was_on_air else 'first start'} {seconds:.{int(seconds < 10)}f} s"
 
 
 def enrolled(result: Enrolled) -> str:
@@ -68,7 +77,7 @@ def _app(name: str, app: dict[str, Any], forwards: Mapping[str, str]) -> list[st
     if "error" in app:
         return [f"  {name}: {app['error']}"]
     on_air = app["release"] or "nothing"
-    mark = "on air" if app["healthy"] else "NOT RUNNING"
+    mark = "NOT RUNNING" if not app["healthy"] else "on trial" if app["phase"] == "trial" else "on air"
     url = f"  {seen_from_here(app['url'], forwards)}" if app["healthy"] and app["url"] else ""
     lines = [f"  {name}: {on_air} {mark}{url}"]
     if app["wanted"] and app["wanted"] != app["release"]:
@@ -83,7 +92,9 @@ def _app(name: str, app: dict[str, Any], forwards: Mapping[str, str]) -> list[st
 
 def rolled_back(found: Found, outcome: messages.Outcome) -> str:
     """The end of a rollback."""
-    return printable(f"{outcome.running} is on air again on {found.name}; outage {outcome.outage_ms} ms")
+    return printable(
+        f"{outcome.running} is on air again on {found.name}; {took(outcome.outage_ms, was_on_air=outcome.was_on_air)}"
+    )
 
 
 def log(records: list[Any]) -> str:
@@ -96,8 +107,10 @@ def _record(record: dict[str, Any]) -> list[str]:
     who = record.get("who", "?")
     outcome, failed = record.get("outcome"), record.get("failed")
     if outcome:
-        outage = f"  outage {outcome['outage_ms']} ms" if outcome.get("outage_ms") else ""
-        lines = [f"{when}  {who}  {outcome['release']}  {outcome['verdict']}{outage}"]
+        lasted = (
+            took(outcome["outage_ms"], was_on_air=outcome.get("was_on_air", True)) if outcome.get("outage_ms") else ""
+        )
+        lines = ["  ".join(word for word in (when, who, outcome["release"], outcome["verdict"], lasted) if word)]
         lines += [f"    {outcome['reason']}"] if outcome.get("reason") else []
         return lines + [f"    guest: {line}" for line in outcome.get("console", [])[-5:]]
     if failed:

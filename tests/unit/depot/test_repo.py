@@ -52,7 +52,7 @@ def refused(path, why, hint=""):
 def test_init_makes_a_branch_main_with_one_commit(git_home, tmp_path):
     depot, made = Depot.init(tmp_path / "new/decks", Plan("decks", "cubieboard2"))
     assert (depot.branch, depot.head(), depot.app) == ("main", made.commit, "decks")
-    assert not depot.is_dirty()
+    assert not depot.uncommitted()
     assert depot.latest() is None
     assert depot.releases() == []
     assert not made.nameless
@@ -134,7 +134,7 @@ def test_head_is_read_not_the_work_tree(depot, built, report):
     (depot.root / "xen" / added.release / "manifest.json").write_text("{}")
     assert depot.latest() == added.release
     assert depot.manifest(added.release) == added.manifest
-    assert depot.is_dirty()
+    assert depot.uncommitted()
     assert Depot.open(depot.root / "slides").root == depot.root
 
 
@@ -188,7 +188,11 @@ def test_legacy_that_is_not_whole(legacy):
     with pytest.raises(errors.BadRepository, match=r"neither edgedeploy\.toml nor xl\.conf\.in"):
         depot.manifest(LEGACY_ID)
     (legacy / "xen" / LEGACY_ID / "decksopenmirageorg.xen.bz2").write_bytes(bz2.compress(b"x" * 999)[:-9])
-    for text, why in ((XL_CONF_IN, "before its end"), ("memory = 'lots'", "cannot be understood"), ("import os\n", "in:1")):
+    for text, why in (
+        (XL_CONF_IN, "before its end"),
+        ("memory = 'lots'", "cannot be understood"),
+        ("import os\n", "in:1"),
+    ):
         (legacy / "xl.conf.in").write_text(text)
         git(legacy, "add", "-A")
         git(legacy, "commit", "-qm", "worse")
@@ -236,10 +240,12 @@ def test_bundles(depot, built, report, tmp_path):
     assert depot.bundle({depot.head()}) is None
     (built / "vmlinuz").write_bytes(os.urandom(3000))
     second = add_release(depot, built / "vmlinuz", report=report)
-    part = depot.bundle({added.commit, first, "f" * 40})
+    part = depot.bundle({added.commit, first})
     assert len(part) < 10_000
     assert pull(board, part) == second.commit
-    assert depot.bundle({"f" * 40})
+    with pytest.raises(errors.BadRepository, match=r"has commit ffffffffffff, which .* does not have") as caught:
+        depot.bundle({added.commit, "f" * 40})
+    assert "another name" in caught.value.hint
 
 
 @pytest.mark.parametrize("stored", [False, True])

@@ -15,6 +15,7 @@ from tests.unit.agent.model import sha
 from tests.unit.core.test_release import manifest
 
 REPORT = QuietReport(io.StringIO())
+RETRY = "edgedeploy push decks --retry"
 
 
 def outcome(**changes: Any) -> messages.Outcome:
@@ -28,8 +29,8 @@ def outcome(**changes: Any) -> messages.Outcome:
 
 
 def test_the_pushed_release_on_air_and_served_is_success() -> None:
-    proof.demand(manifest(), outcome())
-    proof.demand(manifest(), outcome(verdict="already-live"))
+    proof.demand(manifest(), outcome(), RETRY)
+    proof.demand(manifest(), outcome(verdict="already-live"), RETRY)
 
 
 @pytest.mark.parametrize(
@@ -47,12 +48,20 @@ def test_the_pushed_release_on_air_and_served_is_success() -> None:
 )
 def test_anything_else_is_not(changes: dict[str, Any], kind: type[errors.EdgeError], said: str) -> None:
     with pytest.raises(kind, match=said):
-        proof.demand(manifest(), outcome(**changes))
+        proof.demand(manifest(), outcome(**changes), RETRY)
+
+
+def test_what_a_person_took_off_the_air_did_not_fail() -> None:
+    with pytest.raises(errors.Quarantined, match="was rolled back by anna@laptop; r0 stays on air") as caught:
+        proof.demand(
+            manifest(), outcome(verdict="quarantined", reason="rolled back by anna@laptop", running="r0"), RETRY
+        )
+    assert caught.value.hint == f"to bring it back: {RETRY}"
 
 
 def test_the_guests_last_words_are_shown_and_obey_no_terminal() -> None:
     with pytest.raises(errors.RolledBack) as caught:
-        proof.demand(manifest(), outcome(verdict="rolled-back", console=["\x1b[2Jpanic"]))
+        proof.demand(manifest(), outcome(verdict="rolled-back", console=["\x1b[2Jpanic"]), RETRY)
     assert caught.value.details == ("guest: \\x1b[2Jpanic",)
 
 

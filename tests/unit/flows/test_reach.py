@@ -245,7 +245,9 @@ def test_the_last_known_address_is_tried_while_mdns_still_looks(
     assert "last known address" in made.out.getvalue()
 
 
-def test_what_mdns_sees_wins_over_an_address_that_is_silent(world: Callable[..., World], never: threading.Event) -> None:
+def test_what_mdns_sees_wins_over_an_address_that_is_silent(
+    world: Callable[..., World], never: threading.Event
+) -> None:
     def network(found: Found) -> FakeWire:
         if found.hosts == ("10.0.0.77",):
             return FakeWire(STAGE)
@@ -315,6 +317,24 @@ def test_several_boards_that_mdns_does_not_see_are_all_tried_and_the_one_that_an
     assert world(known=(STAGE, SPARE), network=network).reach().found.known == SPARE
 
 
+def test_the_board_a_repository_went_to_is_meant_and_no_other_gets_what_was_for_it(world: Callable[..., World]) -> None:
+    def network(found: Found) -> FakeWire:
+        return FakeWire(SPARE) if found.name == "spare" else FakeWire(STAGE, fault=unreachable())
+
+    made = world(known=(STAGE, SPARE), network=network, sightings=[seen(SPARE, "10.0.0.2")])
+    with pytest.raises(errors.Unreachable, match=r"^stage does not answer: 10\.0\.0\.1 port 22") as caught:
+        made.reach(usual=str(STAGE.board_id))
+    assert caught.value.hint.endswith("To go to another board: --on spare")
+    assert made.reach(usual=str(STAGE.board_id), on="spare").found.known == SPARE
+    assert made.reach(usual="f" * 16).found.known == SPARE, "one that is not enrolled here any more"
+
+
+def test_boards_that_are_silent_are_named(world: Callable[..., World]) -> None:
+    with pytest.raises(errors.Unreachable, match=r"^spare and stage do not answer$") as caught:
+        world(known=(STAGE, SPARE)).reach()
+    assert {f"spare: {DEAD}", f"stage: {DEAD}"} < {*caught.value.details}
+
+
 def test_several_that_answer_are_a_question(
     world: Callable[..., World], monkeypatch: pytest.MonkeyPatch, after: Callable[[str], threading.Event]
 ) -> None:
@@ -359,7 +379,9 @@ def test_a_port_that_was_named_gets_its_half_of_the_timeout_whatever_kind_it_is(
     world: Callable[..., World], never: threading.Event, waits: list[float]
 ) -> None:
     own = Port("/dev/ttyS0", "", None, None)
-    made = world(network=answers(STAGE, never), browsing=never, ports=[own], console=lambda line: FakeWire(STAGE, speed=9600))
+    made = world(
+        network=answers(STAGE, never), browsing=never, ports=[own], console=lambda line: FakeWire(STAGE, speed=9600)
+    )
     assert made.reach(timeout=2.0, cable="/dev/ttyS0").found.place == own.device
     assert waits == pytest.approx([1.0])
     assert made.lines[0].timeout == pytest.approx(1.0)
@@ -378,7 +400,7 @@ def test_when_the_network_is_dead_the_cable_is_taken_and_it_says_why(world: Call
     made = world(ports=[MODEM, USB])
     reached = made.reach()
     assert (reached.found.known, reached.rate) == (STAGE, 9600)
-    assert f"over the serial cable /dev/ttyUSB0: the network way failed ({DEAD})" in made.out.getvalue()
+    assert f"over the serial cable /dev/ttyUSB0: the network way failed (stage does not answer: {DEAD})" in made.out.getvalue()
     (line,) = made.lines
     assert (line.device, line.baud, line.user, line.rate) == ("/dev/ttyUSB0", 1_500_000, "root", None)
     stored = made.registry.get(STAGE.board_id)
@@ -488,7 +510,7 @@ def test_when_both_ways_fail_the_cable_says_why_and_the_network_is_a_detail(worl
     with pytest.raises(errors.Unreachable, match="U-Boot") as caught:
         made.reach()
     assert caught.value.exit_code == 11
-    assert caught.value.details[-1] == f"before that, the network way failed ({DEAD})"
+    assert caught.value.details[-1] == f"before that, the network way failed (stage does not answer: {DEAD})"
 
 
 def test_a_refused_key_is_said_and_the_cable_only_named(world: Callable[..., World]) -> None:

@@ -1,0 +1,103 @@
+"""What is in the folder is what is pushed: before a push, the latest release is compared with what it was made of.
+
+Where `[build]` in edgedeploy.toml says what that is, a new release is made in the same run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgedeploy.core import errors
+from edgedeploy.core.release import Manifest
+from edgedeploy.depot import inputs
+from edgedeploy.depot.release import Draft, Sources, commit_release
+from edgedeploy.depot.repo import Depot
+from edgedeploy.flows import release as releasing
+from edgedeploy.flows.init import NAMELESS, SET_NAME
+from edgedeploy.ports import folders
+from edgedeploy.ports.report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class UpToDate:
+    """Which release is to be pushed.
+
+    `draft`: it is not committed, because this is a dry run. `why` it is a new one. `left`: files that have changed
+    and are not in it, and what brings them there.
+    """
+
+    manifest: Manifest
+    draft: Draft | None = None
+    why: str = ""
+    left: tuple[str, ...] = ()
+    why_left: str = ""
+
+
+def ensure(depot: Depot, report: Report, *, release: bool = True, dry_run: bool = False) -> UpToDate:
+    """Make a release where the latest one is not what is in the folder any more; with `dry_run` only prove it.
+
+    `release` False: make none, and say what is left. Raises errors.BadConfig for what is wrong in edgedeploy.toml,
+    errors.UsageFault where it cannot be known which files are the right ones, and whatever making a release raises.
+    """
+    latest = depot.latest()
+    kernel = depot.config.build.kernel if depot.has_config else None
+    if kernel is None or (latest and not release and not depot.has_manifest(latest)):
+        if latest is None:
+            raise errors.BadRepository(f"{depot.root} has no release yet", hint=_release(depot, "KERNEL"))
+        why = f"commit, then: {_release(depot, 'KERNEL')}"
+        return UpToDate(depot.manifest(latest), left=tuple(depot.uncommitted()), why_left=why)
+    sources = releasing.sources_of(depot, releasing.Request(depot.root))
+    if latest is None or not depot.has_manifest(latest):
+        return _make(depot, report, "there is none yet", dry_run=dry_run)
+    manifest = depot.manifest(latest)
+    files = _changed(depot, sources, manifest, blind=not release)
+    if not files:
+        return UpToDate(manifest)
+    if not release:
+        return UpToDate(manifest, left=files, why_left=f"without --no-release: edgedeploy push{folders.typed(depot.root)}")
+    return _make(depot, report, f"{_some(files)} changed", dry_run=dry_run)
+
+
+def _changed(depot: Depot, sources: Sources, release: Manifest, *, blind: bool) -> tuple[str, ...]:
+    """What differs from the release. With `blind`, a new one is not wanted, and which files are right does not matter."""
+    missing = [path for path in (sources.kernel, sources.ramdisk) if path and not path.exists()]
+    if missing:  # another laptop's clone: git does not keep them
+        files = inputs.edited(depot, sources, release)
+        if files and not blind:
+            raise errors.UsageFault(
+                f"{_some(files)} changed, and no release can be made: there is no {missing[0]}",
+                hint=f"put it there; or push {release.release} as it is: {_as_it_is(depot)}",
+            )
+        return files
+    changed = inputs.changed(depot, sources, release)
+    old = [path for path in changed.built if path.stat().st_mtime < depot.released_at()]
+    if old and not blind:
+        raise errors.UsageFault(
+            f"{old[0]} is not what {release.release} was made with, and is older than that release",
+            hint=f"to take it all the same: {_release(depot)}; to push the release as it is: {_as_it_is(depot)}",
+        )
+    return changed.files
+
+
+def _make(depot: Depot, report: Report, why: str, *, dry_run: bool) -> UpToDate:
+    proven = releasing.prove(depot, releasing.Request(depot.root), report=report)
+    if dry_run:
+        return UpToDate(proven.draft.manifest, proven.draft, why)
+    added = commit_release(depot, proven.draft, report=report)
+    report.note(f"{why}: release {added.release}")
+    if added.nameless:
+        report.note(f"{NAMELESS}; {SET_NAME}")
+    return UpToDate(added.manifest, why=why)
+
+
+def _some(files: tuple[str, ...]) -> str:
+    return files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more"
+
+
+def _release(depot: Depot, kernel: str = "") -> str:
+    where = folders.typed(depot.root)
+    return f"edgedeploy release{kernel and ' ' + kernel}{where and ' --repo' + where}"
+
+
+def _as_it_is(depot: Depot) -> str:
+    return f"edgedeploy push{folders.typed(depot.root)} --no-release"

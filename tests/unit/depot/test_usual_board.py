@@ -1,0 +1,13 @@
+"""Which board a repository goes to: known to this clone alone."""
+
+from edgedeploy.depot import usual_board
+from tests.unit.depot.conftest import git
+
+
+def test_it_is_remembered_and_not_committed(depot):
+    assert usual_board.of(depot.git) == ""
+    for board in ("00112233445566aa", "00112233445566aa", "00112233445566bb"):
+        usual_board.remember(depot.git, board)
+        assert usual_board.of(depot.git) == board
+    assert git(depot.root, "status", "--porcelain") == ""
+    assert git(depot.root, "config", "--local", "--get-all", "edgedeploy.board") == "00112233445566bb"

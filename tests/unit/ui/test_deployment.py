@@ -1,0 +1,52 @@
+"""The words at the end of a push, a rollback and in the log."""
+
+from __future__ import annotations
+
+import time
+
+from edgedeploy.flows.push import Result
+from edgedeploy.ui import deployment
+
+LIVE = Result(
+    "decks", "r2", "stage", "live", url="http://192.0.2.7/", outage_ms=9712, was_on_air=True,
+    served={"/": "", "/index.html": ""}, confirmed="confirmed",
+)  # fmt: skip
+
+
+def but(**changes: object) -> Result:
+    return Result(**{**{name: getattr(LIVE, name) for name in Result.__dataclass_fields__}, **changes})  # type: ignore[arg-type]  # fields by name
+
+
+def test_a_push_ends_in_its_address() -> None:
+    said, checked, url = deployment.pushed(LIVE).splitlines()
+    assert said == "decks r2 is live on stage; outage 9.7 s"
+    assert checked == "checked: Xen runs it, and the board got its 2 pages with the right content (the first one to this laptop, too)"
+    assert url == "http://192.0.2.7/"
+
+
+def test_a_first_start_is_no_outage() -> None:
+    assert deployment.pushed(but(was_on_air=False, outage_ms=36206)).splitlines()[0].endswith("; first start 36 s")
+
+
+def test_what_was_not_asked_is_not_claimed() -> None:
+    assert deployment.pushed(but(confirmed="unknown")).splitlines()[1].endswith("2 pages with the right content")
+    assert deployment.pushed(but(served={}, url="")).splitlines()[1:] == ["checked: Xen runs it"]
+
+
+def test_what_is_left_is_named() -> None:
+    assert deployment.left(but(left=("a",), why_left="type this")) == "NOT on the board: a (type this)"
+    many = deployment.left(but(left=tuple("abcde"), why_left="type this"))
+    assert many == "NOT on the board: a, b, c and 2 more (type this)"
+
+
+def test_the_log_has_a_line_for_each() -> None:
+    live = {"release": "r2", "verdict": "live", "outage_ms": 9712, "was_on_air": True}
+    first = {"release": "r1", "verdict": "live", "outage_ms": 36206, "was_on_air": False}
+    idle = {"release": "r2", "verdict": "already-live", "outage_ms": 0, "was_on_air": True}
+    records = [{"started": 0, "who": "anna", "outcome": outcome} for outcome in (first, live, idle)]
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(0))
+    assert deployment.log(records).splitlines() == [
+        f"{when}  anna  r1  live  first start 36 s",
+        f"{when}  anna  r2  live  outage 9.7 s",
+        f"{when}  anna  r2  already-live",
+    ]
