@@ -53,14 +53,14 @@ setup: $(VENV)/ready ## edgedeploy and its tools in .venv
 
 demo: apt-lab setup ## a virtual board with Xen, and a talk live on it
 	@# a new talk has a history of its own: the board that served another clone's demo would rightly refuse it
+	@echo "the first time this downloads about 110 MB: Debian packages for the board, kept in ~/.cache/edgedeploy"
 	@fresh=$$([ -e demo/decks ] || echo --fresh); echo "$(DEMO) lab up demo $$fresh"; $(DEMO) lab up demo $$fresh
 	@[ -e demo/decks ] || { echo '$(DEMO) lab talk demo/decks'; $(DEMO) lab talk demo/decks; }
-	$(DEMO) release --repo demo/decks
 	$(DEMO) push demo/decks --on demo
-	@echo; echo "edit demo/decks/slides/index.html, then run the last two commands again; make demo-down ends it"
+	@echo; echo "edit demo/decks/slides/index.html, then: $(DEMO) push demo/decks"; echo "make demo-down ends it"
 
-demo-down: ## stop the virtual board; leave nothing running
-	@[ ! -x $(EDGEDEPLOY) ] || $(EDGEDEPLOY) lab down --all
+demo-down: ## stop the demo's virtual board
+	@[ ! -x $(EDGEDEPLOY) ] || ! $(EDGEDEPLOY) lab status demo >/dev/null 2>&1 || $(EDGEDEPLOY) lab down demo
 
 # namespaces and taps need root; as root the virtual board's image is cached in root's own folder
 # what root compiles stays out of a person's checkout

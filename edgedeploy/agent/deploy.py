@@ -84,6 +84,9 @@ class Deployment:
         """Go back to `target`, or to the previous release. Raises errors.UsageFault when there is none."""
         now = state.load(self._layout.state)
         slot = self._slot_of(target) if target else now.previous
+        if slot is None and target:
+            kept = sorted(path.stem for path in self._layout.manifest(target).parent.glob("*.json"))
+            raise errors.UsageFault(f"{target} is not kept on this board", hint=f"kept: {', '.join(kept[-5:])}")
         if slot is None:
             raise errors.UsageFault(
                 f"{self._app} has no earlier release on this board", hint="edgedeploy log " + self._app

@@ -18,6 +18,18 @@ from edgedeploy.core import errors
 _FLAGS = {"version": "--version"}
 
 
+def _ends_in_examples(command: click.Command, name: str) -> None:
+    """The help of `command`; nothing but the help needs them."""
+
+    def format_epilog(ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from edgedeploy.cli import examples  # noqa: PLC0415 - as above
+
+        command.epilog = examples.epilog(name)
+        click.Command.format_epilog(command, ctx, formatter)
+
+    command.format_epilog = format_epilog  # type: ignore[method-assign]  # of this one object
+
+
 class LazyGroup(click.Group):
     """A group whose commands are named in a table, section by section, in the order people meet them."""
 
@@ -38,6 +50,7 @@ class LazyGroup(click.Group):
         module, _, attribute = entry[0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         options.add_everywhere(command)
+        _ends_in_examples(command, cmd_name)
         return command
 
     def resolve_command(

@@ -100,6 +100,8 @@ def up(
         options.emit_json(_as_data(machine.status(board.name)))
     else:
         _describe(board)
+        if bare:
+            click.echo(f"  enrol    {flow.enrol_line(board)}")
 
 
 @lab.command()

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from edgedeploy.cli import options
 from edgedeploy.cli.options import HostPort, Session
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edgedeploy.flows.uptodate import Here
 
 
 @click.command(short_help="Show what runs on a board.")
@@ -25,7 +32,10 @@ def status(
     timeout: float | None,
     as_json: bool,
 ) -> None:
-    """Show what a board runs: what the hypervisor says, beside what the repository wants."""
+    """Show what a board runs: what the hypervisor says, beside what the repository wants.
+
+    In a deployment repository it also says what has changed there and is not on the board.
+    """
     from edgedeploy.cli import target  # noqa: PLC0415 - a command pays for its own imports only
     from edgedeploy.flows import ask  # noqa: PLC0415
     from edgedeploy.ui import deployment  # noqa: PLC0415
@@ -37,4 +47,12 @@ def status(
     if as_json:
         options.emit_json({"board": answer.status.board, "apps": answer.status.apps})
     else:
-        click.echo(deployment.status(answer))
+        click.echo(deployment.status(answer, _here(session.settings.project)))
+
+
+def _here(project: Path | None) -> Here | None:
+    if project is None:
+        return None
+    from edgedeploy.flows import uptodate  # noqa: PLC0415 - GitPython, where there is a repository
+
+    return uptodate.here(project)

@@ -256,6 +256,13 @@ class Depot:
 
 
 def _check_free(path: Path, *, add: bool) -> None:
+    above = next(folder for folder in path.absolute().parents if folder.is_dir())
+    around = next((folder for folder in (above, *above.parents) if (folder / configs.FILE).is_file()), None)
+    if around:
+        raise errors.UsageFault(
+            f"{path} would be inside the deployment repository {around}",
+            hint=f"name a folder beside it: --dir {around.parent / path.name}",
+        )
     if path.exists() and not path.is_dir():
         raise errors.UsageFault(f"{path} is a file", hint="name another folder with --dir")
     if (path / configs.FILE).exists():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -43,6 +44,15 @@ def up(start: Callable[[], lab.Machine], context: Context, profiles: Sequence[Pr
     if machine.network == "user":
         announcing.start(machine)
     return Up(machine, result)
+
+
+def enrol_line(machine: lab.Machine) -> str:
+    """The command that enrols a bare board, as it can be typed."""
+    words = [
+        "edgedeploy", "enrol", f"root@{machine.host}:{machine.port}", "-i", str(machine.key), "--known-hosts",
+        str(machine.known_hosts), "--profile", str(announcing.PROFILE),
+    ]  # fmt: skip
+    return shlex.join(words)
 
 
 def kept(name: str, save: Callable[[str], Path]) -> Path:

@@ -15,7 +15,9 @@ from edgedeploy.depot import buildtable
 from edgedeploy.depot.config import FILE
 from edgedeploy.depot.release import Added, Draft, Sources, commit_release, draft_release
 from edgedeploy.depot.repo import Depot
+from edgedeploy.depot.slides import INDEX
 from edgedeploy.flows.init import NAMELESS, SET_NAME
+from edgedeploy.ports import folders
 from edgedeploy.ports.report import Report
 from edgedeploy.profiles import catalog
 
@@ -69,6 +71,8 @@ def make(request: Request, *, report: Report) -> Released:
 def prove(depot: Depot, request: Request, *, report: Report) -> Proven:
     """The release, described and checked; nothing in the repository changes. Raises as `make`."""
     sources = sources_of(depot, request)
+    if sources.slides and depot.config.health.path == "/" and not request.force:
+        _first_page(sources.slides / INDEX, folders.typed(depot.root))
     profiles = [catalog.load(name) for name in depot.config.boards]
     for warning in depot.leftover(sources.kernel.name).warnings:
         report.warn(warning.line())
@@ -80,6 +84,16 @@ def prove(depot: Depot, request: Request, *, report: Report) -> Proven:
     if draft.manifest.ramdisk:
         fits = _prove(depot, sources, draft, profiles, force=request.force, report=report)
     return Proven(draft, fits)
+
+
+def _first_page(index: Path, where: str) -> None:
+    """Raises BadRepository where a visitor would see nothing: told here, and not by an outage."""
+    if index.is_file() and index.stat().st_size:
+        return
+    raise errors.BadRepository(
+        f"{index} is {'empty' if index.is_file() else 'not there'}: the talk would have no first page",
+        hint=f"write it; or release it all the same: edgedeploy release --force{where and ' --repo' + where}",
+    )
 
 
 def _with_build(depot: Depot, draft: Draft, request: Request, report: Report) -> Draft:

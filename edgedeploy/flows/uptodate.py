@@ -6,6 +6,7 @@ Where `[build]` in edgedeploy.toml says what that is, a new release is made in t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from edgedeploy.core import errors
 from edgedeploy.core.release import Manifest
@@ -33,6 +34,30 @@ class UpToDate:
     why_left: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Here:
+    """A repository beside what a board serves: its latest release ("": none), and files that have changed since."""
+
+    app: str
+    release: str
+    changed: tuple[str, ...]
+
+
+def here(folder: Path) -> Here | None:
+    """Look, and touch nothing; None where it cannot be known."""
+    try:
+        depot = Depot.open(folder)
+        latest = depot.latest()
+        if latest is None or not depot.has_config or not depot.has_manifest(latest):
+            return Here(depot.app, latest or "", ())
+        if depot.config.build.kernel is None:
+            return Here(depot.app, latest, ())
+        sources = releasing.sources_of(depot, releasing.Request(depot.root))
+        return Here(depot.app, latest, _changed(depot, sources, depot.manifest(latest), blind=True))
+    except errors.EdgeError:
+        return None
+
+
 def ensure(depot: Depot, report: Report, *, release: bool = True, dry_run: bool = False) -> UpToDate:
     """Make a release where the latest one is not what is in the folder any more; with `dry_run` only prove it.
 
@@ -54,7 +79,9 @@ def ensure(depot: Depot, report: Report, *, release: bool = True, dry_run: bool 
     if not files:
         return UpToDate(manifest)
     if not release:
-        return UpToDate(manifest, left=files, why_left=f"without --no-release: edgedeploy push{folders.typed(depot.root)}")
+        return UpToDate(
+            manifest, left=files, why_left=f"without --no-release: edgedeploy push{folders.typed(depot.root)}"
+        )
     return _make(depot, report, f"{_some(files)} changed", dry_run=dry_run)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from edgedeploy.core import messages
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from edgedeploy.flows.enrol import Result as Enrolled
     from edgedeploy.flows.find import Found
     from edgedeploy.flows.push import Result as Pushed
+    from edgedeploy.flows.uptodate import Here
 
 
 def pushed(result: Pushed) -> str:
@@ -57,8 +58,8 @@ def enrolled(result: Enrolled) -> str:
     return "\n".join([head, *changes, *ready])
 
 
-def status(answer: BoardState) -> str:
-    """A board and its apps."""
+def status(answer: BoardState, here: Here | None = None) -> str:
+    """A board and its apps, beside the repository one stands in."""
     assert answer.status is not None
     board, apps = answer.status.board, answer.status.apps
     facts = board.get("facts", {})
@@ -68,9 +69,19 @@ def status(answer: BoardState) -> str:
     ]
     for name, app in sorted(apps.items()):
         lines += _app(name, app, answer.found.forwards)
+        if here and here.app == name:
+            lines += _beside(here, str(app.get("release") or ""))
     if not apps:
         lines.append("  no apps yet: edgedeploy push APP")
     return printable("\n".join(lines))
+
+
+def _beside(here: Here, on_air: str) -> Iterator[str]:
+    if here.changed:
+        more = f" and {len(here.changed) - 1} more" if here.changed[1:] else ""
+        yield f"    here: {here.changed[0]}{more} changed since {here.release} (edgedeploy push)"
+    elif here.release != on_air:
+        yield f"    here: {here.release or 'no release yet'} (edgedeploy push)"
 
 
 def _app(name: str, app: dict[str, Any], forwards: Mapping[str, str]) -> list[str]:

@@ -108,7 +108,7 @@ def rolled_back(live: Situation, tmp_path_factory: pytest.TempPathFactory) -> Si
     stage = live.restore()
     before = stage.latest()
     (stage.talk / "slides/index.html").unlink()
-    bad = stage.release()
+    bad = stage.release("--force")  # what a push of it would refuse
     done = stage.run("push", str(stage.talk))
     return Situation.keep(stage, tmp_path_factory.mktemp("kept") / "rolled-back", done, bad=bad, before=before)
 

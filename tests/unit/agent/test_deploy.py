@@ -198,6 +198,9 @@ def test_rollback_with_nothing_before_says_so(model: ModelBoard) -> None:
     model.deploy()
     with pytest.raises(errors.UsageFault, match="no earlier release"):
         model.board.rollback(model.app, None, "anna")
+    with pytest.raises(errors.UsageFault, match="r7 is not kept on this board") as caught:
+        model.board.rollback(model.app, names.ReleaseId("r7"), "anna")
+    assert caught.value.hint == "kept: r1"
 
 
 @pytest.mark.parametrize("step", ["destroy", "create"])

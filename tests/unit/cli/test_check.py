@@ -94,7 +94,14 @@ def test_the_interrupt_controller(run, given, codes):
 
 @pytest.mark.parametrize(
     "options",
-    [["--gic-version", "v4"], ["--memory", "0"], ["--memory", "lots"], ["--vcpus", "0"], ["--vcpus", "1.5"], ["--surprise"]],
+    [
+        ["--gic-version", "v4"],
+        ["--memory", "0"],
+        ["--memory", "lots"],
+        ["--vcpus", "0"],
+        ["--vcpus", "1.5"],
+        ["--surprise"],
+    ],
 )
 def test_a_wrong_option_is_usage(run, options):
     code, out, err = run("linux", "--board", "cubieboard2", *options)
@@ -132,7 +139,20 @@ def unreadable(folder):
     os.mkfifo(folder / "pipe")
     with socket.socket(socket.AF_UNIX) as made:
         made.bind(str(folder / "sock"))
-    names = ["plain", "link", "loop", "pipe", "sock", "/dev/null", "/dev/zero", "linux/x", "n" * 255, "n" * 256, "n" * 5000, ""]
+    names = [
+        "plain",
+        "link",
+        "loop",
+        "pipe",
+        "sock",
+        "/dev/null",
+        "/dev/zero",
+        "linux/x",
+        "n" * 255,
+        "n" * 256,
+        "n" * 5000,
+        "",
+    ]
     subprocess.run(["git", "init", "-q", folder / "git"], check=True)
     return [*names, "git"]
 
@@ -171,7 +191,9 @@ def test_a_terminal_that_is_not_ours_is_a_device(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "shown"), [("\u00e9.bin", b"\\xe9.bin fits"), ("n" * 250, b"n" * 200 + b"\\u2026 fits")], ids=["accent", "long"]
+    ("name", "shown"),
+    [("\u00e9.bin", b"\\xe9.bin fits"), ("n" * 250, b"n" * 200 + b"\\u2026 fits")],
+    ids=["accent", "long"],
 )
 def test_a_name_that_the_terminal_cannot_show(tmp_path, name, shown):
     (tmp_path / name).write_bytes(kernels.linux_zimage())
@@ -197,7 +219,9 @@ def test_what_may_not_be_read(run, tmp_path, monkeypatch):
         assert (code, err.splitlines()[0]) == (2, "edgedeploy: cannot read theirs: Permission denied")
 
 
-@pytest.mark.parametrize("name", [b"new\nline", b"\x1b[31mred", b"n\xff\xfe", b"-dash", b"n" * 255, "üé".encode(), b" ", b"t\tab"])
+@pytest.mark.parametrize(
+    "name", [b"new\nline", b"\x1b[31mred", b"n\xff\xfe", b"-dash", b"n" * 255, "üé".encode(), b" ", b"t\tab"]
+)
 def test_a_file_name_may_hold_anything(run, tmp_path, name):
     path = os.fsdecode(os.path.join(os.fsencode(tmp_path), name))
     with open(path, "wb") as file:

@@ -91,7 +91,9 @@ def test_an_original_repository_is_linted(run, original):
     assert [misfit["code"] for misfit in said["misfits"]] == ["gic-version", "option-value", "disk", "passthrough"]
     assert {warning["code"] for warning in said["warnings"]} == {"on-crash", "option-unknown"}
     # what the command line says counts over the file
-    code, out, _ = run(original(good, ORIGINAL + "gic_version = 'v3'"), "--board", "virtual-armv7", "--gic-version", "v2")
+    code, out, _ = run(
+        original(good, ORIGINAL + "gic_version = 'v3'"), "--board", "virtual-armv7", "--gic-version", "v2"
+    )
     assert (code, "GICv2" in out) == (0, True)
 
 

@@ -165,7 +165,10 @@ def test_what_only_a_cable_has_is_refused_for_a_guest(argv):
         env={**os.environ, "EDGEDEPLOY_PORT": "/dev/ttyUSB7"},
     )  # fmt: skip
     assert ran.returncode == 2
-    assert f"{argv[0]} means nothing here: the console of decks is reached as a push reaches the board" in ran.stderr.decode()
+    assert (
+        f"{argv[0]} means nothing here: the console of decks is reached as a push reaches the board"
+        in ran.stderr.decode()
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])

@@ -66,7 +66,7 @@ def test_a_wrong_command_line(argv):
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "lab"])
 def test_the_help_of_a_command(name):
     modules = imported(name, "--help")
-    assert ours(modules) == (WITH_CLICK - {".cli.quick"}) | {f".cli.{name}"}
+    assert ours(modules) == (WITH_CLICK - {".cli.quick"}) | {".cli.examples", f".cli.{name}"}
     assert not heavy(modules)
 
 

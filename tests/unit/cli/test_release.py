@@ -115,7 +115,9 @@ def test_refusals(edgedeploy, repo, tmp_path, monkeypatch):
 def test_a_release_warns_about_what_the_guest_will_lack(edgedeploy, repo):
     (repo / "xl.conf.in").write_text("name = '@NAME@'\ndisk = ['phy:/dev/sda,xvda,w']\non_crash = 'restart'\n")
     toml = (repo / "edgedeploy.toml").read_text()
-    (repo / "edgedeploy.toml").write_text(toml.replace("memory = 96", "memory = 96\nvcpus = 3").replace("vcpus = 1\n", ""))
+    (repo / "edgedeploy.toml").write_text(
+        toml.replace("memory = 96", "memory = 96\nvcpus = 3").replace("vcpus = 1\n", "")
+    )
     git(repo, "add", "-A")
     git(repo, "commit", "-qm", "both")
     code, _, err = edgedeploy("release", "../vmlinuz", "--ramdisk", "../base.cpio")
@@ -133,7 +135,9 @@ def test_a_ramdisk_of_archives_packed_differently_is_released_as_it_is(edgedeplo
     (repo.parent / "joined").write_bytes(joined)
     toml = repo / "edgedeploy.toml"
     with_slides = toml.read_text()
-    toml.write_text(with_slides.replace('slides = "', '# slides = "').replace("boards = []", 'boards = ["virtual-armv7"]'))
+    toml.write_text(
+        with_slides.replace('slides = "', '# slides = "').replace("boards = []", 'boards = ["virtual-armv7"]')
+    )
     code, out, err = edgedeploy("release", "../vmlinuz", "--ramdisk", "../joined", "--json")
     assert (code, "and more after it: it stays as it is" in err) == (0, True), err
     folder = repo / "xen" / json.loads(out)["release"]

@@ -79,6 +79,14 @@ def test_init_where_something_is(git_home, tmp_path):
         Depot.init(tmp_path / "full", plan, add=True)
 
 
+def test_no_repository_is_started_inside_another(depot):
+    for path in (depot.root / "inner", depot.root / "slides/deep/inner"):
+        with pytest.raises(errors.UsageFault, match="would be inside the deployment repository") as caught:
+            Depot.init(path, Plan("inner", "cubieboard2"))
+        assert caught.value.hint == f"name a folder beside it: --dir {depot.root.parent / 'inner'}"
+        assert not path.exists()
+
+
 def test_init_that_fails_leaves_nothing(git_home, tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
     monkeypatch.setattr("edgedeploy.depot.repo.commit", lambda *a: (_ for _ in ()).throw(OSError("full")))

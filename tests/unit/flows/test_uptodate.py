@@ -12,7 +12,7 @@ from edgedeploy.depot.release import add_release
 from edgedeploy.depot.repo import Depot
 from edgedeploy.flows import release as releasing
 from edgedeploy.flows import uptodate
-from edgedeploy.flows.uptodate import UpToDate
+from edgedeploy.flows.uptodate import Here, UpToDate
 from tests import kernels
 from tests.unit.depot.conftest import depot, git, git_home, report
 
@@ -98,6 +98,20 @@ def test_what_does_not_fit_is_not_released(talk, released, report):
     assert git(talk, "rev-parse", "HEAD") == head
 
 
+@pytest.mark.parametrize("page", [None, ""])
+def test_a_talk_without_a_first_page_is_not_released(talk, released, report, page):
+    index = talk / "slides/index.html"
+    index.unlink()
+    if page is not None:
+        index.write_text(page)
+    with pytest.raises(
+        errors.BadRepository, match=r"index\.html is (empty|not there): the talk would have no first page"
+    ):
+        ensure(talk, report)
+    forced = releasing.make(releasing.Request(talk, force=True), report=report)
+    assert ensure(talk, report).manifest.release == forced.added.release, "whoever insists may"
+
+
 def test_without_a_release_what_is_left_is_said(talk, released, report):
     edit(talk)
     (talk / "slides/new.css").write_text("h1 {}")
@@ -179,6 +193,17 @@ def test_a_release_of_the_original_scripts_is_followed_by_one_of_ours(talk, repo
     made = ensure(talk, report)
     assert made.manifest.release != original
     assert ensure(talk, report).manifest == made.manifest
+
+
+def test_a_look_beside_the_board_touches_nothing(talk, released, report, tmp_path):
+    assert uptodate.here(talk) == Here("decks", released, ())
+    edit(talk)
+    assert uptodate.here(talk) == Here("decks", released, ("slides/index.html",))
+    (talk / "guest/vmlinuz").unlink()
+    assert uptodate.here(talk) == Here("decks", released, ("slides/index.html",))
+    (talk / "edgedeploy.toml").write_text("app = [")
+    assert uptodate.here(talk) is None
+    assert uptodate.here(tmp_path / "nowhere") is None
 
 
 def test_the_folder_is_typed_as_it_is_reached_from_here(talk, monkeypatch):

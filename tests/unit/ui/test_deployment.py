@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import time
 
+from edgedeploy.core.messages import BoardStatus
+from edgedeploy.flows.ask import BoardState
+from edgedeploy.flows.find import Found
 from edgedeploy.flows.push import Result
+from edgedeploy.flows.uptodate import Here
 from edgedeploy.ui import deployment
 
 LIVE = Result(
@@ -20,7 +24,10 @@ def but(**changes: object) -> Result:
 def test_a_push_ends_in_its_address() -> None:
     said, checked, url = deployment.pushed(LIVE).splitlines()
     assert said == "decks r2 is live on stage; outage 9.7 s"
-    assert checked == "checked: Xen runs it, and the board got its 2 pages with the right content (the first one to this laptop, too)"
+    assert (
+        checked
+        == "checked: Xen runs it, and the board got its 2 pages with the right content (the first one to this laptop, too)"
+    )
     assert url == "http://192.0.2.7/"
 
 
@@ -50,3 +57,21 @@ def test_the_log_has_a_line_for_each() -> None:
         f"{when}  anna  r2  live  outage 9.7 s",
         f"{when}  anna  r2  already-live",
     ]
+
+
+def test_status_says_what_is_here_and_not_on_the_board() -> None:
+    app = {
+        "release": "r1", "healthy": True, "url": "", "wanted": "r1", "previous": "", "quarantine": {}, "phase": "idle",
+    }  # fmt: skip
+    board = BoardStatus({"profile": "virtual-armv7"}, {"decks": app, "mail": app})
+    answer = BoardState(Found("stage", ("192.0.2.1",), 22, ""), board)
+
+    def said(*here: object) -> list[str]:
+        shown = deployment.status(answer, Here(*here) if here else None).splitlines()  # type: ignore[arg-type]  # as given
+        return [line.strip() for line in shown if "here: " in line]
+
+    assert said() == said("decks", "r1", ()) == said("other", "r9", ("x",)) == []
+    assert said("decks", "r1", ("slides/a.html",)) == ["here: slides/a.html changed since r1 (edgedeploy push)"]
+    assert said("decks", "r1", ("a", "b", "c")) == ["here: a and 2 more changed since r1 (edgedeploy push)"]
+    assert said("decks", "r2", ()) == ["here: r2 (edgedeploy push)"]
+    assert said("decks", "", ()) == ["here: no release yet (edgedeploy push)"]

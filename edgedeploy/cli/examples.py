@@ -1,0 +1,91 @@
+"""The end of each command's help: lines to copy, and which commands go with it."""
+
+from __future__ import annotations
+
+EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
+    "push": (
+        ("edgedeploy push", "the repository you stand in, to the board it usually goes to"),
+        ("edgedeploy push decks --on stage --dry-run", "what would happen on that board"),
+        ("edgedeploy push decks --via serial", "over the cable, where the network is dead"),
+    ),
+    "status": (
+        ("edgedeploy status", "the board that answers"),
+        ("edgedeploy status --on stage --json", "one board, for a script"),
+    ),
+    "rollback": (
+        ("edgedeploy rollback", "back to the release before"),
+        ("edgedeploy rollback decks 20261123-1407-5c1e0a9d", "back to that one"),
+    ),
+    "log": (
+        ("edgedeploy log", "the last ten deployments"),
+        ("edgedeploy log decks -n 3 --json", "the last three, for a script"),
+    ),
+    "recover": (
+        ("edgedeploy recover --dry-run", "what is wrong, and what would be typed"),
+        ("edgedeploy recover", "mend it, step by step"),
+        ("edgedeploy recover --address 192.168.1.50/24", "give the board an address by hand"),
+    ),
+    "release": (
+        ("edgedeploy release guest/vmlinuz --ramdisk guest/base.cpio --slides slides", "the first one"),
+        ("edgedeploy release", "of what [build] in edgedeploy.toml names"),
+    ),
+    "check": (
+        ("edgedeploy check vmlinuz --board cubieboard2", "a kernel"),
+        ("edgedeploy check . --board virtual-armv7 --json", "the latest release here, for a script"),
+    ),
+    "discover": (
+        ("edgedeploy discover", "three seconds on every network of this computer"),
+        ("edgedeploy discover --follow --interface eth0", "on one, until Ctrl-C"),
+    ),
+    "boards": (
+        ("edgedeploy boards", "all kinds"),
+        ("edgedeploy boards cubieboard2", "one, with everything known of it"),
+    ),
+    "enrol": (
+        ("edgedeploy enrol root@192.168.1.7 --dry-run", "what would be written there"),
+        ("edgedeploy enrol anna@board.local:2222", "as a user with sudo, at another port"),
+        ("edgedeploy enrol root@192.168.1.7 --pull decks=https://example.org/decks.git", "and it pulls by itself"),
+    ),
+    "console": (
+        ("edgedeploy console", "the board's, over the only adapter there is"),
+        ("edgedeploy console decks", "the guest's, over the network"),
+        ("edgedeploy console --port /dev/ttyUSB0 --log boot.txt", "kept in a file, too"),
+    ),
+    "init": (
+        ("edgedeploy init decks --slides --address 192.168.1.20/24 --gateway 192.168.1.1", "a talk"),
+        ("edgedeploy init mail --board cubieboard2 --dir ~/mail", "a service, elsewhere"),
+    ),
+    "completion": (
+        ("edgedeploy completion bash", "the script itself"),
+        ("edgedeploy completion fish", "as above"),
+    ),
+    "lab": (
+        ("edgedeploy lab up", "boot and enrol a virtual board"),
+        ("edgedeploy lab talk decks", "a talk to push to it"),
+        ("edgedeploy lab down", "switch it off"),
+    ),
+}  # fmt: skip
+SEE_ALSO = {
+    "push": "status, rollback, log, release",
+    "status": "log, discover",
+    "rollback": "log, push",
+    "log": "status, rollback",
+    "recover": "console, status",
+    "release": "check, push",
+    "check": "boards, release",
+    "discover": "enrol, status",
+    "boards": "check, enrol",
+    "enrol": "discover, push",
+    "console": "recover, lab console",
+    "init": "release, push",
+    "lab": "push, enrol",
+}
+
+
+def epilog(command: str) -> str:
+    """As click wants it: \\b keeps the lines as they are."""
+    lines = ["\b", "Examples:"]
+    for line, says in EXAMPLES.get(command, ()):
+        lines += [f"  {line}", f"      {says}"]
+    also = [f"See also: {SEE_ALSO[command]}"] if command in SEE_ALSO else []
+    return "\n".join(lines) + "\n\n" + "\n".join(also) if len(lines) > 2 else ""

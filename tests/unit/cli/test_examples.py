@@ -1,0 +1,40 @@
+"""Each command's help ends in lines that can be copied: there are some, and each of them is taken."""
+
+from __future__ import annotations
+
+import shlex
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from edgedeploy.cli import examples, words
+from edgedeploy.cli.program import cli
+
+COMMANDS = [name for entries in words.SECTIONS.values() for name in entries]
+LINES = [(name, line) for name, lines in examples.EXAMPLES.items() for line, _ in lines]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_shows_two_or_three(name: str) -> None:
+    assert 2 <= len(examples.EXAMPLES[name]) <= 3
+    shown = CliRunner().invoke(cli, [name, "--help"]).output
+    for line, says in examples.EXAMPLES[name]:
+        assert f"  {line}\n" in shown
+        assert says in shown
+    for other in examples.SEE_ALSO.get(name, "").split(", "):
+        assert other.split(" ")[0] in {*COMMANDS, ""}
+
+
+@pytest.mark.parametrize(("name", "line"), LINES)
+def test_every_line_is_taken(name: str, line: str) -> None:
+    program, *argv = shlex.split(line)
+    assert (program, argv[0]) == (words.PROGRAM, name)
+    group: click.Command = cli
+    context = click.Context(cli, info_name=program)
+    while isinstance(group, click.Group):
+        command = group.get_command(context, argv[0])
+        assert command
+        context, argv, group = click.Context(command, parent=context, info_name=argv[0]), argv[1:], command
+    parsed = group.make_context(context.info_name, list(argv), parent=context.parent)
+    assert parsed.params
