@@ -130,6 +130,11 @@ class Depot:
             raise errors.BadRepository(f"{self.root} is not on a branch (detached HEAD)", hint=f"git switch {BRANCH}")
         return branch
 
+    @property
+    def lock(self) -> Path:
+        """A file to lock while a release is made; in this clone, and never committed."""
+        return self.root / self.git.run("rev-parse", "--git-path", "edgedeploy.lock")
+
     def uncommitted(self) -> list[str]:
         """Files that differ from HEAD, or that git does not know."""
         rows = self.git.run("status", "--porcelain", "--no-renames", "-z").split("\0")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from edgedeploy.artefact import fit, probe
-from edgedeploy.core import errors, packing
+from edgedeploy.core import errors, files, packing
 from edgedeploy.core.board import Misfit, Profile
 from edgedeploy.core.fit import DomainNeeds
 from edgedeploy.core.names import ReleaseId
@@ -60,9 +60,10 @@ class Released:
 def make(request: Request, *, report: Report) -> Released:
     """Draft, check, commit. Raises DoesNotFit, BadRepository or UsageFault; then the repository is as before."""
     depot = Depot.open(request.repository)
-    proven = prove(depot, request, report=report)
-    draft = _with_build(depot, proven.draft, request, report)
-    added = commit_release(depot, draft, report=report)
+    with files.locked(depot.lock, "edgedeploy release"):
+        proven = prove(depot, request, report=report)
+        draft = _with_build(depot, proven.draft, request, report)
+        added = commit_release(depot, draft, report=report)
     if added.nameless:
         report.note(f"{NAMELESS}; {SET_NAME}")
     return Released(added, depot.root, proven.fits)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgedeploy.core import errors
+from edgedeploy.core import errors, files
 from edgedeploy.core.release import Manifest
 from edgedeploy.depot import inputs
 from edgedeploy.depot.release import Draft, Sources, commit_release
@@ -64,6 +64,12 @@ def ensure(depot: Depot, report: Report, *, release: bool = True, dry_run: bool 
     `release` False: make none, and say what is left. Raises errors.BadConfig for what is wrong in edgedeploy.toml,
     errors.UsageFault where it cannot be known which files are the right ones, and whatever making a release raises.
     """
+    # whoever pushes at the same moment waits, and then finds that nothing has changed any more
+    with files.locked(depot.lock, "edgedeploy push"):
+        return _ensured(depot, report, release=release, dry_run=dry_run)
+
+
+def _ensured(depot: Depot, report: Report, *, release: bool, dry_run: bool) -> UpToDate:
     latest = depot.latest()
     kernel = depot.config.build.kernel if depot.has_config else None
     if kernel is None or (latest and not release and not depot.has_manifest(latest)):
@@ -89,13 +95,13 @@ def _changed(depot: Depot, sources: Sources, release: Manifest, *, blind: bool) 
     """What differs from the release. With `blind`, a new one is not wanted, and which files are right does not matter."""
     missing = [path for path in (sources.kernel, sources.ramdisk) if path and not path.exists()]
     if missing:  # another laptop's clone: git does not keep them
-        files = inputs.edited(depot, sources, release)
-        if files and not blind:
+        edited = inputs.edited(depot, sources, release)
+        if edited and not blind:
             raise errors.UsageFault(
-                f"{_some(files)} changed, and no release can be made: there is no {missing[0]}",
+                f"{_some(edited)} changed, and no release can be made: there is no {missing[0]}",
                 hint=f"put it there; or push {release.release} as it is: {_as_it_is(depot)}",
             )
-        return files
+        return edited
     changed = inputs.changed(depot, sources, release)
     old = [path for path in changed.built if path.stat().st_mtime < depot.released_at()]
     if old and not blind:
@@ -117,8 +123,8 @@ def _make(depot: Depot, report: Report, why: str, *, dry_run: bool) -> UpToDate:
     return UpToDate(added.manifest, why=why)
 
 
-def _some(files: tuple[str, ...]) -> str:
-    return files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more"
+def _some(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
 def _release(depot: Depot, kernel: str = "") -> str:

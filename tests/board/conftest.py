@@ -88,12 +88,14 @@ def _first_push(it: Stage, folder: Path) -> Situation:
 
 @pytest.fixture(scope="session")
 def edited(live: Situation, tmp_path_factory: pytest.TempPathFactory) -> Situation:
-    """A slide was edited and pushed (`done`). Notes: release, and before, the one that is the previous now."""
+    """A slide was edited, committed and pushed (`done`). Notes: release, and before, the one that is the previous now."""
     stage = live.restore()
     before = stage.latest()
-    release = stage.edit("first edit")
+    stage.edit("first edit", release=False)
+    stage.git("commit", "-qam", "Edit the first slide")
     done = stage.ok("push", str(stage.talk))
-    return Situation.keep(stage, tmp_path_factory.mktemp("kept") / "edited", done, release=release, before=before)
+    kept = tmp_path_factory.mktemp("kept") / "edited"
+    return Situation.keep(stage, kept, done, release=stage.latest(), before=before)
 
 
 @pytest.fixture

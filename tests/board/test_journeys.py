@@ -33,12 +33,15 @@ def test_the_first_push_puts_the_talk_on_air_and_proves_it(live: Situation, stag
 @pytest.mark.xdist_group("edited")
 def test_an_edited_slide_is_served_and_pushing_again_destroys_nothing(edited: Situation) -> None:
     stage, done = edited.restore(), edited.done
+    assert f"slides/index.html changed: release {edited.notes['release']}" in done.err
     assert f"{edited.notes['release']} is live on {BOARD}; outage " in done.out
     assert done.out.splitlines()[-1] == stage.url()
     assert "first edit" in get(stage.url())
     domain = stage.domain()
-    again = stage.ok("push", str(stage.talk))
+    stage.edit("second edit", release=False)
+    again = stage.ok("push", str(stage.talk), "--no-release")
     assert "already live" in again.out
+    assert again.err.splitlines()[-1].startswith("NOT on the board: slides/index.html (")
     assert stage.domain() == domain
 
 
@@ -138,10 +141,11 @@ def test_rollback_by_hand_and_the_record_of_it(edited: Situation) -> None:
 
 
 def test_two_pushes_at_once_make_one_deployment(stage: Stage) -> None:
-    release = stage.edit("two at once")
+    stage.edit("two at once", release=False)
     pushes = [stage.start("push", str(stage.talk)) for _ in range(2)]
     ends = [(*push.communicate(timeout=GUARD_S), push.returncode) for push in pushes]
     assert [status for _, _, status in ends] == [0, 0], ends
+    release = stage.latest()
     records = json.loads(stage.ok("log", str(stage.talk), "--json", "-n", "5").out)
     lives = [r for r in records if r.get("outcome", {}).get("release") == release and r["outcome"]["verdict"] == "live"]
     assert len(lives) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,15 @@ def test_an_edited_slide_is_in_the_release_that_is_pushed(talk, released, report
     assert f"slides/index.html changed: release {made.manifest.release}" in "\n".join(report.lines)
     assert git(talk, "status", "--porcelain") == "", "the slide is committed with it"
     assert not ensure(talk, report).why
+
+
+def test_two_at_once_make_one_release(talk, released, report):
+    edit(talk)
+    head = git(talk, "rev-parse", "HEAD")
+    with ThreadPoolExecutor() as pool:
+        made = list(pool.map(lambda _: ensure(talk, report).manifest.release, range(4)))
+    assert len(set(made)) == 1
+    assert git(talk, "rev-list", "--count", f"{head}..HEAD") == "1"
 
 
 def test_a_dry_run_proves_it_and_commits_nothing(talk, released, report):
