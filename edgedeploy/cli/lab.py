@@ -273,7 +273,7 @@ def talk(session: Session, folder: Path) -> None:
 
     started = flow.talk(folder, session.report)
     click.echo(f"the sample talk is in {started.path}")
-    click.echo(f"next: edgedeploy release --repo {folder} && edgedeploy push {folder}")
+    click.echo(f"next: edgedeploy push {folder}")
 
 
 @lab.command(hidden=True)

@@ -184,7 +184,8 @@ def _pack(
         with report.step(f"packing the {role}") as step:
             packed.append(artefacts.prepare(role, stem, data, codec, _earlier(depot, current, role)))
             artefact = packed[-1].artefact
-            step.detail(f"{artefact.size} -> {artefact.packed_size} bytes")
+            kept = artefact.size == artefact.packed_size
+            step.detail("kept as it is" if kept else f"{artefact.size} -> {artefact.packed_size} bytes")
     return packed
 
 

@@ -94,7 +94,7 @@ def _push(
         with reach(wanted, context, stranger) as reached:
             return _over(reached, depot, what, request, context, profiles)
     except _WouldEnrolError as would:
-        plan = (*_first(what), f"enrol {would.found.label}", f"push {manifest.app} {_called(what)}")
+        plan = (*_first(what), f"enrol {would.found.label}", f"push {_named(what)}")
         return Result(manifest.app, manifest.release, would.found.name, "dry-run", plan=plan)
 
 
@@ -161,7 +161,11 @@ def _check_against_board(
 
 def _called(what: UpToDate) -> str:
     """A release that is not made yet will have another time in its id."""
-    return "the new release" if what.draft else what.manifest.release
+    return f"the new release of {what.manifest.app}" if what.draft else what.manifest.release
+
+
+def _named(what: UpToDate) -> str:
+    return _called(what) if what.draft else f"{what.manifest.app} {what.manifest.release}"
 
 
 def _first(what: UpToDate) -> tuple[str, ...]:
@@ -174,13 +178,13 @@ def _would(depot: Depot, what: UpToDate, found: Found, welcome: messages.Welcome
     head = str(app.get("head") or "")
     if head:
         depot.check_continues({names.CommitId.parse(head)})
-    plan = [*_first(what), f"push {manifest.app} {_called(what)} to {found.label}"]
+    plan = [*_first(what), f"push {_named(what)} to {found.label}"]
     if app.get("uuid") == manifest.uuid:
         plan.append("nothing would be swapped: this release is on air")
     else:
         plan.append(f"swap {app.get('release') or 'nothing'} for {_called(what)}")
     if what.draft or head != depot.head():
-        to = "the new release's" if what.draft else depot.head()[:12]
+        to = "that of the new release" if what.draft else depot.head()[:12]
         plan.append(f"send the commits from {head[:12] or 'the beginning'} to {to}")
     return Result(
         manifest.app,

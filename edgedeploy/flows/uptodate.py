@@ -18,6 +18,8 @@ from edgedeploy.flows.init import NAMELESS, SET_NAME
 from edgedeploy.ports import folders
 from edgedeploy.ports.report import Report
 
+_NONE_YET = "there is none yet"
+
 
 @dataclass(frozen=True, slots=True)
 class UpToDate:
@@ -79,7 +81,7 @@ def _ensured(depot: Depot, report: Report, *, release: bool, dry_run: bool) -> U
         return UpToDate(depot.manifest(latest), left=tuple(depot.uncommitted()), why_left=why)
     sources = releasing.sources_of(depot, releasing.Request(depot.root))
     if latest is None or not depot.has_manifest(latest):
-        return _make(depot, report, "there is none yet", dry_run=dry_run)
+        return _make(depot, report, _NONE_YET, dry_run=dry_run)
     manifest = depot.manifest(latest)
     files = _changed(depot, sources, manifest, blind=not release)
     if not files:
@@ -117,7 +119,7 @@ def _make(depot: Depot, report: Report, why: str, *, dry_run: bool) -> UpToDate:
     if dry_run:
         return UpToDate(proven.draft.manifest, proven.draft, why)
     added = commit_release(depot, proven.draft, report=report)
-    report.note(f"{why}: release {added.release}")
+    report.note(f"first release: {added.release}" if why == _NONE_YET else f"{why}: release {added.release}")
     if added.nameless:
         report.note(f"{NAMELESS}; {SET_NAME}")
     return UpToDate(added.manifest, why=why)

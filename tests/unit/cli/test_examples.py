@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 
 import click
 import pytest
-from click.testing import CliRunner
 
 from edgedeploy.cli import examples, words
 from edgedeploy.cli.program import cli
@@ -16,9 +16,9 @@ LINES = [(name, line) for name, lines in examples.EXAMPLES.items() for line, _ i
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_shows_two_or_three(name: str) -> None:
+def test_every_command_shows_two_or_three(edgedeploy: Callable[..., tuple[int, str, str]], name: str) -> None:
     assert 2 <= len(examples.EXAMPLES[name]) <= 3
-    shown = CliRunner().invoke(cli, [name, "--help"]).output
+    _, shown, _ = edgedeploy(name, "--help")
     for line, says in examples.EXAMPLES[name]:
         assert f"  {line}\n" in shown
         assert says in shown

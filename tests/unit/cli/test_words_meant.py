@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
-from click.testing import CliRunner
 
 from edgedeploy.cli import words
-from edgedeploy.cli.program import cli
-from edgedeploy.core import errors
+
+Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.mark.parametrize(("typed", "meant"), words.ALIASES.items())
-def test_other_tools_words_are_understood(typed: str, meant: str) -> None:
-    asked, usual = (CliRunner().invoke(cli, [word, "--help"]) for word in (typed, meant))
-    assert asked.exit_code == 0
-    assert asked.output.splitlines()[1:] == usual.output.splitlines()[1:]
+def test_other_tools_words_are_understood(edgedeploy: Run, typed: str, meant: str) -> None:
+    (code, asked, _), (_, usual, _) = (edgedeploy(word, "--help") for word in (typed, meant))
+    assert code == 0
+    assert asked.splitlines()[1:] == usual.splitlines()[1:]
 
 
 @pytest.mark.parametrize(
@@ -22,7 +23,5 @@ def test_other_tools_words_are_understood(typed: str, meant: str) -> None:
     [("psuh", "edgedeploy push"), ("enrole", "edgedeploy enrol"), ("log-s", "edgedeploy log"), ("version", "edgedeploy --version"),
      ("qqq", "edgedeploy --help")],
 )  # fmt: skip
-def test_what_was_meant_is_the_hint(typed: str, hint: str) -> None:
-    failed = CliRunner().invoke(cli, [typed]).exception
-    assert isinstance(failed, errors.UsageFault)
-    assert (failed.message, failed.hint) == (f"there is no command {typed!r}", hint)
+def test_what_was_meant_is_the_hint(edgedeploy: Run, typed: str, hint: str) -> None:
+    assert edgedeploy(typed) == (2, "", f"edgedeploy: there is no command {typed!r}\nhint: {hint}\n")
