@@ -74,8 +74,10 @@ class Settings:
     def board_for(self, repository: Path) -> names.BoardName | None:
         """The board that a repository usually goes to: by the project's file, else by the user's."""
         here = repository.resolve()
-        if self.project and self.project_board and self.project.resolve() == here:
-            return self.project_board
+        file = repository / PROJECT_FILE
+        theirs = Reader(_read(file) if file.is_file() else {}, str(file), errors.BadConfig)
+        if board := theirs.name("board", names.BoardName.parse, None):
+            return board
         return next(
             (entry.board for entry in self.apps.values() if entry.board and entry.path.resolve() == here),
             None,

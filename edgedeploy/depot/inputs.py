@@ -44,18 +44,30 @@ def changed(depot: Depot, sources: Sources, release: Manifest) -> Changed:
         by_name = _urls(folder, slides.digests(sources.slides), known, depot.config) if known else []
         files += by_name or [f"{folder}/"]
     files += _proofs(depot, known)
-    lost = release.ramdisk and not sources.ramdisk
+    lost = bool(release.ramdisk and not sources.ramdisk) or (not files and _served_no_more(depot, sources, known))
     if lost or _configured(depot, release, known) != content(release):
         files.append(configs.FILE)
     return Changed(tuple(dict.fromkeys(files)), built)
 
 
 def edited(depot: Depot, sources: Sources, release: Manifest) -> tuple[str, ...]:
-    """The slides that differ, where kernel or ramdisk are not here to compare the rest."""
-    if sources.slides is None or not sources.slides.is_dir() or release.health is None:
-        return ()
-    now = slides.digests(sources.slides)
-    return tuple(_urls(_named(depot, sources.slides), now, release.health.serves, depot.config))
+    """What differs of all that git keeps, where kernel or ramdisk are not here to compare the rest."""
+    known = release.health.serves if release.health else {}
+    files = list(_proofs(depot, known))
+    if sources.slides and sources.slides.is_dir():
+        folder = _named(depot, sources.slides)
+        now = slides.digests(sources.slides)
+        files += _urls(folder, now, known, depot.config) if known else []
+        files += [name for name in depot.since_release() if name.startswith(f"{folder}/")]
+    if _configured(depot, release, known) != content(release):
+        files.append(configs.FILE)
+    return tuple(dict.fromkeys(files))
+
+
+def _served_no_more(depot: Depot, sources: Sources, known: Mapping[UrlPath, Sha256]) -> bool:
+    """Whether the release proves pages that nothing names any more: a line of [health.serves] was taken out."""
+    now = slides.digests(sources.slides) if sources.slides else {}
+    return bool({*known} - {*now} - {*depot.config.health.serves})
 
 
 def _built(depot: Depot, sources: Sources, release: Manifest) -> Iterator[Path]:
@@ -107,9 +119,7 @@ def _configured(depot: Depot, release: Manifest, known: Mapping[UrlPath, Sha256]
     """The content of the release, had it been made with edgedeploy.toml as it is now."""
     config = depot.config
     return content(
-        replace(
-            release, app=config.app, boards=config.boards, domain=config.domain, health=health_of(config, known)
-        )
+        replace(release, app=config.app, boards=config.boards, domain=config.domain, health=health_of(config, known))
     )
 
 

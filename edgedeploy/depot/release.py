@@ -88,7 +88,10 @@ def draft_release(
             hint="add --ramdisk FILE (or [build] ramdisk = …), or leave the slides out there",
         )
     current = _current(depot)
+    before = slides.digests(sources.slides) if sources.slides else {}
     packed = _pack(depot, sources, codec, current, report)
+    if sources.slides and slides.digests(sources.slides) != before:  # the board would look for what is not in it
+        raise errors.UsageFault(f"{sources.slides} changed while it was packed", hint="try again")
     serves = _serves(depot, config, sources.slides, report)
     bare = Manifest(
         app=config.app,

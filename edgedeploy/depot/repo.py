@@ -7,6 +7,7 @@ half edited the rest. Only edgedeploy.toml is read as it stands, because the nex
 from __future__ import annotations
 
 import io
+import os
 import shutil
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack
@@ -25,6 +26,7 @@ from edgedeploy.depot.health import health_of
 from edgedeploy.depot.lint import Findings
 
 BRANCH = "main"
+_NOT_RELEASED = ("xen/", "scripts/", "README", ".git")
 _START = "start one: edgedeploy init APP"
 
 
@@ -142,7 +144,14 @@ class Depot:
 
     def released_at(self) -> int:
         """When the latest release was committed: seconds since 1970."""
-        return int(self.git.run("log", "-1", "--format=%ct", "--", str(release.LATEST)) or 0)
+        return int(self.git.run("log", "-1", "--no-show-signature", "--format=%ct", "--", str(release.LATEST)) or 0)
+
+    def since_release(self) -> list[str]:
+        """Files of the work tree that differ from the latest release's commit; what no release is made of left out."""
+        made = self.git.run("log", "-1", "--no-show-signature", "--format=%H", "--", str(release.LATEST)) or "HEAD"
+        differ = self.git.run("diff", "--name-only", "--no-renames", "-z", made, "--").split("\0")
+        new = self.git.run("ls-files", "--others", "--exclude-standard", "-z").split("\0")
+        return sorted({name for name in (*differ, *new) if name and not name.startswith(_NOT_RELEASED)})
 
     def latest(self) -> ReleaseId | None:
         """The release that the committed xen/latest names, None before the first."""
@@ -261,7 +270,7 @@ class Depot:
 
 
 def _check_free(path: Path, *, add: bool) -> None:
-    above = next(folder for folder in path.absolute().parents if folder.is_dir())
+    above = next(folder for folder in Path(os.path.abspath(path)).parents if folder.is_dir())  # without any ..
     around = next((folder for folder in (above, *above.parents) if (folder / configs.FILE).is_file()), None)
     if around:
         raise errors.UsageFault(

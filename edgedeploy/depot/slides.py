@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path, PurePosixPath
+import re
+from pathlib import Path, PurePath, PurePosixPath
 from urllib.parse import quote
 
 from edgedeploy.core import cpio, errors
@@ -12,7 +13,9 @@ from edgedeploy.core.names import Sha256, UrlPath
 PREFIX = "www"
 INDEX = "index.html"
 MOST_PROVEN = 50
-_LITTER = {".git", ".gitignore", ".gitattributes", ".gitkeep", ".DS_Store", "Thumbs.db"}
+_LITTER = {".git", ".gitignore", ".gitattributes", ".gitkeep", ".DS_Store", "Thumbs.db", "4913"}
+_EDITORS = re.compile(r"\..*\.sw[a-p]|.*~|\.#.*|#.*#")
+"""what vim and Emacs have lying beside a file that is being edited: no slide, and another one at each look"""
 _CPIO = (b"070701", b"070702")
 _ALIGN = 512
 
@@ -29,7 +32,7 @@ def append(ramdisk: bytes, folder: Path) -> bytes:
         )
     _check(folder)
     try:
-        entries = [e for e in cpio.entries_of_tree(folder, PREFIX) if not _LITTER & set(PurePosixPath(e.name).parts)]
+        entries = [e for e in cpio.entries_of_tree(folder, PREFIX) if not _litter(PurePosixPath(e.name))]
         archive = cpio.pack(entries)
     except ValueError as error:
         raise errors.UsageFault(f"slides: {error}", hint="remove it from the folder") from None
@@ -45,10 +48,14 @@ def digests(folder: Path) -> dict[UrlPath, Sha256]:
     for file in sorted(folder.rglob("*")):
         relative = file.relative_to(folder)
         url = f"/{quote(relative.as_posix())}"
-        proven = file.is_file() and not file.is_symlink() and not _LITTER & set(relative.parts)
+        proven = file.is_file() and not file.is_symlink() and not _litter(relative)
         if proven and UrlPath.fits(url) and len(found) <= MOST_PROVEN:
             found[UrlPath(url)] = _digest(file)
     return found
+
+
+def _litter(path: PurePath) -> bool:
+    return any(part in _LITTER or _EDITORS.fullmatch(part) for part in path.parts)
 
 
 def _digest(file: Path) -> Sha256:

@@ -13,6 +13,6 @@ def of(git: Git) -> str:
 
 
 def remember(git: Git, board_id: str) -> None:
-    """Written only when that is news."""
+    """Written only when that is news, and where it can be: the talk is on air all the same."""
     if board_id != of(git):
-        git.run("config", "--local", _KEY, board_id)
+        git.ask("config", "--local", _KEY, board_id)

@@ -117,6 +117,8 @@ def _over(
     _check_against_board(depot, what, profiles, reached.welcome, live)
     if request.dry_run:
         return _would(depot, what, reached.found, reached.welcome)
+    if depot.head() != what.commit:
+        raise errors.BadRepository(f"something was committed in {depot.root} meanwhile", hint="push again")
     return _deploy(depot, what.manifest, request, reached, context)
 
 

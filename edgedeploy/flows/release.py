@@ -98,25 +98,36 @@ def _first_page(index: Path, where: str) -> None:
 
 
 def _with_build(depot: Depot, draft: Draft, request: Request, report: Report) -> Draft:
-    """The draft, with what the release was made of in [build]: then `push` can make the next one by itself."""
+    """The draft, with what the release was made of in [build]: then `push` can make the next one by itself.
+
+    All of it or nothing: `push` would make a release without what is missing there.
+    """
     given = {"kernel": request.kernel, "ramdisk": request.ramdisk, "slides": request.slides}
-    root = depot.root.resolve()
-    inside = {
-        key: PurePosixPath(path.resolve().relative_to(root).as_posix())
-        for key, path in given.items()
-        if path and path.resolve().is_relative_to(root)
-    }
-    if draft.same_as or "kernel" not in inside:  # without its kernel nothing can be made
+    paths = {key: _inside(depot, path) for key, path in given.items() if path}
+    if draft.same_as or not paths:
+        return draft
+    if outside := [given[key] for key, path in paths.items() if path is None]:
+        report.note(
+            f"{outside[0]} is not in {depot.root}: `edgedeploy push` cannot make the next release of it; "
+            "put it there and release it once more, or push with --no-release"
+        )
         return draft
     file = PurePosixPath(FILE)
     text = draft.files[file].decode()
-    filled = buildtable.filled(text, inside)
+    filled = buildtable.filled(text, {key: path for key, path in paths.items() if path})
     if filled == text:
         return draft
     report.note(
         f"[build] in {FILE} now says what this was made of: from here on `edgedeploy push` releases what you change"
     )
     return replace(draft, files={**draft.files, file: filled.encode()})
+
+
+def _inside(depot: Depot, path: Path) -> PurePosixPath | None:
+    """The path in the repository, None for one outside. A link stays one: whatever it leads to later is meant."""
+    place = path.parent.resolve() / path.name
+    root = depot.root.resolve()
+    return PurePosixPath(place.relative_to(root).as_posix()) if place.is_relative_to(root) and place != root else None
 
 
 def sources_of(depot: Depot, request: Request) -> Sources:

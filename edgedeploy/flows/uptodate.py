@@ -5,10 +5,12 @@ Where `[build]` in edgedeploy.toml says what that is, a new release is made in t
 
 from __future__ import annotations
 
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgedeploy.core import errors, files
+from edgedeploy.core.names import CommitId
 from edgedeploy.core.release import Manifest
 from edgedeploy.depot import inputs
 from edgedeploy.depot.release import Draft, Sources, commit_release
@@ -23,13 +25,14 @@ _NONE_YET = "there is none yet"
 
 @dataclass(frozen=True, slots=True)
 class UpToDate:
-    """Which release is to be pushed.
+    """Which release is to be pushed, and the `commit` that has it ("" : none yet).
 
     `draft`: it is not committed, because this is a dry run. `why` it is a new one. `left`: files that have changed
     and are not in it, and what brings them there.
     """
 
     manifest: Manifest
+    commit: CommitId
     draft: Draft | None = None
     why: str = ""
     left: tuple[str, ...] = ()
@@ -66,31 +69,40 @@ def ensure(depot: Depot, report: Report, *, release: bool = True, dry_run: bool 
     `release` False: make none, and say what is left. Raises errors.BadConfig for what is wrong in edgedeploy.toml,
     errors.UsageFault where it cannot be known which files are the right ones, and whatever making a release raises.
     """
+    if not release or dry_run:
+        return _ensured(depot, report, release=release, dry_run=dry_run)
     # whoever pushes at the same moment waits, and then finds that nothing has changed any more
-    with files.locked(depot.lock, "edgedeploy push"):
+    with ExitStack() as alone:
+        with suppress(OSError):  # where nothing can be written, nothing can be released either: told if it must be
+            alone.enter_context(files.locked(depot.lock, "edgedeploy push"))
         return _ensured(depot, report, release=release, dry_run=dry_run)
 
 
 def _ensured(depot: Depot, report: Report, *, release: bool, dry_run: bool) -> UpToDate:
     latest = depot.latest()
     kernel = depot.config.build.kernel if depot.has_config else None
-    if kernel is None or (latest and not release and not depot.has_manifest(latest)):
-        if latest is None:
-            raise errors.BadRepository(f"{depot.root} has no release yet", hint=_release(depot, "KERNEL"))
-        why = f"commit, then: {_release(depot, 'KERNEL')}"
-        return UpToDate(depot.manifest(latest), left=tuple(depot.uncommitted()), why_left=why)
+    if latest is None and (kernel is None or not release):
+        how = (
+            _release(depot, "KERNEL")
+            if kernel is None
+            else f"without --no-release: edgedeploy push{folders.typed(depot.root)}"
+        )
+        raise errors.BadRepository(f"{depot.root} has no release yet", hint=how)
+    if latest and (kernel is None or (not release and not depot.has_manifest(latest))):
+        why = f"a release takes them in: {_release(depot, 'KERNEL')}"
+        left = tuple(depot.since_release()) if depot.has_config else ()  # of the original layout, who knows
+        return UpToDate(depot.manifest(latest), depot.head(), left=left, why_left=why)
     sources = releasing.sources_of(depot, releasing.Request(depot.root))
     if latest is None or not depot.has_manifest(latest):
         return _make(depot, report, _NONE_YET, dry_run=dry_run)
     manifest = depot.manifest(latest)
-    files = _changed(depot, sources, manifest, blind=not release)
-    if not files:
-        return UpToDate(manifest)
+    changed = _changed(depot, sources, manifest, blind=not release)
+    if not changed:
+        return UpToDate(manifest, depot.head())
     if not release:
-        return UpToDate(
-            manifest, left=files, why_left=f"without --no-release: edgedeploy push{folders.typed(depot.root)}"
-        )
-    return _make(depot, report, f"{_some(files)} changed", dry_run=dry_run)
+        again = f"without --no-release: edgedeploy push{folders.typed(depot.root)}"
+        return UpToDate(manifest, depot.head(), left=changed, why_left=again)
+    return _make(depot, report, f"{_some(changed)} changed", dry_run=dry_run)
 
 
 def _changed(depot: Depot, sources: Sources, release: Manifest, *, blind: bool) -> tuple[str, ...]:
@@ -117,12 +129,12 @@ def _changed(depot: Depot, sources: Sources, release: Manifest, *, blind: bool) 
 def _make(depot: Depot, report: Report, why: str, *, dry_run: bool) -> UpToDate:
     proven = releasing.prove(depot, releasing.Request(depot.root), report=report)
     if dry_run:
-        return UpToDate(proven.draft.manifest, proven.draft, why)
+        return UpToDate(proven.draft.manifest, CommitId(""), proven.draft, why)
     added = commit_release(depot, proven.draft, report=report)
     report.note(f"first release: {added.release}" if why == _NONE_YET else f"{why}: release {added.release}")
     if added.nameless:
         report.note(f"{NAMELESS}; {SET_NAME}")
-    return UpToDate(added.manifest, why=why)
+    return UpToDate(added.manifest, added.commit, why=why)
 
 
 def _some(names: tuple[str, ...]) -> str:

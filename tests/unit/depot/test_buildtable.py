@@ -16,21 +16,37 @@ def test_the_lines_that_init_leaves_commented_out_are_filled_in():
     filled = buildtable.filled(text, ALL)
     assert config.loads(filled.encode()).build == config.Build(*ALL.values())
     changed = [(old, new) for old, new in zip(text.splitlines(), filled.splitlines(), strict=True) if old != new]
-    assert [new for _, new in changed] == ['kernel = "guest/vmlinuz"', 'ramdisk = "guest/base.cpio"', 'slides = "slides"']
+    assert [new for _, new in changed] == [
+        'kernel = "guest/vmlinuz"',
+        'ramdisk = "guest/base.cpio"',
+        'slides = "slides"',
+    ]
     assert all(old.startswith("# ") for old, _ in changed)
 
 
 @pytest.mark.parametrize(
     ("text", "filled"),
     [
-        ('app = "a"\n', 'app = "a"\n\n# What `edgedeploy push` makes a release of.\n[build]\nkernel = "guest/vmlinuz"\n'),
+        (
+            'app = "a"\n',
+            'app = "a"\n\n# What `edgedeploy push` makes a release of.\n[build]\nkernel = "guest/vmlinuz"\n',
+        ),
         ('app = "a"\n[build]', 'app = "a"\n[build]\nkernel = "guest/vmlinuz"'),
         ('[build] # of what\nslides = "s"\n', '[build] # of what\nkernel = "guest/vmlinuz"\nslides = "s"\n'),
-        ('[build]\n#kernel = 1\n[domain]\n# kernel = 2\n', '[build]\nkernel = "guest/vmlinuz"\n[domain]\n# kernel = 2\n'),
-        ('[build]\nkernel = "mine"\n', '[build]\nkernel = "mine"\n'),
+        (
+            "[build]\n#kernel = 1\n[domain]\n# kernel = 2\n",
+            '[build]\nkernel = "guest/vmlinuz"\n[domain]\n# kernel = 2\n',
+        ),
+        ('[build]\nkernel = "mine"  # or not\nslides = "s"\n', '[build]\nkernel = "guest/vmlinuz"\nslides = "s"\n'),
+        ('[build]\nkernel = "guest/vmlinuz"  # mine\n', '[build]\nkernel = "guest/vmlinuz"  # mine\n'),
+        (
+            "[build]\r\n[network]\r\naddress = '10.0.0.1/8'\r\n",
+            "[build]\r\nkernel = \"guest/vmlinuz\"\n[network]\r\naddress = '10.0.0.1/8'\r\n",
+        ),
+        ('build.slides = "s"\n', 'build.slides = "s"\n'),
     ],
 )
-def test_only_what_is_missing_is_added(text, filled):
+def test_only_what_differs_is_changed_and_what_cannot_be_stays(text, filled):
     if "app" not in text:
         text, filled = f'app = "a"\n{text}', f'app = "a"\n{filled}'
     assert buildtable.filled(text, KERNEL) == filled

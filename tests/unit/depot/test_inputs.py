@@ -88,6 +88,11 @@ def test_files_that_are_served_beside_the_slides(depot, sources):
         changed(depot, sources)
 
 
+def test_a_page_that_need_not_be_served_any_more(depot, sources):
+    (depot.root / "edgedeploy.toml").write_text(TOML.partition("[health.serves]")[0])
+    assert changed(depot, sources).files == ("edgedeploy.toml",)
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from edgedeploy.core import cpio, errors
+from edgedeploy.depot import artefacts as made
 from edgedeploy.depot.release import add_release
 from edgedeploy.depot.repo import Depot
 from edgedeploy.flows import release as releasing
@@ -137,7 +138,9 @@ def test_without_build_the_release_is_a_step_of_its_own(talk, released, report):
     found = ensure(talk, report)
     assert found.manifest.release == released
     assert found.left == ("edgedeploy.toml", "slides/index.html")
-    assert found.why_left == "commit, then: edgedeploy release KERNEL"
+    assert found.why_left == "a release takes them in: edgedeploy release KERNEL"
+    git(talk, "commit", "-qam", "edited")
+    assert ensure(talk, report).left == found.left, "committed is not released"
 
 
 def test_a_release_by_hand_teaches_push_what_to_release(talk, report):
@@ -150,11 +153,67 @@ def test_a_release_by_hand_teaches_push_what_to_release(talk, report):
     assert ensure(talk, report).why == "slides/index.html changed"
 
 
-def test_a_kernel_from_elsewhere_is_not_remembered(talk, report, tmp_path):
+@pytest.mark.parametrize("name", ["vmlinuz", "base.cpio"])
+def test_what_comes_from_elsewhere_is_not_remembered_by_halves(talk, report, tmp_path, name):
     (talk / "edgedeploy.toml").write_text(TOML.partition("[build]")[0])
-    elsewhere = (talk / "guest/vmlinuz").rename(tmp_path / "vmlinuz")
-    releasing.make(releasing.Request(talk, elsewhere), report=report)
-    assert "[build]" not in (talk / "edgedeploy.toml").read_text()
+    (talk / "guest" / name).rename(tmp_path / name)
+    made_of = [
+        path if path.exists() else tmp_path / path.name for path in (talk / "guest/vmlinuz", talk / "guest/base.cpio")
+    ]
+    releasing.make(releasing.Request(talk, *made_of, talk / "slides"), report=report)
+    assert "[build]" not in (talk / "edgedeploy.toml").read_text(), "push would make a release without it"
+    assert any(f"{name} is not in {talk}" in line for line in report.lines)
+
+
+def test_what_a_release_was_made_of_by_hand_is_what_push_compares_with(talk, released, report):
+    (talk / "final").mkdir()
+    (talk / "final/index.html").write_text("<h1>final</h1>")
+    by_hand = releasing.make(releasing.Request(talk, slides=talk / "final"), report=report)
+    assert ensure(talk, report).manifest.release == by_hand.added.release
+
+
+def test_a_link_is_remembered_as_a_link(talk, report):
+    (talk / "edgedeploy.toml").write_text(TOML.partition("[build]")[0])
+    (talk / "guest/latest").symlink_to("vmlinuz")
+    releasing.make(releasing.Request(talk, talk / "guest/latest"), report=report)
+    assert 'kernel = "guest/latest"' in (talk / "edgedeploy.toml").read_text()
+
+
+def test_what_an_editor_leaves_beside_a_slide_is_no_change(talk, released, report):
+    for name in (".index.html.swp", "index.html~", "#index.html#", "4913"):
+        (talk / "slides" / name).write_text("x")
+    (talk / "slides/.#index.html").symlink_to("ada@laptop.1234")
+    assert not ensure(talk, report).why
+
+
+def test_slides_that_are_saved_while_they_are_packed(talk, released, report, monkeypatch):
+    edit(talk)
+
+    def meanwhile(*args, **kwargs):
+        (talk / "slides/index.html").write_text("<h1>saved again</h1>")
+        return pack(*args, **kwargs)
+
+    pack = made.prepare
+    monkeypatch.setattr(made, "prepare", meanwhile)
+    with pytest.raises(errors.UsageFault, match="changed while it was packed"):
+        ensure(talk, report)
+    assert ensure_latest(talk) == released
+
+
+def ensure_latest(talk: Path) -> str | None:
+    return Depot.open(talk).latest()
+
+
+def test_without_a_release_there_is_nothing_to_push_as_it_is(talk, report):
+    with pytest.raises(errors.BadRepository, match="has no release yet") as caught:
+        ensure(talk, report, release=False)
+    assert caught.value.hint == "without --no-release: edgedeploy push"
+    assert Depot.open(talk).latest() is None
+
+
+def test_a_repository_that_cannot_be_written_is_pushed_as_it_is(talk, released, report, monkeypatch):
+    monkeypatch.setattr(Depot, "lock", property(lambda _: Path("/proc/no/lock")))
+    assert ensure(talk, report).manifest.release == released
 
 
 def test_there_is_nothing_to_push_without_build_and_release(talk, report):
@@ -180,6 +239,20 @@ def test_another_laptops_clone_has_no_kernel(talk, released, report, monkeypatch
     assert caught.value.hint == f"put it there; or push {released} as it is: edgedeploy push decks --no-release"
     found = ensure(talk, report, release=False)
     assert (found.manifest.release, found.left) == (released, ("slides/index.html",))
+
+
+@pytest.mark.parametrize("name", ["slides/index.html", "slides/51.html", "edgedeploy.toml"])
+def test_whatever_is_edited_in_a_clone_without_the_kernel_is_seen(talk, report, name):
+    for number in range(60):
+        (talk / f"slides/{number}.html").write_text("x")
+    made_there = ensure(talk, report)
+    (talk / "guest/vmlinuz").unlink()
+    file = talk / name
+    file.write_text(file.read_text().replace("10.0.2.20", "10.0.2.21") if name.endswith("toml") else "edited")
+    with pytest.raises(errors.UsageFault, match=f"^{name} changed, and no release can be made"):
+        ensure(talk, report)
+    assert ensure(talk, report, release=False).left == (name,)
+    assert made_there.manifest.release == Depot.open(talk).latest()
 
 
 def test_a_kernel_older_than_the_release_does_not_take_its_place_unasked(talk, released, report):
