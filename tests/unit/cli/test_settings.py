@@ -61,6 +61,7 @@ def test_project_wins_over_user(home, monkeypatch):
     assert known.project == folder
     assert known.interfaces == ("wlan0",)
     assert known.board_for(folder) == "lab"
+    assert settings.load(cwd=home).board_for(folder) == "lab", "from outside the repository, too"
 
 
 @pytest.mark.parametrize(
