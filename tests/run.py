@@ -18,10 +18,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 
-from tests import tally, tiers
+from tests import tiers
 
 WORKERS = 3 * (os.cpu_count() or 2)
 """the contract tier waits for real peers most of the time"""
@@ -104,23 +103,8 @@ def pytest(together: list[str], workers: int, env: dict[str, str], image: Image 
             argv += ["-n", str(workers), "--dist", "loadgroup", "--max-worker-restart", "2"]
     with tempfile.TemporaryDirectory() as folder:
         counted = Path(folder) / "counted"
-        with subprocess.Popen(
-            argv, env={**env, "EDGEDEPLOY_TALLY": str(counted)}, text=True, errors="replace", stdout=subprocess.PIPE
-        ) as process:
-            assert process.stdout
-            tell(process.stdout)
-        return process.returncode, json.loads(counted.read_text()) if counted.exists() else {}
-
-
-def tell(lines: Iterable[str]) -> None:
-    """How far a run is, at once; all else it says when it has ended, in one piece."""
-    kept = []
-    for line in lines:
-        letters, mark, said = line.partition(tally.MARK)
-        kept.append(letters)
-        if mark:
-            print(said, end="", flush=True)
-    print("".join(kept), end="", flush=True)
+        ended = subprocess.run(argv, env={**env, "EDGEDEPLOY_TALLY": str(counted)}, check=False)
+        return ended.returncode, json.loads(counted.read_text()) if counted.exists() else {}
 
 
 def memory() -> Path | None:

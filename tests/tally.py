@@ -17,8 +17,6 @@ import pytest
 
 from tests import tiers
 
-MARK = "\x1b[0m"
-"""before each line that says how far it is: tests/run.py tells them from all else; on a terminal it is nothing"""
 BETWEEN_S = 30.0
 """seconds between two lines of a run in which no tier was done"""
 
@@ -96,4 +94,4 @@ class Tally:
         reporter = self._config.pluginmanager.getplugin("terminalreporter")
         if reporter:
             reporter.ensure_newline()
-            reporter.write_line(f"{MARK}{line}")
+            reporter.write_line(line)

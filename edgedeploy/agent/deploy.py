@@ -239,9 +239,7 @@ class Deployment:
             self._seen.tail.close()
             self._seen.tail = None
         self._seen.down_since = self._seen.down_since or time.monotonic()
-        tries = (
-            2 if returning else 1
-        )  # libxl gives devices ten seconds, which a busy dom0 may miss: not at the talk's cost
+        tries = 2 if returning else 1  # libxl gives devices ten seconds, which a busy dom0 may miss: not at the talk's cost
         while True:
             try:
                 self._destroy_ours([manifest])

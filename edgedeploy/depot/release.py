@@ -88,11 +88,7 @@ def draft_release(
             hint="add --ramdisk FILE (or [build] ramdisk = …), or leave the slides out there",
         )
     current = _current(depot)
-    before = slides.digests(sources.slides) if sources.slides else {}
-    packed = _pack(depot, sources, codec, current, report)
-    if sources.slides and slides.digests(sources.slides) != before:  # the board would look for what is not in it
-        raise errors.UsageFault(f"{sources.slides} changed while it was packed", hint="try again")
-    serves = _serves(depot, config, sources.slides, report)
+    packed, serves = _as_one(depot, sources, codec, current, report)
     bare = Manifest(
         app=config.app,
         release=release_id or ReleaseId("unnamed"),
@@ -129,6 +125,17 @@ def commit_release(depot: Depot, draft: Draft, *, report: Report) -> Added:
     with report.step(f"committing release {manifest.release}"):
         made = commit(depot.git, change)
     return Added(manifest.release, made.commit, unchanged=False, manifest=manifest, nameless=made.nameless)
+
+
+def _as_one(
+    depot: Depot, sources: Sources, codec: Codec | None, current: Manifest | None, report: Report
+) -> tuple[list[artefacts.Packed], dict[UrlPath, Sha256]]:
+    """What is packed, and what the board is to find served: of the same slides, though each reads them for itself."""
+    before = slides.digests(sources.slides) if sources.slides else {}
+    packed = _pack(depot, sources, codec, current, report)
+    if sources.slides and slides.digests(sources.slides) != before:
+        raise errors.UsageFault(f"{sources.slides} changed while it was packed", hint="try again")
+    return packed, _serves(depot, depot.config, sources.slides, report)
 
 
 def _current(depot: Depot) -> Manifest | None:

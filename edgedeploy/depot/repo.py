@@ -137,11 +137,6 @@ class Depot:
         """A file to lock while a release is made; in this clone, and never committed."""
         return self.root / self.git.run("rev-parse", "--git-path", "edgedeploy.lock")
 
-    def uncommitted(self) -> list[str]:
-        """Files that differ from HEAD, or that git does not know."""
-        rows = self.git.run("status", "--porcelain", "--no-renames", "-z").split("\0")
-        return [row[3:] for row in rows if row]
-
     def released_at(self) -> int:
         """When the latest release was committed: seconds since 1970."""
         return int(self.git.run("log", "-1", "--no-show-signature", "--format=%ct", "--", str(release.LATEST)) or 0)

@@ -38,7 +38,7 @@ def test_a_release_is_one_commit_in_the_original_layout(depot, built, report):
     assert (depot.root / "xen/latest").read_text() == f"{added.release}\n"
     assert sorted(p.name for p in folder.iterdir()) == ["decks.xen.xz", "manifest.json", "ramdisk.cpio.xz"]
     assert added.commit == depot.head() == git(depot.root, "rev-parse", "HEAD")
-    assert not depot.uncommitted()
+    assert not git(depot.root, "status", "--porcelain")
     assert depot.latest() == added.release
     manifest = depot.manifest(added.release)
     assert manifest == added.manifest
@@ -116,7 +116,7 @@ def test_old_artefacts_go_and_their_manifests_stay(depot, built, report):
         assert (depot.root / "xen" / kept / "decks.xen.xz").exists()
         assert depot.artefact_bytes(kept, depot.manifest(kept).kernel)
     assert config_ml.exists()
-    assert not depot.uncommitted()
+    assert not git(depot.root, "status", "--porcelain")
     assert set(depot.releases()) == set(ids)
 
 
@@ -142,7 +142,7 @@ def test_a_deleted_slide_is_deleted_in_the_commit(depot, built, report):
     (depot.root / "slides/old.html").unlink()
     added = release(depot, built, report)
     assert "slides/old.html" not in git(depot.root, "ls-tree", "-r", "--name-only", added.commit)
-    assert not depot.uncommitted()
+    assert not git(depot.root, "status", "--porcelain")
 
 
 @pytest.mark.parametrize("broken", ["_build", "_place", "_sync_index", "update-ref"])
@@ -313,7 +313,7 @@ def test_line_endings_and_filters_do_not_touch_artefacts(depot, built, report):
     (built / "vmlinuz").write_bytes(b"a\r\nb\n" * 1000)
     added = add_release(depot, built / "vmlinuz", codec=Codec.NONE, report=report)
     assert depot.artefact_bytes(added.release, added.manifest.kernel) == b"a\r\nb\n" * 1000
-    assert not depot.uncommitted()
+    assert not git(depot.root, "status", "--porcelain")
 
 
 def test_at_most_fifty_slides_are_proven(tmp_path):

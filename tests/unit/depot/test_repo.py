@@ -52,7 +52,7 @@ def refused(path, why, hint=""):
 def test_init_makes_a_branch_main_with_one_commit(git_home, tmp_path):
     depot, made = Depot.init(tmp_path / "new/decks", Plan("decks", "cubieboard2"))
     assert (depot.branch, depot.head(), depot.app) == ("main", made.commit, "decks")
-    assert not depot.uncommitted()
+    assert not git(depot.root, "status", "--porcelain")
     assert depot.latest() is None
     assert depot.releases() == []
     assert not made.nameless
@@ -142,7 +142,7 @@ def test_head_is_read_not_the_work_tree(depot, built, report):
     (depot.root / "xen" / added.release / "manifest.json").write_text("{}")
     assert depot.latest() == added.release
     assert depot.manifest(added.release) == added.manifest
-    assert depot.uncommitted()
+    assert git(depot.root, "status", "--porcelain")
     assert Depot.open(depot.root / "slides").root == depot.root
 
 

@@ -11,3 +11,9 @@ def test_it_is_remembered_and_not_committed(depot):
         assert usual_board.of(depot.git) == board
     assert git(depot.root, "status", "--porcelain") == ""
     assert git(depot.root, "config", "--local", "--get-all", "edgedeploy.board") == "00112233445566bb"
+
+
+def test_a_config_that_somebody_else_writes_costs_the_memory_and_no_push(depot):
+    (depot.root / ".git/config.lock").touch()
+    usual_board.remember(depot.git, "00112233445566aa")
+    assert usual_board.of(depot.git) == ""

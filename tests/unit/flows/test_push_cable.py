@@ -117,6 +117,24 @@ def test_a_push_finds_its_own_way_to_the_cable(setting: Setting) -> None:
     assert setting.push(via=Via.SERIAL).verdict == "already-live"
 
 
+def test_what_is_committed_while_the_board_is_looked_for_is_not_sent_unchecked(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting.model.release("r1")
+    reach = flow.reach
+
+    def meanwhile(*args: Any) -> Any:
+        setting.model.release("r2")
+        return reach(*args)
+
+    monkeypatch.setattr(flow, "reach", meanwhile)
+    with pytest.raises(errors.BadRepository, match=r"something was committed in .* meanwhile"):
+        setting.push()
+    assert setting.model.xen.on_air == ""
+    monkeypatch.setattr(flow, "reach", reach)
+    assert setting.push().release == "r2"
+
+
 def test_a_cable_that_is_pulled_costs_what_was_under_way(setting: Setting, tmp_path: Path) -> None:
     (setting.model.work / "big").write_bytes(os.urandom(60_000))
     setting.model.release("r1")

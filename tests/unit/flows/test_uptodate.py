@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from edgedeploy.core import cpio, errors
-from edgedeploy.depot import artefacts as made
+from edgedeploy.depot import artefacts
 from edgedeploy.depot.release import add_release
 from edgedeploy.depot.repo import Depot
 from edgedeploy.flows import release as releasing
 from edgedeploy.flows import uptodate
 from edgedeploy.flows.uptodate import Here, UpToDate
+from edgedeploy.ports import folders
 from tests import kernels
 from tests.unit.depot.conftest import depot, git, git_home, report
 
@@ -193,15 +194,11 @@ def test_slides_that_are_saved_while_they_are_packed(talk, released, report, mon
         (talk / "slides/index.html").write_text("<h1>saved again</h1>")
         return pack(*args, **kwargs)
 
-    pack = made.prepare
-    monkeypatch.setattr(made, "prepare", meanwhile)
+    pack = artefacts.prepare
+    monkeypatch.setattr(artefacts, "prepare", meanwhile)
     with pytest.raises(errors.UsageFault, match="changed while it was packed"):
         ensure(talk, report)
-    assert ensure_latest(talk) == released
-
-
-def ensure_latest(talk: Path) -> str | None:
-    return Depot.open(talk).latest()
+    assert Depot.open(talk).latest() == released
 
 
 def test_without_a_release_there_is_nothing_to_push_as_it_is(talk, report):
@@ -290,8 +287,6 @@ def test_a_look_beside_the_board_touches_nothing(talk, released, report, tmp_pat
 
 
 def test_the_folder_is_typed_as_it_is_reached_from_here(talk, monkeypatch):
-    from edgedeploy.ports import folders
-
     assert folders.typed(talk) == ""
     monkeypatch.chdir(talk / "slides")
     assert folders.typed(talk) == ""
