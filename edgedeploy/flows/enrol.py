@@ -28,6 +28,8 @@ echo "python $(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>
 echo "compatible $(tr '\\0' ' ' < /proc/device-tree/compatible 2>/dev/null)"
 """
 
+_UNPACK = "import bz2,sys; open(sys.argv[1], 'wb').write(bz2.decompress(sys.stdin.buffer.read()))"
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -169,7 +171,7 @@ def _run_setup(
         raise errors.NoRoom("the board has no room for a temporary file", details=(words,), hint="df -h on the board")
     path = f"{folder.strip()}/edgedeploy-agent.pyz"
     try:
-        status, _, words = run(wire, ["sh", "-c", 'cat > "$1"', "sh", path], agentkit.build())
+        status, _, words = run(wire, ["python3", "-ISc", _UNPACK, path], agentkit.shipped())
         if status:
             raise errors.NoRoom(
                 "the agent could not be written to the board", details=(words,), hint="df -h on the board"

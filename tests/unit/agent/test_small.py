@@ -28,6 +28,7 @@ from edgedeploy.agent import (
 )
 from edgedeploy.agent.layout import Layout
 from edgedeploy.core import errors, names
+from edgedeploy.flows import enrol
 from edgedeploy.remote import agentkit
 
 
@@ -129,12 +130,14 @@ def test_the_console_tail_keeps_the_last_lines_and_no_escapes() -> None:
 
 
 def test_the_agent_is_small_reproducible_and_stdlib_only(tmp_path: Path) -> None:
-    shipped = agentkit.build()
+    shipped = agentkit.shipped()
     assert len(shipped) <= agentkit.LIMIT
     agentkit.build.cache_clear()
-    assert agentkit.build() == shipped
+    agentkit.shipped.cache_clear()
+    assert agentkit.shipped() == shipped
     path = tmp_path / "agent.pyz"
-    path.write_bytes(shipped)
+    subprocess.run([sys.executable, "-ISc", enrol._UNPACK, path], input=shipped, check=True)
+    assert path.read_bytes() == agentkit.build()
     done = subprocess.run([sys.executable, "-IS", path, "--version"], capture_output=True, text=True, check=True)
     assert agentkit.digest()[:12] in done.stdout
 
