@@ -126,6 +126,12 @@ EXAMPLES: dict[str, Example] = {
     "vcpus": file(k.zimage(), vcpus=9),
     "ramdisk": file(k.linux_zimage(), ramdisk=k.linux_zimage()),
     "bridge": domain(DomainNeeds(256, bridges=("br7",)), BoardFacts(bridges=("xenbr0",))),
+    "address": domain(
+        DomainNeeds(256, bridges=("xenbr0",), address="192.168.7.20"), BoardFacts(networks=("xenbr0 10.0.2.0/24",))
+    ),
+    "address-taken": domain(
+        DomainNeeds(256, bridges=("xenbr0",), address="10.0.2.20"), BoardFacts(holder="52:54:00:12:34:56")
+    ),
     "gic-version": domain(DomainNeeds(256, gic_version="v3"), BoardFacts()),
     "passthrough": template("irqs = [88]"),
     "disk": template("disk = ['phy:/dev/vg/a,xvda,w']"),

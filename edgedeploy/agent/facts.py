@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
 
 from edgedeploy.agent.xen import Runtime
 from edgedeploy.core.board import BoardFacts
 
 _NET = Path("/sys/class/net")
+_ROUTES = Path("/proc/net/route")
 _TREE = Path("/proc/device-tree")
 _GICS = {"arm,gic-v3": 3, "arm,gic-400": 2, "arm,cortex-a15-gic": 2, "arm,cortex-a7-gic": 2}
 """Interrupt controllers that Xen knows (asm-arm/gic.h: DT_MATCH_GIC_V2, DT_MATCH_GIC_V3)."""
@@ -18,6 +20,21 @@ _GICS = {"arm,gic-v3": 3, "arm,gic-400": 2, "arm,cortex-a15-gic": 2, "arm,cortex
 def bridges(net: Path = _NET) -> tuple[str, ...]:
     """Names of the bridges that exist (a bridge has a folder /sys/class/net/NAME/bridge)."""
     return tuple(sorted(entry.name for entry in net.glob("*") if (entry / "bridge").is_dir()))
+
+
+def networks(routes: Path = _ROUTES) -> tuple[str, ...]:
+    """The networks that interfaces lead to without a router, as "xenbr0 10.0.2.0/24".
+
+    The columns are the interface, destination, gateway, flags, three counts, and mask (net/ipv4/fib_trie.c:
+    fib_route_seq_show); the numbers are in the processor's own byte order.
+    """
+    found = []
+    for line in _read(routes).splitlines()[1:]:
+        name, destination, gateway, _, _, _, _, mask, *_ = line.split()
+        if int(mask, 16) and not int(gateway, 16):
+            first = ".".join(map(str, int(destination, 16).to_bytes(4, sys.byteorder)))
+            found.append(f"{name} {first}/{int(mask, 16).bit_count()}")
+    return tuple(found)
 
 
 def gic(tree: Path = _TREE) -> int | None:
@@ -47,6 +64,7 @@ def live(runtime: Runtime) -> BoardFacts:
         free_memory_mb=_whole(info.get("free_memory")),
         nr_cpus=_whole(info.get("nr_cpus")),
         bridges=bridges(),
+        networks=networks(),
         gic=gic(),
         cpu_part=part[1] if part else None,
         compatible=compatible or None,

@@ -19,6 +19,8 @@ class Verdict:
     """`reason` is empty when the probe is satisfied; `first_answer` is time.monotonic() of the first right status."""
 
     reason: str = ""
+    status: int = 0
+    """of the last answer; 0: the last question had none"""
     served: dict[str, str] = field(default_factory=dict)
     first_answer: float = 0.0
 
@@ -58,7 +60,8 @@ def probe(health: Health, dead: Callable[[], str]) -> Verdict:
             # `xl list` is half a second of a small core, on which the guest boots: a fifth of the time at most
             look_again = time.monotonic() + max(1.0, 4 * (time.monotonic() - looks))
         if time.monotonic() >= ends:
-            verdict.reason = f"no answer within {health.timeout_s} s: {problem}"
+            silent = f"no answer within {health.timeout_s} s: {problem}"
+            verdict.reason = f"for {health.timeout_s} s {problem}" if verdict.status else silent
             return verdict
         time.sleep(0.1)
 
@@ -66,10 +69,11 @@ def probe(health: Health, dead: Callable[[], str]) -> Verdict:
 def _ask(health: Health, verdict: Verdict) -> tuple[str, bool]:
     """What is wrong ("": nothing), and whether it is the content. Pages that were right before are not asked for again."""
     where = f"http://{health.address}:{health.port}"
+    verdict.status = 0
     try:
-        status, digest = fetch(health, health.path, timeout=2.0)
-        if status != health.status:
-            return f"{where}{health.path} answered {status}, wanted {health.status}", False
+        verdict.status, digest = fetch(health, health.path, timeout=2.0)
+        if verdict.status != health.status:
+            return f"{where}{health.path} answered with {verdict.status} instead of {health.status}", False
         verdict.first_answer = verdict.first_answer or time.monotonic()
         verdict.served[str(health.path)] = digest
         for path, wanted in health.serves.items():

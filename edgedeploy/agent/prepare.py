@@ -10,6 +10,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -108,14 +109,17 @@ class Prepare:
             raise errors.BadRepository(f"{path} does not unpack to what its manifest describes (SHA-256 differs)")
 
     def _fits(self, manifest: Manifest, freed: list[Running]) -> None:
-        from edgedeploy.agent import known_kernels  # noqa: PLC0415 - a tick without news need not pay for these
+        from edgedeploy.agent import known_kernels, neighbour  # noqa: PLC0415 - a tick without news need not pay for these
         from edgedeploy.core import board, fit, ramdisk  # noqa: PLC0415
 
         live = facts.live(self._runtime)
         if live.free_memory_mb is not None:
             live = replace(live, free_memory_mb=live.free_memory_mb + sum(domain.memory_mb for domain in freed))
+        if manifest.address and manifest.domain.vifs:
+            holder = neighbour.holder(manifest.address, manifest.domain.vifs[0].bridge)
+            live = replace(live, holder="" if holder in self._macs(manifest) else holder)
         info = known_kernels.info(self._path(manifest.kernel))
-        needs = fit.DomainNeeds.of(manifest.domain, manifest.ramdisk.size if manifest.ramdisk else 0)
+        needs = fit.DomainNeeds.of(manifest.domain, manifest.ramdisk.size if manifest.ramdisk else 0, manifest.address)
         misfits = fit.check(info, needs, board.assumed(live), live)
         if manifest.ramdisk:
             with self._path(manifest.ramdisk).open("rb") as file:
@@ -127,6 +131,13 @@ class Prepare:
                 hint=misfits[0].hint,
                 details=tuple(misfit.line() for misfit in misfits),
             )
+
+    def _macs(self, manifest: Manifest) -> Iterator[str | None]:
+        """The hardware addresses of this app's guests: of what is to start first, then of all that were before it."""
+        yield from (vif.mac for vif in manifest.domain.vifs)
+        for path in self._layout.manifest(manifest.release).parent.glob("*.json"):
+            with contextlib.suppress(errors.EdgeError, OSError):  # a damaged one is told of where it is needed
+                yield from (vif.mac for vif in release.loads(path.read_bytes()).domain.vifs)
 
     def _write_config(self, manifest: Manifest) -> Path:
         config = self._layout.domain(manifest.uuid)

@@ -52,6 +52,8 @@ MISFITS = {
     "vcpus": "More virtual CPUs than Xen allows there, or none.",
     "ramdisk": "The ramdisk is none, is damaged, or is too large.",
     "bridge": "The guest's network bridge is not on the board.",
+    "address": "The guest's address is none of the network that its bridge leads to.",
+    "address-taken": "Another machine, or another guest, answers at the guest's address already.",
     "gic-version": "The board cannot show the guest that kind of interrupt controller.",
     # what an original xl.conf.in asks for
     "passthrough": "The guest is to get hardware of the board for itself, which a release cannot carry.",

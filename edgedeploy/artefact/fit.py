@@ -12,7 +12,7 @@ from edgedeploy.core.board import BoardFacts, Misfit, Profile
 from edgedeploy.core.packing import Codec
 
 ABOUT_THE_GUEST = {
-    "guest-memory", "host-memory", "vcpus", "ramdisk", "bridge", "gic-version",
+    "guest-memory", "host-memory", "vcpus", "ramdisk", "bridge", "address", "address-taken", "gic-version",
     "passthrough", "disk", "device", "guest-type", "option-value",
 }  # fmt: skip
 """Codes that are not about what the kernel file is."""

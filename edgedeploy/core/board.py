@@ -96,6 +96,10 @@ class BoardFacts:
     free_memory_mb: int | None = None
     nr_cpus: int | None = None
     bridges: tuple[str, ...] | None = None
+    networks: tuple[str, ...] | None = None
+    """the IPv4 networks that a bridge leads to, each as `xenbr0 10.0.2.0/24`"""
+    holder: str | None = None
+    """who answers at the guest's address before the guest is there: a hardware address, or "this board"; "" is nobody"""
     gic: int | None = None
     cpu_part: str | None = None
     compatible: tuple[str, ...] | None = None

@@ -53,6 +53,7 @@ _BY_KIND = {
 @dataclass(frozen=True, slots=True)
 class DomainNeeds:
     """What the guest is given. `ramdisk_size`: bytes, unpacked. `bridges`: the networks it is plugged into.
+    `address`: its own IPv4 address, "" where that is not known.
 
     `gic_version`: release.GIC_VERSIONS. `cmdline` None: nothing is known of it.
     """
@@ -63,12 +64,13 @@ class DomainNeeds:
     bridges: tuple[str, ...] = ()
     gic_version: str = "default"
     cmdline: str | None = None
+    address: str = ""
 
     @classmethod
-    def of(cls, domain: Domain, ramdisk_size: int = 0) -> DomainNeeds:
+    def of(cls, domain: Domain, ramdisk_size: int = 0, address: str = "") -> DomainNeeds:
         """What a release's domain is given."""
         bridges = tuple(vif.bridge for vif in domain.vifs)
-        return cls(domain.memory_mb, domain.vcpus, ramdisk_size, bridges, domain.gic_version, domain.cmdline)
+        return cls(domain.memory_mb, domain.vcpus, ramdisk_size, bridges, domain.gic_version, domain.cmdline, address)
 
 
 def check(
@@ -251,6 +253,34 @@ def _host(domain: DomainNeeds, profile: Profile, live: BoardFacts) -> Iterator[M
             there = ", ".join(live.bridges) or "none"
             hint = f"Name a bridge that is there, or make it: ip link add {bridge} type bridge"
             yield Misfit("bridge", "network bridge", bridge, f"the board has {there}", hint)
+    yield from _address(domain, live)
+
+
+def _address(domain: DomainNeeds, live: BoardFacts) -> Iterator[Misfit]:
+    """A bridge that has no address says nothing of its network; then any address may be right."""
+    hint = "Set address in [network] of edgedeploy.toml to a free one of the board's network"
+    if live.holder:
+        found = f"{domain.address} is {live.holder}'s" if " " in live.holder else f"{live.holder} answers at {domain.address}"
+        yield Misfit("address-taken", "guest address", "one that nobody has", found, hint)
+    networks = [row.partition(" ")[2] for row in live.networks or () if row.partition(" ")[0] in domain.bridges]
+    where = _number(domain.address)
+    if where is None or not networks or any(_within(where, network) for network in networks):
+        return
+    yield Misfit("address", "guest address", f"one in {' or '.join(networks)}", domain.address, hint)
+
+
+def _number(address: str) -> int | None:
+    """An IPv4 address as a number. The module `ipaddress` is a tenth of a second of a small core."""
+    parts = address.split(".")
+    if len(parts) != 4 or not all(part.isdecimal() and len(part) < 4 and int(part) < 256 for part in parts):
+        return None
+    return int.from_bytes(bytes(map(int, parts)), "big")
+
+
+def _within(address: int, network: str) -> bool:
+    first, _, bits = network.partition("/")
+    start, width = _number(first), int(bits) if bits.isdecimal() else 32
+    return start is not None and width <= 32 and (address ^ start) >> (32 - width) == 0
 
 
 def _most_vcpus(domain: DomainNeeds, profile: Profile, live: BoardFacts) -> int:

@@ -96,6 +96,11 @@ class Manifest:
         return next((a for a in self.artefacts if a.role == "ramdisk"), None)
 
     @property
+    def address(self) -> str:
+        """Where the guest answers; "" where nothing can be asked."""
+        return self.health.address if self.health else ""
+
+    @property
     def uuid(self) -> str:
         """The domain's UUID: derived from app, release, the unpacked artefacts and what the domain is given."""
         identity = [self.app, self.release, [[a.role, a.sha256] for a in self.artefacts], _domain_json(self.domain)]

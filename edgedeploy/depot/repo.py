@@ -42,6 +42,11 @@ class Contents:
     findings: Findings
     manifest: Manifest | None = None
 
+    @property
+    def address(self) -> str:
+        """Where the guest answers; "" where that is not known."""
+        return self.manifest.address if self.manifest else ""
+
 
 class Depot:
     """One deployment repository. Every method may raise errors.BadRepository."""

@@ -96,7 +96,7 @@ def _of_repository(folder: Path) -> Target:
         raise errors.BadRepository(f"{depot.root} has no release yet", hint="edgedeploy release KERNEL")
     contents = depot.contents(release)
     files = fitness.inspect(depot.blob, contents)
-    return Target(files["kernel"], files.get("ramdisk"), DomainNeeds.of(contents.domain), contents.findings)
+    return Target(files["kernel"], files.get("ramdisk"), DomainNeeds.of(contents.domain, address=contents.address), contents.findings)
 
 
 def check(request: Request, *, boards: Path | None = None, live: BoardFacts | None = None) -> Result:

@@ -85,7 +85,7 @@ def inspect(read: Callable[[PurePosixPath], bytes], contents: Contents) -> dict[
 def _require(
     artefacts: dict[str, probe.Artefact], contents: Contents, profile: Profile, live: BoardFacts | None
 ) -> None:
-    kernel, domain = artefacts["kernel"], DomainNeeds.of(contents.domain)
+    kernel, domain = artefacts["kernel"], DomainNeeds.of(contents.domain, address=contents.address)
     misfits = fit.check(kernel, profile, live, ramdisk=artefacts.get("ramdisk"), domain=domain)
     misfits = (*misfits, *contents.findings.allowing(profile.passthrough).misfits)
     if misfits:

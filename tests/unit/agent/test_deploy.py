@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from edgedeploy.agent import attempt, health, state, status
+from edgedeploy.agent import attempt, facts, health, neighbour, state, status
 from edgedeploy.agent.run import CommandFailed
-from edgedeploy.core import errors, names
+from edgedeploy.core import errors, names, release
 from tests.unit.agent.model import ModelBoard
 
 
@@ -483,3 +483,35 @@ def test_state_on_disk_reads_back(model: ModelBoard) -> None:
     path = model.layout.app(model.app).state
     assert state.loads(path.read_bytes(), "state") == state.load(path)
     assert state.load(path).good is not None
+
+
+def test_a_stranger_at_the_guests_address_is_refused_before_the_old_guest_is_touched(
+    model: ModelBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def plugged(mac: str) -> tuple[release.Vif, ...]:
+        return (release.Vif(names.BridgeName("xenbr0"), names.MacAddress(mac)),)
+
+    monkeypatch.setattr(facts, "bridges", lambda: ("xenbr0",))
+    model.release("r1", vifs=plugged("00:16:3e:00:00:01"))
+    model.deploy()
+    model.xen.calls.clear()
+    monkeypatch.setattr(neighbour, "holder", lambda _address, _bridge: "52:54:00:12:34:56")
+    model.release("r2", vifs=plugged("00:16:3e:00:00:02"))
+    with pytest.raises(errors.DoesNotFit) as caught:
+        model.deploy()
+    assert "52:54:00:12:34:56 answers at 127.0.0.1" in "".join(caught.value.details)
+    assert model.xen.calls == []
+    monkeypatch.setattr(neighbour, "holder", lambda _address, _bridge: "00:16:3e:00:00:01")  # the guest on air is ours
+    assert model.deploy()["verdict"] == "live"
+
+
+def test_a_wrong_answer_is_another_reason_than_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = release.Health("10.0.2.20", 80, names.UrlPath("/"), 200, 0)
+
+    def silent(*_: object, **__: object) -> tuple[int, str]:
+        raise OSError("No route to host")
+
+    monkeypatch.setattr(health, "fetch", lambda *_, **__: (404, ""))
+    assert health.probe(wanted, lambda: "").reason == "for 0 s http://10.0.2.20:80/ answered with 404 instead of 200"
+    monkeypatch.setattr(health, "fetch", silent)
+    assert health.probe(wanted, lambda: "").reason == "no answer within 0 s: http://10.0.2.20:80/: No route to host"

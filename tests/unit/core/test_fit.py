@@ -231,7 +231,9 @@ def test_vcpus_ramdisks_and_bridges():
 
 def test_the_interrupt_controller_that_is_asked_for():
     v2, v3 = DomainNeeds(256, gic_version="v2"), DomainNeeds(256, gic_version="v3")
-    rock = replace(PINE, name="rockpro64", gic=3, cpu=Cpu(("Cortex-A53", "Cortex-A72"), "armv8", 4, True), max_vcpus=128)
+    rock = replace(
+        PINE, name="rockpro64", gic=3, cpu=Cpu(("Cortex-A53", "Cortex-A72"), "armv8", 4, True), max_vcpus=128
+    )
     new = replace(rock, cpu=Cpu(("Cortex-A76",), "armv8", 4, True), guests=("aarch64",))
     assert codes(ARMMP, needs=v2) == codes(ARMMP, rock, needs=v2) == codes(ARMMP, rock, needs=v3) == []
     (misfit,) = fit.check(ARMMP, v3, CUBIE)
@@ -266,7 +268,9 @@ def test_a_xen_of_long_ago_puts_guests_elsewhere():
     for version, fits, crashes in (("4.4.1", high, low), ("4.5", low, high), ("4.17.5", low, high), ("?.?", low, high)):
         assert codes(fits, live=BoardFacts(xen_version=version)) == []
         assert codes(crashes, live=BoardFacts(xen_version=version)) == ["start-addr"]
-    assert codes(low, replace(CUBIE, memory=Memory(1024, (1024,), 256, 0x80000000)), BoardFacts(xen_version="4.17")) == []
+    assert (
+        codes(low, replace(CUBIE, memory=Memory(1024, (1024,), 256, 0x80000000)), BoardFacts(xen_version="4.17")) == []
+    )
 
 
 def test_a_release_says_what_its_guest_needs():
@@ -312,7 +316,9 @@ def test_nothing_is_lost_where_the_profile_is_assumed():
     """What only a profile says on the laptop, the board says of itself: core, interrupt controller, base, vCPUs."""
 
     def found(image, needs=NEEDS, **live):
-        facts = BoardFacts(**{"machine": "aarch64", "xen_caps": ("xen-3.0-aarch64", "xen-3.0-armv7l"), "free_memory_mb": 900, **live})
+        facts = BoardFacts(
+            **{"machine": "aarch64", "xen_caps": ("xen-3.0-aarch64", "xen-3.0-armv7l"), "free_memory_mb": 900, **live}
+        )
         return codes(image, board.assumed(facts), facts, needs)
 
     assert found(ARMMP, cpu_part="0xd0b") == ["arm32-unsupported"]
@@ -335,3 +341,28 @@ def test_facts_cross_the_wire():
     for wrong in ({"free_memory_mb": "500"}, {"bridges": "xenbr0"}, {"bridges": [1]}, {"machine": 7}, []):
         with pytest.raises(errors.ProtocolMismatch):
             BoardFacts.from_plain(wrong)
+
+
+def test_an_address_lies_in_a_network_of_its_bridge() -> None:
+    live = BoardFacts(networks=("xenbr0 10.0.2.0/24", "xenbr0 192.168.7.128/26", "eth1 172.16.0.0/12"))
+    needs = DomainNeeds(256, bridges=("xenbr0",))
+
+    def said(address: str, live: BoardFacts = live) -> list[str]:
+        return codes(ARMMP, live=live, needs=replace(needs, address=address))
+
+    assert said("10.0.2.20") == said("192.168.7.190") == said("") == said("board.local") == []
+    assert said("10.0.3.20") == said("192.168.7.192") == said("172.16.0.1") == ["address"]
+    assert said("10.0.3.20", BoardFacts(networks=("eth1 172.16.0.0/12",))) == [], (
+        "a bridge without an address tells nothing"
+    )
+    assert said("10.0.3.20", BoardFacts()) == []
+    assert said("10.0.3.20", BoardFacts(networks=("xenbr0 nonsense", "xenbr0 10.0.2.0/99"))) == ["address"]
+
+
+def test_an_address_that_somebody_has_is_refused() -> None:
+    needs = DomainNeeds(256, bridges=("xenbr0",), address="10.0.2.20")
+    (taken,) = fit.check(ARMMP, needs, CUBIE, BoardFacts(holder="52:54:00:12:34:56"))
+    assert taken.found == "52:54:00:12:34:56 answers at 10.0.2.20"
+    (own,) = fit.check(ARMMP, needs, CUBIE, BoardFacts(holder="this board"))
+    assert own.found == "10.0.2.20 is this board's"
+    assert codes(ARMMP, live=BoardFacts(holder=""), needs=needs) == []
