@@ -51,7 +51,7 @@ def context(session: Session, interfaces: Sequence[str], via: Via = Via.SSH) -> 
         browse=adapters.over_mdns(tuple(interfaces) or session.settings.interfaces),
         connect=adapters.over_ssh(config, lambda: via is Via.AUTO and plugged_in(cables)),
         known=known,
-        choose=choose,
+        choose=lambda question, choices: _held(session, lambda: choose(question, choices)),
         report=session.report,
         who=adapters.who_am_i(),
         config=config,
@@ -112,14 +112,27 @@ def _usual(repository: Path) -> str:
 
 
 def choose(question: str, choices: Sequence[str]) -> int | None:
-    """Ask at the terminal; None when there is none."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    """Ask at the terminal, by number or by the first word of a choice; None when there is none."""
+    if not _somebody():
         return None
     click.echo(question, err=True)
     for number, choice in enumerate(choices, 1):
         click.echo(f"  {number}. {choice}", err=True)
-    picked: int = click.prompt("number", type=click.IntRange(1, len(choices)), err=True)
-    return picked - 1
+    words = [choice.split()[0] for choice in choices]
+    by_word = {word: index for index, word in enumerate(words) if words.count(word) == 1}
+    answers = {str(number): number - 1 for number in range(1, len(choices) + 1)} | by_word
+
+    def meant(text: str) -> int:
+        if text.strip() not in answers:
+            raise click.UsageError(f"{names.printable(text.strip(), 40)!r} is none of them: type 1 to {len(choices)}, or a name")
+        return answers[text.strip()]
+
+    picked: int = click.prompt("number or name", value_proc=meant, err=True)
+    return picked
+
+
+def _somebody() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def secret(prompt: str) -> str | None:

@@ -5,6 +5,7 @@ The real ones are in flows/adapters.py; tests hand in their own.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -108,4 +109,4 @@ def refreshed(found: Found, context: Context, app: names.AppName | None = None, 
     if found.cable:
         context.known.cabled(found.known, found.cable, rate or found.known.rate, app)
     else:
-        context.known.seen(found.known, found.hosts, found.port, found.forwards, app)
+        context.known.seen(found.known, found.hosts, found.port, found.forwards, app, at=time.time())

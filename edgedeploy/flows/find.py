@@ -59,6 +59,8 @@ class Found:
     forwards: Mapping[str, str] = field(default_factory=dict)
     cable: str = ""
     """the serial port (by its stable name) that leads there, where that is the way"""
+    serves: Mapping[str, str] = field(default_factory=dict)
+    """app -> release on air, as far as the board announces it"""
 
     @property
     def place(self) -> str:
@@ -138,6 +140,7 @@ def _sighted(sighting: Sighting, known: KnownBoard | None) -> Found:
         known,
         str(sighting.profile),
         dict(sighting.forwards),
+        serves={app: release for app, release in sighting.apps.items() if release},
     )
 
 
@@ -182,8 +185,9 @@ def by_address(wanted: Wanted, known: Sequence[KnownBoard], expected: Sequence[K
 
 
 def ask(found: Sequence[Found], wanted: Wanted, choose: Choose) -> Found:
-    """Which of several. Raises UsageFault when nobody can be asked."""
-    choices = [one.label for one in found]
+    """Which of several, always in the same order. Raises UsageFault when nobody can be asked."""
+    found = sorted(found, key=lambda one: (one.name, one.place))
+    choices = [f"{one.label}{_on_air(one, wanted.app)}" for one in found]
     for_app = f" for {wanted.app}" if wanted.app else ""
     index = choose(f"Several boards could be meant{for_app}. Which one?", choices)
     if index is None:
@@ -193,6 +197,11 @@ def ask(found: Sequence[Found], wanted: Wanted, choose: Choose) -> Found:
             details=tuple(choices),
         )
     return found[index]
+
+
+def _on_air(found: Found, app: names.AppName | None) -> str:
+    serves = [f"{name} {release}" for name, release in sorted(found.serves.items()) if app in (None, name)]
+    return f"; on air: {', '.join(serves)}" if serves else ""
 
 
 def nobody(wanted: Wanted, known: Sequence[KnownBoard]) -> errors.NoSuchBoard:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -199,10 +200,14 @@ class _Race:
         """The same error, by the board's name: an address alone says little to whoever is to switch something on."""
         if self._wanted.host or not self._expected or getattr(error, "answered", False):
             return error
-        message, details, hint = f"{self._expected[0].name} does not answer: {error.message}", error.details, error.hint
+        message, details, hint = (
+            f"{self._expected[0].name} does not answer: {_dated(error, self._expected[0])}",
+            error.details,
+            error.hint,
+        )
         if len(self._expected) > 1:
             message = f"{' and '.join(board.name for board in self._expected)} do not answer"
-            details = tuple(f"{found.name}: {failure.message}" for found, failure in self._failed)
+            details = tuple(f"{found.name}: {_dated(failure, found.known)}" for found, failure in self._failed)
         others = [board.name for board in self._context.known.all() if board not in self._expected]
         if self._wanted.usual and others:
             hint = f"is it switched on, and on this network? To go to another board: --on {others[0]}"
@@ -250,6 +255,11 @@ class _Race:
                 return
         if isinstance(news, Reached):
             news.close()
+
+
+def _dated(error: errors.EdgeError, board: KnownBoard | None) -> str:
+    last = board.last_answered(time.time()) if board else ""
+    return f"{error.message}; it last answered {last}" if last else error.message
 
 
 def _place(found: Found) -> _Place:

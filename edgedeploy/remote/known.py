@@ -6,6 +6,7 @@ A machine-written file in the state folder; the keys themselves are pinned elsew
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,7 +22,8 @@ class KnownBoard:
     """One enrolled board. `hosts`: the addresses it last answered on, the best first; none where only its cable is known.
 
     `forwards` as in Announcement. `serial` is the port (by its stable name) its console answered on, empty where it never
-    did, and `rate` what that line carried, in bytes/s, 0 where nobody knows.
+    did, and `rate` what that line carried, in bytes/s, 0 where nobody knows. `answered` is when it last answered on the
+    network, in seconds since 1970 and to the minute; 0 where nobody knows.
     """
 
     board_id: names.BoardId
@@ -34,6 +36,17 @@ class KnownBoard:
     forwards: Mapping[str, str] = field(default_factory=dict)
     serial: str = ""
     rate: int = 0
+    answered: int = 0
+
+    def last_answered(self, now: float) -> str:
+        """In words, for somebody whose clock says `now` (seconds since 1970); "" when nobody knows."""
+        if not self.answered:
+            return ""
+        then, today = time.localtime(self.answered), time.localtime(now)
+        return time.strftime("today at %H:%M" if then[:3] == today[:3] else "on %Y-%m-%d at %H:%M", then)
+
+
+_MINUTE = 60
 
 
 class KnownBoards:
@@ -84,10 +97,14 @@ class KnownBoards:
         port: int,
         forwards: Mapping[str, str],
         app: names.AppName | None = None,
+        *,
+        at: float,
     ) -> None:
-        """Note where a board answered, and that it has an app; writes only when that is news."""
+        """Note where and when (seconds since 1970) a board answered, and that it has an app; writes only what is news."""
         apps = board.apps if app is None or app in board.apps else (*board.apps, app)
-        now = replace(board, hosts=tuple(hosts), port=port, forwards=dict(forwards), apps=apps)
+        now = replace(
+            board, hosts=tuple(hosts), port=port, forwards=dict(forwards), apps=apps, answered=int(at // _MINUTE) * _MINUTE
+        )
         if now != board:
             self.remember(now)
 
@@ -117,4 +134,5 @@ def _board(reader: Reader) -> KnownBoard:
         forwards={str(key): str(value) for key, value in reader.items("forwards", {})},
         serial=reader.text("serial", ""),
         rate=reader.whole("rate", 0),
+        answered=reader.whole("answered", 0),
     )

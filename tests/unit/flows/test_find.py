@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -59,9 +60,22 @@ def test_two_boards_are_a_question_and_exit_2_when_nobody_answers() -> None:
     with pytest.raises(errors.UsageFault, match="2 boards could be meant") as caught:
         look(Wanted(DECKS), [STAGE, SPARE], sightings)
     assert caught.value.exit_code == 2
-    assert "--on stage" in caught.value.hint
-    assert look(Wanted(DECKS), [STAGE, SPARE], sightings, choice=1).known == SPARE
+    assert "--on spare" in caught.value.hint
+    assert look(Wanted(DECKS), [STAGE, SPARE], sightings, choice=0).known == SPARE, "by name, whoever answered first"
     assert look(Wanted(DECKS, on="spare"), [STAGE, SPARE], sightings).known == SPARE
+
+
+def test_the_question_says_what_each_board_shows() -> None:
+    sightings = [
+        replace(seen(STAGE, "10.0.0.1"), apps={DECKS: names.ReleaseId("r7"), names.AppName("mail"): names.ReleaseId("r1")}),
+        seen(SPARE, "10.0.0.2"),
+    ]
+    with pytest.raises(errors.UsageFault) as caught:
+        look(Wanted(DECKS), [STAGE, SPARE], sightings)
+    assert caught.value.details == (
+        "spare (cubieboard2) at 10.0.0.2",
+        "stage (cubieboard2) at 10.0.0.1; on air: decks r7",
+    )
 
 
 def test_a_board_with_the_app_is_preferred_to_one_without() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,9 +22,22 @@ def test_what_is_remembered_is_read_again(tmp_path: Path) -> None:
     known = KnownBoards(tmp_path)
     assert known.all() == []
     known.remember(STAGE)
-    known.seen(STAGE, ("192.168.1.8",), 22, {}, names.AppName("mail"))
+    known.seen(STAGE, ("192.168.1.8",), 22, {}, names.AppName("mail"), at=0)
     again = KnownBoards(tmp_path).get(STAGE.board_id)
     assert again == replace(STAGE, hosts=("192.168.1.8",), apps=("decks", "mail"))  # type: ignore[arg-type]  # names are text
+
+
+def test_when_a_board_last_answered_is_kept_to_the_minute_and_told_in_words(tmp_path: Path) -> None:
+    known = KnownBoards(tmp_path)
+    known.remember(STAGE)
+    assert STAGE.last_answered(0) == ""
+    noon = time.mktime((2026, 11, 29, 12, 0, 0, 0, 0, -1))
+    known.seen(STAGE, STAGE.hosts, 22, {}, at=noon + 7)
+    before, (board,) = (tmp_path / FILE).stat().st_ino, known.all()
+    known.seen(board, STAGE.hosts, 22, {}, at=noon + 58)
+    assert (tmp_path / FILE).stat().st_ino == before, "within one minute there is nothing to write"
+    assert board.last_answered(noon + 3600) == "today at 12:00"
+    assert board.last_answered(noon + 86400) == "on 2026-11-29 at 12:00"
 
 
 def test_a_board_that_was_installed_afresh_takes_the_place_of_its_old_self(tmp_path: Path) -> None:
@@ -73,6 +87,5 @@ def test_a_file_of_an_older_edgedeploy_is_read_and_kept_whole(tmp_path: Path) ->
     assert (board.serial, board.rate) == ("", 0)
     known.cabled(board, "/dev/ttyUSB0", 9600)
     rows = json.loads((tmp_path / FILE).read_text())["boards"]
-    assert {row["name"]: {**row, "serial": "", "rate": 0} for row in rows} == {
-        "stage": {**row, "serial": "", "rate": 0}, "other": {**other, "serial": "", "rate": 0},
-    }  # fmt: skip
+    new = {"serial": "", "rate": 0, "answered": 0}
+    assert {row["name"]: {**row, **new} for row in rows} == {"stage": {**row, **new}, "other": {**other, **new}}
