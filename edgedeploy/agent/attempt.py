@@ -32,9 +32,9 @@ class Attempt:
         with contextlib.suppress(OSError):  # a full disk must not stop what is being recorded
             self._file.write(json.dumps({"t": round(time.time(), 3), **entry}) + "\n")
 
-    def event(self, step: str, text: str) -> None:
-        """Say what is being done; `step` as in messages.Event."""
-        self._write({"step": step, "text": text})
+    def event(self, step: str, text: str, release: str = "") -> None:
+        """Say what is being done; `step` as in messages.Event. `release` is the one that it is about."""
+        self._write({"step": step, "text": text, **({"release": release} if release else {})})
 
     def events(self, step: str, texts: Iterable[str]) -> None:
         """Note several of one step."""
@@ -100,7 +100,10 @@ def read(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
 
 
 def last(folder: Path, count: int) -> list[dict[str, Any]]:
-    """The newest `count` records, oldest first: {"id", "started", "who", "steps": [...], "outcome"|"failed"}."""
+    """The newest `count` records, oldest first: {"id", "started", "who", "steps": [...], "outcome"|"failed"}.
+
+    One that has no end yet and whose process is there has "running_s", seconds, instead.
+    """
     records = []
     for path in sorted(folder.glob("*.jsonl"))[-count:]:
         record: dict[str, Any] = {"id": path.stem, "steps": []}
@@ -110,5 +113,15 @@ def last(folder: Path, count: int) -> list[dict[str, Any]]:
             else:
                 record.setdefault("started", line["t"])
                 record.update({key: value for key, value in line.items() if key != "t"})
+        if not record.keys() & {"outcome", "failed"} and _runs(record.get("pid")):
+            record["running_s"] = round(max(0.0, time.time() - record.get("started", 0)), 1)
         records.append(record)
     return records
+
+
+def _runs(pid: object) -> bool:
+    """Whether the process that wrote a record is an agent still: its number may be another's by now."""
+    try:
+        return b"edgedeploy" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False

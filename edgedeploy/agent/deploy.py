@@ -114,6 +114,8 @@ class Deployment:
                 self._seen.tried = now.candidate or now.failed or self._seen.tried
                 if isinstance(effect, plan.Finish):
                     good = now.good
+                    if effect.verdict == "quarantined" and isinstance(event, plan.Seen):
+                        self._seen.tried = event.wanted
                     if effect.verdict == "already-live" and good and not self._still_serves(good):
                         now = replace(now, phase=plan.RETURNING)
                         state.save(self._layout.state, now)
@@ -233,7 +235,7 @@ class Deployment:
     def _swap(self, slot: Slot) -> plan.Event:
         manifest = self._manifest(slot)
         returning = self._seen.down_since > 0
-        self._attempt.event("return" if returning else "swap", f"starting {slot.release}")
+        self._attempt.event("return" if returning else "swap", f"starting {slot.release}", slot.release)
         if self._seen.tail:
             self._seen.console = self._seen.tail.lines()
             self._seen.tail.close()

@@ -42,7 +42,7 @@ class Prepare:
         """
         for artefact in manifest.artefacts:
             self._unpack(artefact, manifest, commit, attempt)
-        attempt.event("check", f"checking that {manifest.release} fits this board")
+        attempt.event("check", f"checking that {manifest.release} fits this board", manifest.release)
         self._fits(manifest, freed)
         config = self._write_config(manifest)
         self._runtime.validate(config)

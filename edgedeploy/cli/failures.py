@@ -36,6 +36,8 @@ class Failure:
     message: str
     hint: str = ""
     details: tuple[str, ...] = ()
+    more: tuple[str, ...] = ()
+    """lines for -v, and for programs"""
 
 
 def conclude(error: BaseException, session: Session) -> int:
@@ -52,12 +54,12 @@ def conclude(error: BaseException, session: Session) -> int:
 
         traceback.print_exception(error, file=sys.stderr)
     with contextlib.suppress(OSError):
-        _show(failure)
+        _show(failure, verbose=session.verbosity > 0)
     if session.wants_json:
         try:
             emit_json({"error": {
                 "code": failure.code, "exit_code": failure.exit_code, "message": failure.message,
-                "hint": failure.hint, "details": list(failure.details),
+                "hint": failure.hint, "details": [*failure.details, *failure.more],
             }})  # fmt: skip
             sys.stdout.flush()
         except BrokenPipeError:
@@ -74,7 +76,7 @@ def describe(error: BaseException) -> Failure:
     if isinstance(error, KeyboardInterrupt | click.Abort | EOFError):
         return Failure(slug(errors.Interrupted), errors.Interrupted.exit_code, "interrupted")
     if isinstance(error, errors.EdgeError) and not isinstance(error, errors.Bug):
-        return Failure(slug(type(error)), error.exit_code, error.message, error.hint, error.details)
+        return Failure(slug(type(error)), error.exit_code, error.message, error.hint, error.details, error.more)
     return _bug(error)
 
 
@@ -114,15 +116,17 @@ def _bug(error: BaseException) -> Failure:
     return Failure(slug(errors.Bug), errors.Bug.exit_code, f"this is a bug in edgedeploy: {words}", hint, details)
 
 
-def _show(failure: Failure) -> None:
+def _show(failure: Failure, *, verbose: bool) -> None:
     colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
 
     def styled(text: str, **style: object) -> str:
         return click.style(text, **style) if colour else text  # type: ignore[arg-type]  # click.style's own keywords
 
     lines = [f"{styled('edgedeploy:', fg='red', bold=True)} {printable(failure.message)}"]
-    for detail in failure.details:
+    for detail in (*failure.details, *(failure.more if verbose else ())):
         lines += [f"  {line}" for line in printable(detail).splitlines()]
+    if failure.more and not verbose:
+        lines.append(f"  ({len(failure.more)} more lines with -v)")
     if failure.hint:
         lines.append(f"{styled('hint:', fg='cyan')} {printable(failure.hint)}")
     click.echo("\n".join(lines), err=True, color=colour)

@@ -46,4 +46,4 @@ def log(
     if as_json:
         options.emit_json(records)
     else:
-        click.echo(deployment.log(records))
+        click.echo(deployment.log(records, verbose=session.verbosity > 0))

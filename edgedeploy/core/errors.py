@@ -14,16 +14,23 @@ from __future__ import annotations
 
 
 class EdgeError(Exception):
-    """Root of the tree. `message` says what and why, `hint` what to do next, `details` are raw lines worth showing."""
+    """Root of the tree.
+
+    `message` says what and why, `hint` what to do next, `details` are raw lines worth showing, and `more` are lines for
+    whoever asks for all there is.
+    """
 
     exit_code = 1
     meaning = "an error"
 
-    def __init__(self, message: str, *, hint: str = "", details: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, message: str, *, hint: str = "", details: tuple[str, ...] = (), more: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.details = details
+        self.more = more
 
 
 class Bug(EdgeError):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgedeploy.core import errors, messages, names
+from edgedeploy.flows import guestwords
 from edgedeploy.flows.context import Context
 from edgedeploy.flows.find import Found, Wanted
 from edgedeploy.flows.reach import reach
@@ -42,12 +43,13 @@ def rollback(
     with reach(wanted, context) as reached, context.report.step(f"going back on {reached.found.name}") as step:
         outcome = reached.client.rollback(app, release, context.who, lambda event: step.detail(event.text), _ROLLBACK_S)
     if outcome.verdict not in ("live", "already-live") or (release and outcome.running != release):
-        lines = tuple(f"guest: {names.printable(str(line), 300)}" for line in outcome.console[-12:])
+        lines, more = guestwords.split(outcome.console)
         kind = errors.RolledBack if outcome.verdict == "rolled-back" else errors.RollbackFailed
         raise kind(
             f"{outcome.release} did not come back ({names.printable(outcome.reason, 500)}); "
             f"the board serves {outcome.running or 'nothing'}",
             hint=f"edgedeploy log {app}",
             details=lines,
+            more=more,
         )
     return reached.found, outcome

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from edgedeploy.core import errors, messages, names
 from edgedeploy.core.deadline import Deadline
 from edgedeploy.core.release import Manifest
+from edgedeploy.flows import guestwords
 from edgedeploy.ports.report import Report
 from edgedeploy.ports.wire import Wire
 from edgedeploy.remote.client import AgentClient
@@ -28,13 +29,14 @@ def demand(manifest: Manifest, outcome: messages.Outcome, retry: str) -> None:
 
     `retry` is the command that tries the same release again.
     """
-    lines = tuple(f"guest: {names.printable(str(line), 300)}" for line in outcome.console[-12:])
+    lines, more = guestwords.split(outcome.console)
     reason = names.printable(outcome.reason, 1000)
     if outcome.verdict == "rolled-back":
         raise errors.RolledBack(
             f"{outcome.release} failed ({reason}); the board serves {outcome.running} again",
             hint=f"mend it and release again; edgedeploy log {manifest.app} has the record",
             details=lines,
+            more=more,
         )
     if outcome.verdict in ("rollback-failed", "failed-nothing-to-go-back-to"):
         serves = f"it serves {outcome.running}" if outcome.running else "it serves nothing"
@@ -42,6 +44,7 @@ def demand(manifest: Manifest, outcome: messages.Outcome, retry: str) -> None:
             f"{outcome.release} failed ({reason}) and there was nothing to go back to; {serves}",
             hint=f"edgedeploy log {manifest.app}; push a release that works",
             details=lines,
+            more=more,
         )
     if outcome.verdict == "quarantined" and reason.startswith(_BY_HAND):
         raise errors.Quarantined(
@@ -53,6 +56,7 @@ def demand(manifest: Manifest, outcome: messages.Outcome, retry: str) -> None:
             f"{manifest.release} failed on this board before ({reason}); it serves {outcome.running or 'nothing'}",
             hint=f"change what is wrong and push again; or try this one again: {retry}",
             details=lines,
+            more=more,
         )
     if outcome.verdict not in ("live", "already-live") or outcome.uuid != manifest.uuid:
         raise errors.Bug(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from edgedeploy.core import errors
@@ -19,36 +19,55 @@ from edgedeploy.flows import find
 from edgedeploy.flows.context import Context
 from edgedeploy.flows.conversation import Reached, introduced
 from edgedeploy.flows.find import Found, Wanted
+from edgedeploy.ports.report import Step
 from edgedeploy.remote.known import KnownBoard
 
 OTHERS_S = 2.0
 """seconds that other boards, which could be meant too, get after the first has answered"""
 _AGENT_S = 120.0
+_SILENCE_S = 2.0
+"""a person who waits longer is told for what"""
 _Place = tuple[str, tuple[str, ...], int]
 
 
 def over_network(
-    wanted: Wanted, expected: Sequence[KnownBoard], context: Context, limit: Deadline | None = None
+    wanted: Wanted,
+    expected: Sequence[KnownBoard],
+    context: Context,
+    limit: Deadline | None = None,
+    *,
+    spared: Callable[[errors.EdgeError], bool] = lambda _: False,
 ) -> Reached | Found:
     """The board that is meant, reached over the network; a Found where it is not enrolled here.
+
+    `spared` says which failures are none to a person, because another way is taken then; they are raised all the same.
 
     Raises NoSuchBoard, UsageFault when nobody can be asked which, HostKeyChanged, Unreachable, and what the agent says.
     """
     race = _Race(wanted, expected, context, limit)
     with context.report.step("looking for the board") as step:
         try:
-            winners = race.run()
-        except BaseException:
-            race.give_up()
-            raise
-        finally:
-            race.end()
-        if isinstance(winners, Found):
-            step.detail(f"{winners.label}, {winners.how}")
-            return winners
-        one = _one_of(winners, wanted, context)
-        step.detail(f"{one.found.label}, {one.found.how}")
-        return one
+            return _first(race, wanted, context, step)
+        except errors.EdgeError as error:
+            if not spared(error):
+                raise
+            step.detail("no answer on the network")
+            failed = error
+    raise failed
+
+
+def _first(race: _Race, wanted: Wanted, context: Context, step: Step) -> Reached | Found:
+    try:
+        winners = race.run(step)
+    except BaseException:
+        race.give_up()
+        raise
+    finally:
+        race.end()
+    one = winners if isinstance(winners, Found) else _one_of(winners, wanted, context)
+    found = one if isinstance(one, Found) else one.found
+    step.detail(f"{found.label}, {found.how}")
+    return one
 
 
 def _one_of(winners: Sequence[Reached], wanted: Wanted, context: Context) -> Reached:
@@ -77,14 +96,19 @@ class _Race:
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._running: dict[_Place, Found] = {}
+        self._greeted: set[_Place] = set()
+        """where an agent has said its first word"""
         self._looking = False
         self._how: dict[_Place, Found] = {}
         """what mDNS said meanwhile of a place that is being tried"""
         self._failed: list[tuple[Found, errors.EdgeError]] = []
         self._won: list[Reached] = []
 
-    def run(self) -> list[Reached] | Found:
-        """Those that answered (one, unless several could be meant), or the board that is there and not enrolled."""
+    def run(self, step: Step) -> list[Reached] | Found:
+        """Those that answered (one, unless several could be meant), or the board that is there and not enrolled.
+
+        What takes longer than two seconds is said in `step`.
+        """
         if self._wanted.host:
             known = self._context.known.all()
             found = find.by_address(self._wanted, known, self._expected, self._context.choose)
@@ -96,7 +120,7 @@ class _Race:
             if len(self._expected) == 1:
                 for found in find.last_known(self._expected):
                     self._try(found)
-        return self._watch()
+        return self._watch(step)
 
     def give_up(self) -> None:
         """Hang up on those that have answered: the others' answers, or Ctrl-C, have ended the race."""
@@ -114,13 +138,16 @@ class _Race:
 
     # --- the caller's thread --------------------------------------------------------------------------------------
 
-    def _watch(self) -> list[Reached] | Found:
+    def _watch(self, step: Step) -> list[Reached] | Found:
         settle: Deadline | None = None
         while self._looking or self._running:
             wait = min(self._limit.remaining, settle.remaining if settle else 3600.0)
             try:
-                place, news = self._news.get(timeout=max(wait, 0.001))
+                place, news = self._news.get(timeout=max(min(wait, _SILENCE_S), 0.001))
             except queue.Empty:
+                if wait > _SILENCE_S:
+                    step.detail(self._waiting())
+                    continue
                 break
             if place is None:
                 stranger = self._seen(news)
@@ -135,6 +162,16 @@ class _Race:
         if self._won:
             return self._won
         raise self._why()
+
+    def _waiting(self) -> str:
+        """For what, in words."""
+        tried = [
+            f"waiting for {found.name}'s agent"
+            if place in self._greeted
+            else f"trying {found.hosts[0]} port {found.port}"
+            for place, found in self._running.items()
+        ]
+        return ", ".join(tried) or "waiting for boards to answer by mDNS"
 
     def _seen(self, news: object) -> Found | None:
         """mDNS has ended: try what it found; returns the board that is there where none of ours is expected."""
@@ -246,6 +283,7 @@ class _Race:
         news: object
         try:
             wire, client = self._context.talk(found, timeout=_AGENT_S)
+            self._greeted.add(_place(found))
             news = introduced(found, wire, client, lambda timeout: self._context.talk(found, timeout=timeout))
         except BaseException as error:  # noqa: BLE001 - raised in the caller's thread
             news = error

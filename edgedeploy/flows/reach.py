@@ -75,7 +75,13 @@ def _climb(wanted: Wanted, context: Context) -> Reached | Found:
         context.report.note(f"over the serial cable {choice.port.device}: {choice.why}")
         return cable.over(choice, wanted, expected, context, limit)
     try:
-        return race.over_network(wanted, expected, context, _networks(limit, wanted, context))
+        return race.over_network(
+            wanted,
+            expected,
+            context,
+            _networks(limit, wanted, context),
+            spared=lambda error: _cable_takes_over(error, wanted, context),
+        )
     except errors.EdgeError as error:
         if wanted.via is Via.SSH:
             raise
@@ -89,6 +95,11 @@ def _networks(limit: Deadline | None, wanted: Wanted, context: Context) -> Deadl
     if limit is None or wanted.via is Via.SSH or not (wanted.cable or plugged_in(context.cables)):
         return limit
     return Deadline.after(limit.remaining / 2)
+
+
+def _cable_takes_over(error: errors.EdgeError, wanted: Wanted, context: Context) -> bool:
+    """Then the network's silence is no failure to whoever reads along."""
+    return wanted.via is not Via.SSH and next_rung(error) and bool(wanted.cable or plugged_in(context.cables))
 
 
 def _down_to_the_cable(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgedeploy.core import messages
 from edgedeploy.core.names import printable
+from edgedeploy.flows import guestwords
 from edgedeploy.flows.proof import seen_from_here
 
 if TYPE_CHECKING:
@@ -108,12 +109,12 @@ def rolled_back(found: Found, outcome: messages.Outcome) -> str:
     )
 
 
-def log(records: list[Any]) -> str:
-    """One deployment a line, newest last; failures say why."""
-    return printable("\n".join(line for record in records for line in _record(record)) or "no deployments yet")
+def log(records: list[Any], *, verbose: bool = False) -> str:
+    """One deployment a line, newest last; failures say why, `verbose` with all that the guest said."""
+    return printable("\n".join(line for record in records for line in _record(record, verbose)) or "no deployments yet")
 
 
-def _record(record: dict[str, Any]) -> list[str]:
+def _record(record: dict[str, Any], verbose: bool) -> list[str]:
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(float(record.get("started", 0))))
     who = record.get("who", "?")
     outcome, failed = record.get("outcome"), record.get("failed")
@@ -123,7 +124,10 @@ def _record(record: dict[str, Any]) -> list[str]:
         )
         lines = ["  ".join(word for word in (when, who, outcome["release"], outcome["verdict"], lasted) if word)]
         lines += [f"    {outcome['reason']}"] if outcome.get("reason") else []
-        return lines + [f"    guest: {line}" for line in outcome.get("console", [])[-5:]]
+        why, more = guestwords.split(outcome.get("console", []))
+        return lines + [f"    {line}" for line in (*why, *(more if verbose else ()))]
     if failed:
         return [f"{when}  {who}  refused: {failed['message']}"]
-    return [f"{when}  {who}  did not finish"]
+    release = next((f"{step['release']}  " for step in reversed(record.get("steps", [])) if step.get("release")), "")
+    lasts = record.get("running_s")
+    return [f"{when}  {who}  {release}" + ("did not finish" if lasts is None else f"running for {round(lasts)} s")]

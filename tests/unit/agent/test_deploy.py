@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -429,6 +430,32 @@ def test_two_apps_with_one_vm_name_do_not_destroy_each_other(model: ModelBoard) 
     with pytest.raises(errors.BadRepository, match="used by another app"):
         model.board.apply(other, "test")
     assert model.xen.on_air == "r1"
+
+
+def test_a_record_without_an_end_says_whether_its_agent_is_still_at_work(
+    model: ModelBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = model.layout.app(model.app).attempts
+    with attempt.Attempt(attempt.new_path(folder), "anna")._file:
+        pass
+    assert "running_s" not in attempt.last(folder, 1)[0], "this is a test and no agent"
+    monkeypatch.setattr(attempt, "_runs", lambda pid: pid == os.getpid())
+    assert attempt.last(folder, 1)[0]["running_s"] >= 0
+    model.release("r1")
+    model.deploy()
+    (record,) = attempt.last(folder, 1)
+    assert "running_s" not in record
+    assert {step["release"] for step in record["steps"] if "release" in step} == {"r1"}
+
+
+def test_what_is_quarantined_is_what_the_record_is_about(model: ModelBoard) -> None:
+    model.release("r1")
+    model.deploy()
+    model.xen.dies.add("r2")
+    model.release("r2")
+    model.deploy()
+    outcome = model.deploy()
+    assert (outcome["verdict"], outcome["release"], outcome["running"]) == ("quarantined", "r2", "r1")
 
 
 def test_a_clock_that_was_set_back_loses_no_record(model: ModelBoard) -> None:

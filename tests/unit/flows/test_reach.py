@@ -329,6 +329,25 @@ def test_the_board_a_repository_went_to_is_meant_and_no_other_gets_what_was_for_
     assert made.reach(usual="f" * 16).found.name == "spare", "one that is not enrolled here any more"
 
 
+def test_who_waits_long_is_told_for_what(
+    world: Callable[..., World], monkeypatch: pytest.MonkeyPatch, never: threading.Event
+) -> None:
+    monkeypatch.setattr(race, "_SILENCE_S", 0.01)
+    said: dict[str, threading.Event] = {}
+    for words in ("trying 10.0.0.1 port 22", "waiting for stage's agent"):
+        said[words] = threading.Event()
+
+    def detail(_: object, text: str) -> None:
+        if text in said:
+            said[text].set()
+
+    monkeypatch.setattr("edgedeploy.ui.plain_report._PlainStep.detail", detail)
+    connected, answer = said.values()
+    hello = Client.hello
+    monkeypatch.setattr(Client, "hello", lambda self, timeout=None: answer.wait(USUAL_S) and hello(self, timeout))
+    assert world(network=lambda found: FakeWire(STAGE, connected), browsing=never).reach().found.known == STAGE
+
+
 def test_boards_that_are_silent_are_named(world: Callable[..., World]) -> None:
     with pytest.raises(errors.Unreachable, match=r"^spare and stage do not answer$") as caught:
         world(known=(STAGE, SPARE)).reach()
@@ -401,6 +420,7 @@ def test_when_the_network_is_dead_the_cable_is_taken_and_it_says_why(world: Call
     reached = made.reach()
     assert (reached.found.known, reached.rate) == (STAGE, 9600)
     assert f"over the serial cable /dev/ttyUSB0: the network way failed (stage does not answer: {DEAD})" in made.out.getvalue()
+    assert "FAILED" not in made.out.getvalue(), "nothing has failed for who reads along: there is another way"
     (line,) = made.lines
     assert (line.device, line.baud, line.user, line.rate) == ("/dev/ttyUSB0", 1_500_000, "root", None)
     stored = made.registry.get(STAGE.board_id)
@@ -583,7 +603,7 @@ def test_interrupted_in_the_race_nothing_is_left_open(
     gone = threading.Event()
     made = world(network=answers(STAGE, gone), browsing=gone)
 
-    def interrupted(self: object) -> None:
+    def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(race._Race, "_watch", interrupted)

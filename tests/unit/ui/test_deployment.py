@@ -59,6 +59,22 @@ def test_the_log_has_a_line_for_each() -> None:
     ]
 
 
+def test_the_log_says_what_is_under_way_and_what_never_ended() -> None:
+    steps = [{"step": "check", "text": "…", "release": "r2"}, {"step": "probe", "text": "…"}]
+    running = {"started": 0, "who": "anna", "steps": steps, "running_s": 6.2}
+    lost = {"started": 0, "who": "anna", "steps": steps}
+    early = {"started": 0, "who": "anna", "steps": []}
+    said = [line.split("  ", 1)[1] for line in deployment.log([running, lost, early]).splitlines()]
+    assert said == ["anna  r2  running for 6 s", "anna  r2  did not finish", "anna  did not finish"]
+
+
+def test_the_log_shows_the_kernels_chatter_to_who_asks_for_it() -> None:
+    outcome = {"release": "r2", "verdict": "rolled-back", "reason": "the guest is gone", "console": ["[ 1.0] x", "no page"]}
+    records = [{"started": 0, "who": "anna", "outcome": outcome}]
+    assert [line.strip() for line in deployment.log(records).splitlines()[1:]] == ["the guest is gone", "guest: no page"]
+    assert deployment.log(records, verbose=True).splitlines()[-1].strip() == "guest: [ 1.0] x"
+
+
 def test_status_says_what_is_here_and_not_on_the_board() -> None:
     app = {
         "release": "r1", "healthy": True, "url": "", "wanted": "r1", "previous": "", "quarantine": {}, "phase": "idle",
