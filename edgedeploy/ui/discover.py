@@ -11,6 +11,7 @@ from rich.text import Text
 
 from edgedeploy.core.names import printable
 from edgedeploy.discover.sighting import Sighting
+from edgedeploy.ui.rich_report import colours
 
 
 def as_data(sighting: Sighting) -> dict[str, Any]:
@@ -49,7 +50,7 @@ class Listing:
     """A context manager around the search; `seen` and `gone` print a line each, `ignored` only when `verbose`."""
 
     def __init__(self, out: TextIO, *, spin: bool = True, verbose: bool = False) -> None:
-        self._console = Console(file=out, highlight=False, soft_wrap=True)
+        self._console = Console(file=out, highlight=False, soft_wrap=True, color_system=colours())
         self._verbose = verbose
         self._spin = spin and self._console.is_terminal
         self._stack = ExitStack()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
-from typing import TextIO
+from typing import Literal, TextIO
 
 from rich.console import Console
 from rich.progress import (
@@ -25,16 +26,26 @@ from rich.text import Text
 from edgedeploy.ports.report import Report, Step
 from edgedeploy.ui.progress import Clock, one_line
 
+_WIDE = 90
+"""columns of a terminal that has room for a bar, estimates and what is being done"""
+
+
+def colours() -> Literal["auto"] | None:
+    """rich's color_system. With NO_COLOR rich would still draw some things bold and dim, which is unreadable on a projector."""
+    return None if os.environ.get("NO_COLOR") else "auto"
+
 
 class _OnlyWithTotal(ProgressColumn):
-    """Shows a column for steps that count bytes, and nothing for those that only spin."""
+    """Shows a column for steps that count bytes (`total`), or for those that only spin."""
 
-    def __init__(self, inner: ProgressColumn) -> None:
+    def __init__(self, inner: ProgressColumn, *, total: bool = True) -> None:
         super().__init__()
         self._inner = inner
+        self._total = total
 
     def render(self, task: Task) -> Text:
-        return Text() if task.total is None else self._inner.render(task)  # type: ignore[return-value]  # any renderable
+        shown = (task.total is not None) is self._total
+        return self._inner.render(task) if shown else Text()  # type: ignore[return-value]  # any renderable
 
 
 class _RichStep:
@@ -65,7 +76,7 @@ class RichReport:
     """Bars and spinners while steps run, one line for each that ended. For a terminal."""
 
     def __init__(self, stream: TextIO, *, console: Console | None = None) -> None:
-        self._console = console or _Console(file=stream, highlight=False)
+        self._console = console or _Console(file=stream, highlight=False, color_system=colours())
         self._progress: Progress | None = None
         self._open = 0
 
@@ -99,15 +110,17 @@ class RichReport:
 
     def _live(self) -> Progress:
         if self._progress is None:
+            detail = TextColumn("{task.fields[detail]}", markup=False, style="dim")
+            wide = self._console.width >= _WIDE
+            counts: list[ProgressColumn] = [DownloadColumn()]
+            if wide:
+                counts = [BarColumn(bar_width=30), *counts, TransferSpeedColumn(), TimeRemainingColumn()]
             self._progress = Progress(
                 SpinnerColumn("dots" if self._unicode else "line"),
                 TextColumn("{task.description}", markup=False),
-                _OnlyWithTotal(BarColumn(bar_width=30)),
-                _OnlyWithTotal(DownloadColumn()),
-                _OnlyWithTotal(TransferSpeedColumn()),
-                _OnlyWithTotal(TimeRemainingColumn()),
+                *map(_OnlyWithTotal, counts),
                 TimeElapsedColumn(),
-                TextColumn("{task.fields[detail]}", markup=False, style="dim"),
+                detail if wide else _OnlyWithTotal(detail, total=False),
                 console=self._console,
                 transient=True,
             )

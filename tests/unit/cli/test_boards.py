@@ -6,6 +6,7 @@ import pytest
 
 from edgedeploy.cli import main
 from edgedeploy.profiles import catalog
+from edgedeploy.ui import boards as show
 
 
 @pytest.fixture
@@ -59,3 +60,19 @@ def test_a_broken_profile_is_told_with_its_faults(run, tmp_path, monkeypatch):
     assert code == 21
     assert "  title: must be text, not 1\n" in err
     assert "  cpu: is missing\n" in err
+
+
+@pytest.mark.parametrize("width", [60, 100])
+def test_on_a_terminal_nothing_is_wider_than_it_or_torn_apart(run, monkeypatch, width):
+    monkeypatch.setattr(show, "_width", lambda: width)
+    for argv in ((), ("rpi3",), ("cubieboard2",)):
+        out = run(*argv)[1]
+        assert max(map(len, out.splitlines())) <= width
+        assert "virtualiz\n" not in out
+    assert "\n    never: its Cortex-A8 has no virtualization extensions," in run()[1]
+
+
+def test_in_a_pipe_a_kind_is_a_line_without_trailing_blanks(run):
+    lines = run()[1].splitlines()
+    assert len(lines) == len(catalog.available()) + 1
+    assert all(line == line.rstrip() for line in lines)

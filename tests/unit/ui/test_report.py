@@ -1,6 +1,7 @@
 """What a person sees while things run; and that it is harmless when nobody can see it."""
 
 import io
+import re
 import threading
 import time
 
@@ -147,6 +148,34 @@ def test_rich_shows_bars_and_leaves_one_line_per_step():
     assert "(1.0 kB)" in said
     assert "✓ inside: done in" in said
     assert said.endswith("[bold]note\nwarning: careful\n")
+
+
+@pytest.mark.parametrize(("columns", "shown"), [(60, False), (120, True)])
+def test_a_narrow_terminal_has_no_room_for_a_bar(columns, shown):
+    out = Tty()
+    console = Console(file=out, force_terminal=True, color_system=None, width=columns, _environ={"TERM": "xterm"})
+    report = RichReport(out, console=console)
+    with report.step("sending what the board lacks", total=6_300_000) as step:
+        step.advance(2_500_000)
+        step.detail("as a bundle")
+        report._progress.refresh()
+    drawn = out.getvalue()
+    assert ("━" in drawn) is shown
+    assert "2.5/6.3 MB" in drawn
+    assert ("as a bundle" in drawn.split("✓")[0]) is shown
+
+
+def test_with_no_color_nothing_is_bold_or_dim(monkeypatch):
+    for value, styled in (("", True), ("1", False)):
+        monkeypatch.setenv("NO_COLOR", value)
+        monkeypatch.setenv("TERM", "xterm-256color")
+        out = Tty()
+        report = RichReport(out)
+        with report.step("swapping") as step:
+            step.detail("waiting")
+            report._progress.refresh()
+        report.warn("careful")
+        assert bool(re.search(r"\x1b\[[0-9;]+m", out.getvalue())) is styled
 
 
 def test_a_terminal_that_went_away_stops_nothing():
