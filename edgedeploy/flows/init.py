@@ -9,12 +9,12 @@ from pathlib import Path
 from edgedeploy.core import errors, names
 from edgedeploy.core.names import CommitId
 from edgedeploy.depot.commit import FALLBACK_EMAIL, FALLBACK_NAME
+from edgedeploy.depot.git import Git
 from edgedeploy.depot.repo import Depot
 from edgedeploy.depot.scaffold import Plan
 from edgedeploy.ports.report import Report
 from edgedeploy.profiles import catalog
 
-NAMELESS = f"git does not know your name: the commit's author is {FALLBACK_NAME} <{FALLBACK_EMAIL}>"
 SET_NAME = 'git config --global user.name "…" and user.email "…" set it for the next ones'
 
 
@@ -58,8 +58,14 @@ def start(request: Request, *, report: Report) -> Started:
     )
     depot, made = Depot.init(request.folder, plan, add=request.add)
     if made.nameless:
-        report.note(f"{NAMELESS}; {SET_NAME}")
+        tell_nameless(depot.git, report)
     return Started(plan.app, depot.root, made.commit, tuple(str(path) for path in made.files))
+
+
+def tell_nameless(git: Git, report: Report) -> None:
+    """Say whose name the commit just made bears; once, not after each commit that bears it too."""
+    if git.ask("log", "-1", "--format=%ae", "HEAD~1") != FALLBACK_EMAIL:
+        report.note(f"git does not know your name: the commit's author is {FALLBACK_NAME} <{FALLBACK_EMAIL}>; {SET_NAME}")
 
 
 def _network(request: Request) -> tuple[ipaddress.IPv4Interface | None, ipaddress.IPv4Address | None]:

@@ -16,7 +16,7 @@ from edgedeploy.depot.config import FILE
 from edgedeploy.depot.release import Added, Draft, Sources, commit_release, draft_release
 from edgedeploy.depot.repo import Depot
 from edgedeploy.depot.slides import INDEX
-from edgedeploy.flows.init import NAMELESS, SET_NAME
+from edgedeploy.flows.init import tell_nameless
 from edgedeploy.ports import folders
 from edgedeploy.ports.report import Report
 from edgedeploy.profiles import catalog
@@ -65,7 +65,7 @@ def make(request: Request, *, report: Report) -> Released:
         draft = _with_build(depot, proven.draft, request, report)
         added = commit_release(depot, draft, report=report)
     if added.nameless:
-        report.note(f"{NAMELESS}; {SET_NAME}")
+        tell_nameless(depot.git, report)
     return Released(added, depot.root, proven.fits)
 
 

@@ -16,7 +16,7 @@ from edgedeploy.depot import inputs
 from edgedeploy.depot.release import Draft, Sources, commit_release
 from edgedeploy.depot.repo import Depot
 from edgedeploy.flows import release as releasing
-from edgedeploy.flows.init import NAMELESS, SET_NAME
+from edgedeploy.flows.init import tell_nameless
 from edgedeploy.ports import folders
 from edgedeploy.ports.report import Report
 
@@ -133,7 +133,7 @@ def _make(depot: Depot, report: Report, why: str, *, dry_run: bool) -> UpToDate:
     added = commit_release(depot, proven.draft, report=report)
     report.note(f"first release: {added.release}" if why == _NONE_YET else f"{why}: release {added.release}")
     if added.nameless:
-        report.note(f"{NAMELESS}; {SET_NAME}")
+        tell_nameless(depot.git, report)
     return UpToDate(added.manifest, added.commit, why=why)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from edgedeploy.core.release import to_json
 from edgedeploy.flows.release import Released
+from edgedeploy.ports.folders import typed
 from edgedeploy.ui.progress import size
 
 
@@ -19,7 +20,7 @@ def lines(result: Released) -> Iterator[str]:
     if result.fits:
         yield f"fits     {', '.join(result.fits)}"
     yield f"commit   {added.commit[:12]}"
-    yield f"next     edgedeploy push {manifest.app}"
+    yield f"next     edgedeploy push{typed(result.path)}"
 
 
 def as_json(result: Released) -> dict[str, object]:

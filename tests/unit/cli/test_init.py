@@ -2,6 +2,7 @@
 
 import json
 
+from tests import kernels
 from tests.unit.depot.conftest import git
 
 
@@ -49,7 +50,12 @@ def test_nobody_s_name(edgedeploy, git_home):
     (git_home / "gitconfig").write_text("")
     code, _, err = edgedeploy("init", "decks")
     assert code == 0
-    assert "git does not know your name" in err
+    assert err.count("git does not know your name") == 1
+    (git_home / "kernel").write_bytes(kernels.zimage())
+    code, out, err = edgedeploy("release", str(git_home / "kernel"), "--repo", "decks")
+    assert code == 0, err
+    assert "does not know" not in err, "it was said once"
+    assert out.splitlines()[-1] == "next     edgedeploy push decks", "as it is typed from here"
 
 
 def test_refusals(edgedeploy, tmp_path):

@@ -41,7 +41,7 @@ def test_a_release(edgedeploy, repo):
     assert lines[1].startswith("kernel   40.0 kB -> ")
     assert lines[2].startswith("ramdisk  ")
     assert "fits     virtual-armv7" in lines
-    assert lines[-1] == "next     edgedeploy push decks"
+    assert lines[-1] == "next     edgedeploy push"
     assert f"commit   {git(repo, 'rev-parse', '--short=12', 'HEAD')}" in lines
     assert "packing the kernel: done" in err
     again = edgedeploy("release", "../vmlinuz", "--ramdisk", "../base.cpio")
