@@ -24,10 +24,12 @@ def _known_kinds(_ctx: click.Context, _param: click.Parameter, incomplete: str) 
     return [name for name in catalog.available() if name.startswith(incomplete)]
 
 
-def _resolve(session: Session, target: str) -> Path:
+def _resolve(session: Session, target: str | None) -> Path:
     """The path that TARGET means. A word that is an app's name is that app, as for `push`, unless it is a file's."""
     from pathlib import Path  # noqa: PLC0415 - as above
 
+    if target is None:
+        return session.settings.resolve_app(None)
     if not target:
         raise UsageFault("TARGET is empty", hint="name a kernel file, an app or a deployment repository")
     # os.path, because Path's own questions raise on names that no file can have
@@ -36,11 +38,24 @@ def _resolve(session: Session, target: str) -> Path:
     return Path(target)
 
 
+def _only_kind(path: Path) -> str:
+    """The kind of board that a repository is meant for."""
+    kinds: tuple[str, ...] = ()
+    if os.path.isdir(path):
+        from edgedeploy.depot.repo import Depot  # noqa: PLC0415 - as above
+
+        kinds = Depot.open(path).config.boards
+    if len(kinds) == 1:
+        return kinds[0]
+    of = f"{path} is meant for {' and '.join(kinds)}" if kinds else "a fit is for a kind of board"
+    raise UsageFault(f"which kind of board? {of}", hint=f"say which: --board {kinds[0] if kinds else 'PROFILE'}")
+
+
 @click.command(short_help="Prove that a kernel fits a board.")
-@click.argument("target")
+@click.argument("target", required=False)
 @click.option(
-    "--board", metavar="PROFILE", required=True, shell_complete=_known_kinds,
-    help="The kind of board: `edgedeploy boards` lists them.",
+    "--board", metavar="PROFILE", shell_complete=_known_kinds,
+    help="The kind of board: `edgedeploy boards` lists them; a repository's own where it names one.",
 )  # fmt: skip
 @click.option("--ramdisk", type=options.FilePath(), help="The ramdisk that goes with the kernel.")
 @click.option("--memory", "memory_mb", type=click.IntRange(1, 1 << 20), metavar="MB", help="The guest's memory.")
@@ -54,8 +69,8 @@ def _resolve(session: Session, target: str) -> Path:
 def check(
     session: Session,
     *,
-    target: str,
-    board: str,
+    target: str | None,
+    board: str | None,
     ramdisk: Path | None,
     memory_mb: int | None,
     vcpus: int | None,
@@ -64,13 +79,14 @@ def check(
 ) -> int:
     """Prove that TARGET fits a kind of board: a kernel file, packed or not, an app or a deployment repository.
 
-    Exit code 0: it fits. 20: it does not, with every reason. 2: it cannot be read.
+    Without TARGET it is the repository you stand in. Exit code 0: it fits. 20: it does not, with every reason. 2: it cannot be read.
     """
     from edgedeploy.flows import check as flow  # noqa: PLC0415 - as above
     from edgedeploy.ui import check as show  # noqa: PLC0415
 
     version = f"v{gic_version}" if gic_version in ("2", "3") else gic_version
-    result = flow.check(flow.Request(_resolve(session, target), board, ramdisk, memory_mb, vcpus, version))
+    path = _resolve(session, target)
+    result = flow.check(flow.Request(path, board or _only_kind(path), ramdisk, memory_mb, vcpus, version))
     if as_json:
         options.emit_json(show.as_json(result))
         return 0 if result.fits else DoesNotFit.exit_code

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgedeploy.cli import options
+from edgedeploy.cli import completing, options
 from edgedeploy.cli.options import Session
 from edgedeploy.core import errors
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Install the agent on a board and pin its keys.")
-@click.argument("where", metavar="[USER@]HOST[:PORT]")
+@click.argument("where", metavar="[USER@]HOST[:PORT]", required=False, shell_complete=completing.boards)
 @click.option("--profile", help="What kind of board it is; recognised by its device tree where that is known.")
 @click.option("--name", help="What to call it; its host name by default.")
 @click.option(
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @options.pass_session
 def enrol(
     session: Session,
-    where: str,
+    where: str | None,
     profile: str | None,
     name: str | None,
     pulls: tuple[str, ...],
@@ -43,6 +43,7 @@ def enrol(
 ) -> None:
     """Install the agent on a board and pin its keys, over the SSH access you have (root, or a user with sudo).
 
+    HOST may be the name of a board that is enrolled; without it the one that is: its agent is brought up to date.
     Safe to repeat: what is in place stays, and it says what it changed. Afterwards this laptop holds a key that can do
     nothing on the board but talk to the agent.
     """
@@ -53,16 +54,15 @@ def enrol(
     from edgedeploy.flows import enrol as flow  # noqa: PLC0415
     from edgedeploy.ui import deployment  # noqa: PLC0415
 
-    user, _, rest = where.rpartition("@")
-    address = options.parse_host(rest)
+    context = target.context(session, ())
+    hosts, port, user = enrolling.meant(where, context.known.all())
     request = flow.Request(
         profile=names.ProfileName.parse(profile) if profile else None,
         name=names.BoardName.parse(name) if name else None,
         apps=dict(_pull(pull) for pull in pulls),
         dry_run=dry_run,
     )
-    context = target.context(session, ())
-    result = enrolling.enrol_host((address.host,), address.port, user or None, request, context, identity, known_hosts)
+    result = enrolling.enrol_host(hosts, port, user, request, context, identity, known_hosts)
     if as_json:
         options.emit_json(asdict(result))
     else:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
 
-from edgedeploy.cli import target
-from edgedeploy.core import names
+from edgedeploy.cli import options, target
+from edgedeploy.core import errors, names
 from edgedeploy.flows import enrol as flow
 from edgedeploy.flows.context import Context
 from edgedeploy.flows.find import Found
 from edgedeploy.profiles import catalog
+from edgedeploy.remote.known import KnownBoard
 from edgedeploy.wires import ssh, trust
 from edgedeploy.wires.ssh.config import resolve
 
@@ -56,6 +57,29 @@ def enrol_host(
             catalog.load_all(),
             target.secret,
         )
+
+
+def meant(where: str | None, known: Sequence[KnownBoard]) -> tuple[tuple[str, ...], int | None, str | None]:
+    """Addresses, port and user of `[USER@]HOST[:PORT]`, of the board that is called so, or of the only one there is.
+
+    Raises errors.UsageFault when several could be meant, or none.
+    """
+    there = [board for board in known if board.hosts and where in (None, board.name)]
+    if where is not None and not there:
+        user, _, rest = where.rpartition("@")
+        address = options.parse_host(rest)
+        return (address.host,), address.port, user or None
+    if len(there) == 1:
+        return there[0].hosts, there[0].port, there[0].user
+    if not there:
+        raise errors.UsageFault(
+            "no board is enrolled here that answered on the network before",
+            hint="name one: edgedeploy enrol HOST   or see which are there: edgedeploy discover",
+        )
+    raise errors.UsageFault(
+        f"{len(there)} boards could be meant: {', '.join(board.name for board in there)}",
+        hint=f"say which: edgedeploy enrol {there[0].name}",
+    )
 
 
 def enrol_found(found: Found, context: Context) -> flow.Result:

@@ -10,6 +10,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "status": (
         ("edgedeploy status", "the board that answers"),
+        ("edgedeploy status decks", "one app of it"),
         ("edgedeploy status --on stage --json", "one board, for a script"),
     ),
     "rollback": (
@@ -31,7 +32,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "check": (
         ("edgedeploy check vmlinuz --board cubieboard2", "a kernel"),
-        ("edgedeploy check . --board virtual-armv7 --json", "the latest release here, for a script"),
+        ("edgedeploy check --json", "the latest release of the repository you stand in, for a script"),
     ),
     "discover": (
         ("edgedeploy discover", "three seconds on every network of this computer"),
@@ -44,7 +45,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "enrol": (
         ("edgedeploy enrol root@192.168.1.7 --dry-run", "what would be written there"),
         ("edgedeploy enrol anna@board.local:2222", "as a user with sudo, at another port"),
-        ("edgedeploy enrol root@192.168.1.7 --pull decks=https://example.org/decks.git", "and it pulls by itself"),
+        ("edgedeploy enrol stage --pull decks=https://example.org/decks.git", "again; from now on it pulls by itself"),
     ),
     "console": (
         ("edgedeploy console", "the board's, over the only adapter there is"),

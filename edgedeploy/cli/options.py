@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from edgedeploy.cli import words
+from edgedeploy.cli import completing, words
 from edgedeploy.core import errors
 
 if TYPE_CHECKING:
@@ -190,31 +190,15 @@ class InterfacesType(click.ParamType):  # type: ignore[type-arg]  # generic only
         return text
 
 
-def _known_apps(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    known = _known(ctx)
-    return [name for name in known.apps if name.startswith(incomplete)]
-
-
-def _known_boards(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    known = _known(ctx)
-    return [name for name in known.boards if name.startswith(incomplete)]
-
-
-def _known(ctx: click.Context) -> Settings:
-    from edgedeploy.cli import settings  # noqa: PLC0415 - as above
-
-    return settings.load_quietly(_session_of(ctx).config)
-
-
 def _session_of(ctx: click.Context) -> Session:
     return ctx.ensure_object(Session)
 
 
-app_argument = click.argument("app", required=False, shell_complete=_known_apps)
+app_argument = click.argument("app", required=False, shell_complete=completing.apps)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 yes = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 on = click.option(
-    "--on", "board", metavar="BOARD", envvar="EDGEDEPLOY_BOARD", shell_complete=_known_boards,
+    "--on", "board", metavar="BOARD", envvar="EDGEDEPLOY_BOARD", shell_complete=completing.boards,
     help="The board, by name.",
 )  # fmt: skip
 host = click.option(
@@ -225,7 +209,7 @@ _via = click.option(
     help="The wire to take; auto: the network, and the serial cable when that has failed.",
 )  # fmt: skip
 _port = click.option(
-    "--port", metavar="PORT", envvar="EDGEDEPLOY_PORT", help="The serial port, such as /dev/ttyUSB0."
+    "--port", metavar="PORT", envvar="EDGEDEPLOY_PORT", shell_complete=completing.ports, help="The serial port, such as /dev/ttyUSB0."
 )
 timeout = click.option(
     "-t",

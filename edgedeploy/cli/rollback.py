@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from edgedeploy.cli import options
+from edgedeploy.cli import completing, options
 from edgedeploy.cli.options import HostPort, Session
 
 
 @click.command(short_help="Go back to the previous release, or to a named one.")
 @options.app_argument
-@click.argument("release", required=False)
+@click.argument("release", required=False, shell_complete=completing.releases)
 @options.on
 @options.host
 @options.interface

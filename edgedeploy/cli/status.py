@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Show what runs on a board.")
+@options.app_argument
 @options.on
 @options.host
 @options.interface
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 @options.pass_session
 def status(
     session: Session,
+    app: str | None,
     board: str | None,
     host: HostPort | None,
     interfaces: tuple[str, ...],
@@ -32,7 +34,7 @@ def status(
     timeout: float | None,
     as_json: bool,
 ) -> None:
-    """Show what a board runs: what the hypervisor says, beside what the repository wants.
+    """Show what a board runs, or APP alone: what the hypervisor says, beside what the repository wants.
 
     In a deployment repository it also says what has changed there and is not on the board.
     """
@@ -41,13 +43,15 @@ def status(
     from edgedeploy.ui import deployment  # noqa: PLC0415
 
     way = target.Way(via, port, timeout)
-    wanted = target.wanted(session, board, host, None, session.settings.project, way)
-    answer = ask.status(wanted, target.context(session, interfaces, wanted.via))
+    name = target.app_name(session, app) if app else None
+    repository = target.repository(session, app) if app else session.settings.project
+    wanted = target.wanted(session, board, host, name, repository, way)
+    answer = ask.status(wanted, target.context(session, interfaces, wanted.via), name)
     assert answer.status is not None
     if as_json:
         options.emit_json({"board": answer.status.board, "apps": answer.status.apps})
     else:
-        click.echo(deployment.status(answer, _here(session.settings.project)))
+        click.echo(deployment.status(answer, _here(repository)))
 
 
 def _here(project: Path | None) -> Here | None:

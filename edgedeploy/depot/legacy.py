@@ -91,7 +91,7 @@ def read(
     unread = [misfit for misfit in original.findings.misfits if misfit.code == "option-value"]
     if unread:
         lines = tuple(misfit.line() for misfit in unread)
-        raise errors.BadRepository(f"{TEMPLATE} cannot be understood", hint="edgedeploy check says more", details=lines)
+        raise errors.BadRepository(f"{TEMPLATE} cannot be understood", hint="`edgedeploy check` says more", details=lines)
     packed = blob(original.kernel)
     if packed is None:
         raise errors.BadRepository(f"{original.kernel} is not committed", hint="git add it and commit")

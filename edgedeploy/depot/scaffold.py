@@ -75,7 +75,7 @@ timeout = 60                      # seconds a release has, from its start, to an
 # [health.serves]                 # these must be served with exactly the content of these files
 # "/deck.css" = "slides/deck.css"
 
-# What `edgedeploy push` makes a release of. `edgedeploy release KERNEL ...` fills it in, the first time.
+# What `edgedeploy push` makes a release of. `edgedeploy release KERNEL` fills it in, the first time.
 [build]
 # kernel = "guest/vmlinuz"
 # ramdisk = "guest/base.cpio"

@@ -23,11 +23,15 @@ class BoardState:
     error: errors.EdgeError | None = None
 
 
-def status(wanted: Wanted, context: Context) -> BoardState:
-    """Ask one board what runs on it."""
+def status(wanted: Wanted, context: Context, app: names.AppName | None = None) -> BoardState:
+    """Ask one board what runs on it, or what of `app` alone. Raises UsageFault when the board has no such app."""
     with reach(wanted, context) as reached, context.report.step(f"asking {reached.found.name}"):
         answer = reached.client.status()
-    return BoardState(reached.found, answer)
+    if app and app not in answer.apps:
+        has = ", ".join(sorted(answer.apps)) or "none"
+        raise errors.UsageFault(f"{reached.found.name} has no app {app} (it has: {has})", hint="edgedeploy status")
+    apps = {name: state for name, state in answer.apps.items() if app in (None, name)}
+    return BoardState(reached.found, messages.BoardStatus(answer.board, apps))
 
 
 def log(wanted: Wanted, app: names.AppName, count: int, context: Context) -> tuple[Found, list[Any]]:

@@ -42,7 +42,7 @@ class Reached:
             if there != self.welcome.board_id:
                 raise errors.HostKeyChanged(
                     f"{self.found.place} leads to the board {printable(there, 40)} now, not to {self.found.name}",
-                    hint="edgedeploy status shows what it serves",
+                    hint="`edgedeploy status` shows what it serves",
                 )
         except BaseException:
             client.__exit__(None, None, None)
@@ -83,7 +83,7 @@ def introduced(found: Found, wire: Wire, client: AgentClient, reopen: Callable[[
         if found.known and welcome.board_id != found.known.board_id:
             raise errors.HostKeyChanged(
                 f"{found.hosts[0]} is the board {printable(welcome.board_id, 40)}, not {found.known.board_id} ({found.name})",
-                hint="edgedeploy discover shows which board is where",
+                hint="`edgedeploy discover` shows which board is where",
             )
     except BaseException:
         wire.close()

@@ -151,7 +151,7 @@ def _profile(asked: names.ProfileName | None, facts: _Facts, profiles: Sequence[
         if not profile.supported:
             raise errors.BadConfig(
                 f"the {profile.title} can run no Xen guests: {profile.reason}",
-                hint="edgedeploy boards lists the boards that can",
+                hint="`edgedeploy boards` lists those that can",
             )
         return profile
     if asked:
@@ -159,7 +159,7 @@ def _profile(asked: names.ProfileName | None, facts: _Facts, profiles: Sequence[
     seen = ", ".join(facts.compatible) or "no device tree"
     raise errors.BadConfig(
         f"no board profile matches this board ({names.printable(seen, 200)})",
-        hint="say what it is: --profile NAME (edgedeploy boards lists them)",
+        hint="say what it is: --profile NAME (`edgedeploy boards` lists them)",
     )
 
 

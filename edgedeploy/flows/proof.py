@@ -34,7 +34,7 @@ def demand(manifest: Manifest, outcome: messages.Outcome, retry: str) -> None:
     if outcome.verdict == "rolled-back":
         raise errors.RolledBack(
             f"{outcome.release} failed ({reason}); the board serves {outcome.running} again",
-            hint=f"mend it and release again; edgedeploy log {manifest.app} has the record",
+            hint=f"mend it and push again; `edgedeploy log {manifest.app}` has the record",
             details=lines,
             more=more,
         )

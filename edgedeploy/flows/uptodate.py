@@ -143,7 +143,7 @@ def _some(names: tuple[str, ...]) -> str:
 
 def _release(depot: Depot, kernel: str = "") -> str:
     where = folders.typed(depot.root)
-    return f"edgedeploy release{kernel and ' ' + kernel}{where and ' --repo' + where}"
+    return " ".join(filter(None, ("edgedeploy release", kernel, where and f"--repo{where}")))
 
 
 def _as_it_is(depot: Depot) -> str:

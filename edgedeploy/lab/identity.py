@@ -30,7 +30,7 @@ def create(folder: Path, name: str) -> list[Injection]:
     """Make keys and names in `folder`; returns what belongs on the disk. Keys that are there are kept."""
     for key in (USER_KEY, HOST_KEY):
         if not (folder / key).exists():
-            comment = f"edgedeploy lab board {name}"
+            comment = f"edgedeploy-lab {name}"
             argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(folder / key)]
             tools.run(argv, what="make an SSH key")
     _write(folder / "hostname", f"{name}\n")

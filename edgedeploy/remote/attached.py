@@ -159,7 +159,7 @@ class Attachment:
             raise message.to_error() if isinstance(message, messages.Failed) else Over(_reason(message))
         self._came += len(frame.body)
         if self._came - self._said > _MOST or self._come.qsize() > _MOST:
-            raise errors.ProtocolMismatch("the agent sent more than what was asked for", hint="edgedeploy enrol brings it up to date")
+            raise errors.ProtocolMismatch("the agent sent more than what was asked for", hint="`edgedeploy enrol` brings it up to date")
         self._come.put(frame)
         self._wake()
 

@@ -126,7 +126,7 @@ class AgentClient:
         except errors.ProtocolMismatch as error:
             raise errors.ProtocolMismatch(
                 f"the agent on {self._wire.traits.label} is too old for this",
-                hint="edgedeploy enrol brings it up to date",
+                hint="`edgedeploy enrol` brings it up to date",
                 details=(error.message,),
             ) from error
         come, self._pending = self._pending, []
@@ -140,7 +140,7 @@ class AgentClient:
         except (errors.WireFault, TimeoutError) as error:
             raise errors.OutcomeUnknown(
                 f"contact with the board was lost while it was deploying ({error or 'timed out'}); it goes on by itself",
-                hint="edgedeploy status shows what it serves",
+                hint="`edgedeploy status` shows what it serves",
             ) from error
 
     def _ask(

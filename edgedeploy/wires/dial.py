@@ -44,7 +44,7 @@ _WORDS = {
 }
 _MUTE_NAMES = (
     "the name server does not answer",
-    "give an address, as in 192.168.1.7; edgedeploy discover lists the boards it sees",
+    "give an address, as in 192.168.1.7; `edgedeploy discover` lists the boards it sees",
 )
 _SILENT = (
     "no answer",

@@ -28,7 +28,7 @@ def find(tree: Path) -> Kernel:
     if len(found) != 1:
         raise errors.BoardFault(
             f"the kernel package holds {len(found)} kernels instead of one",
-            hint="edgedeploy lab build --fresh fetches the packages again",
+            hint="`edgedeploy lab build --fresh` fetches the packages again",
         )
     version = found[0].name.removeprefix("vmlinuz-")
     for modules in (tree / "lib" / "modules" / version, tree / "usr" / "lib" / "modules" / version):

@@ -16,7 +16,7 @@ from tests.unit.cli.test_check import _files, run
 __all__ = ["_files", "run"]
 
 
-def test_a_deployment_repository_is_checked_by_its_committed_release(run, tmp_path):
+def test_a_deployment_repository_is_checked_by_its_committed_release(run, tmp_path, monkeypatch):
     repo = tmp_path / "decks"
     kernel = tmp_path / "linux"
     assert run("linux", "--board", "virtual-armv7")[0] == 0
@@ -28,6 +28,16 @@ def test_a_deployment_repository_is_checked_by_its_committed_release(run, tmp_pa
     code, out, _ = run(str(repo), "--board", "virtual-armv7")
     assert (code, out.splitlines()[0]) == (0, "decks.xen fits virtual-armv7")
     assert run(str(repo), "--board", "beaglebone-black")[0] == 20
+    # its own kind of board, and the repository one stands in
+    assert run(str(repo))[1].splitlines()[0] == "decks.xen fits virtual-armv7"
+    monkeypatch.chdir(repo)
+    assert run()[1].splitlines()[0] == "decks.xen fits virtual-armv7"
+    toml, text = repo / "edgedeploy.toml", (repo / "edgedeploy.toml").read_text()
+    toml.write_text(text.replace('["virtual-armv7"]', '["virtual-armv7", "cubieboard2"]'))
+    code, _, err = run()
+    assert (code, "meant for virtual-armv7 and cubieboard2" in err, "say which: --board virtual-armv7" in err) == (2, True, True)
+    toml.write_text(text)
+    monkeypatch.chdir(tmp_path)
     # an app's name is that app, as for push; a file of that name is that file
     (tmp_path / "edgedeploy").mkdir(exist_ok=True)
     for folder in (tmp_path, tmp_path / "edgedeploy"):

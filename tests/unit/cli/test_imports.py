@@ -11,7 +11,7 @@ from edgedeploy.cli import words
 COMMANDS = [name for entries in words.SECTIONS.values() for name in entries]
 OURS = {"", ".cli", ".cli.main", ".cli.words"}
 PAGE = OURS | {".cli.quick"}
-WITH_CLICK = PAGE | {".cli.group", ".cli.options", ".cli.program", ".core", ".core.errors"}
+WITH_CLICK = PAGE | {".cli.completing", ".cli.group", ".cli.options", ".cli.program", ".core", ".core.errors"}
 FAILED = WITH_CLICK | {".cli.failures", ".core.names"}
 HEAVY = {
     "asyncio", "concurrent", "cryptography", "dbus", "email", "git", "gitdb", "http", "importlib.metadata", "ipaddress",

@@ -11,10 +11,13 @@ from edgedeploy.cli import target
 from edgedeploy.cli.options import HostPort, Session
 from edgedeploy.cli.program import cli
 from edgedeploy.core import errors
+from edgedeploy.core.names import BoardId, BoardName, ProfileName
 from edgedeploy.flows import adapters
 from edgedeploy.flows.context import Line
 from edgedeploy.flows.find import Via
 from edgedeploy.ports.wire import Wire
+from edgedeploy.remote.known import KnownBoard, KnownBoards
+from edgedeploy.wires.serial import ports
 from tests.unit.depot.conftest import git_home  # noqa: F401 - a fixture
 
 CONFIG = """
@@ -85,6 +88,33 @@ def test_the_environment_says_it_once_for_all(edgedeploy, monkeypatch: pytest.Mo
     assert code == 11
     assert "there is no serial port /dev/ttyNOSUCH" in err
     assert 0 < lines[0].timeout <= 5
+
+
+def test_the_shell_completes_boards_apps_releases_and_ports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def offered(*argv: str) -> list[tuple[str, str]]:
+        complete = ShellComplete(cli, {}, "edgedeploy", "_EDGEDEPLOY_COMPLETE")
+        return [(item.type, item.value) for item in complete.get_completions([*argv[:-1]], argv[-1])]
+
+    monkeypatch.setenv("EDGEDEPLOY_STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("EDGEDEPLOY_CONFIG_DIR", str(tmp_path))
+    repo = tmp_path / "decks"
+    for release in ("20261123-1407-5c1e0a9d", "20261129-0900-aaaaaaaa", "other"):
+        (repo / "xen" / release).mkdir(parents=True)
+        (repo / "xen" / release / "manifest.json").touch()
+    (tmp_path / "config.toml").write_text(f'[apps.decks]\npath = "{repo}"\n[boards.stage]\nport = "/dev/ttyUSB0"\n')
+    assert offered("push", "--on", "s") == [("plain", "stage")]
+    KnownBoards(tmp_path).remember(
+        KnownBoard(BoardId("0" * 16), BoardName("spare"), ProfileName("cubieboard2"), "root", ("10.0.0.8",), 22)
+    )
+    assert offered("push", "--on", "s") == offered("enrol", "s") == [("plain", "spare"), ("plain", "stage")]
+    assert offered("log", "d") == [("dir", "d"), ("plain", "decks")]
+    newest_first = [("plain", "20261129-0900-aaaaaaaa"), ("plain", "20261123-1407-5c1e0a9d")]
+    assert offered("rollback", "decks", "2026") == newest_first
+    assert offered("rollback", "elsewhere", "2026") == []
+    monkeypatch.setattr(ports, "here", lambda _: [ports.Port("/dev/ttyUSB0"), ports.Port("/dev/ttyS0")])
+    assert offered("push", "--port", "/dev/ttyU") == [("plain", "/dev/ttyUSB0")]
+    (tmp_path / "boards.json").write_text("{")
+    assert offered("push", "--on", "s") == [("plain", "stage")], "a damaged file is told by the command"
 
 
 def test_the_shell_completes_the_ways() -> None:

@@ -1,0 +1,64 @@
+"""Command lines of edgedeploy as they stand in hints, help and docs: does the program take them?"""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from edgedeploy.cli import words
+from edgedeploy.cli.program import cli
+
+_LINE = re.compile(rf"(?<![\w./-]){words.PROGRAM} (?P<rest>[a-z][^`\n;()|&#]*)")
+_ENDS = re.compile(r"(?:, |: | {2}|(?<=\S)[,.:]+$).*")
+"""where a sentence goes on after a command, or ends"""
+SENTENCE = {"again", "agent", "cannot", "from", "is", "knows", "link", "mac", "reads", "sets", "speaks", "starts"}
+"""words that follow the program's name where it is no command"""
+
+
+def parsed(line: str) -> click.Context:
+    """The innermost command's context. Raises click.UsageError or errors.UsageFault, as the program would say it."""
+    program, *argv = shlex.split(line)
+    assert program == words.PROGRAM, line
+    command: click.Command = cli
+    context = click.Context(cli, info_name=program)
+    while isinstance(command, click.Group):
+        name, found, argv = command.resolve_command(context, argv)
+        assert found, line
+        command, context = found, click.Context(found, parent=context, info_name=name)
+    return command.make_context(context.info_name, list(argv), parent=context.parent)
+
+
+def in_source(path: Path) -> Iterator[tuple[int, str]]:
+    """Line number and command line, from every text that a module can print; what is put in at run time is a 1."""
+    tree = ast.parse(path.read_text())
+    parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if id(node) not in parts | docs and isinstance(node, ast.Constant | ast.JoinedStr):
+            for line in in_prose(_text(node)):
+                yield node.lineno, line
+
+
+def in_prose(text: str) -> Iterator[str]:
+    """Each command line in a text, without what the sentence goes on with."""
+    for found in _LINE.finditer(text):
+        line = f"{words.PROGRAM} {_ENDS.sub('', found['rest']).strip()}"
+        if line.split()[1] not in SENTENCE:
+            yield line
+
+
+def _text(node: ast.Constant | ast.JoinedStr) -> str:
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else ""
+    said = ""
+    for part in node.values:
+        if isinstance(part, ast.Constant):
+            said += str(part.value)
+        else:  # an argument with its own blank before it (ports.folders.typed), or one that stands where it is meant
+            said += " 1" if said[-1:].isalnum() else "1"
+    return said

@@ -1,0 +1,37 @@
+"""Which board `enrol` means."""
+
+from __future__ import annotations
+
+import pytest
+
+from edgedeploy.cli import enrolling
+from edgedeploy.core import errors, names
+from edgedeploy.remote.known import KnownBoard
+
+
+def board(name: str, *hosts: str, port: int = 22, user: str = "root") -> KnownBoard:
+    return KnownBoard(
+        names.BoardId(name.encode().hex().zfill(16)[:16]), names.BoardName(name), names.ProfileName("cubieboard2"), user, hosts, port
+    )
+
+
+STAGE, SPARE, CABLED = board("stage", "10.0.0.7", "fe80::7%eth0", port=2222), board("spare", "10.0.0.8"), board("cabled")
+
+
+def test_an_address_is_taken_as_it_is() -> None:
+    assert enrolling.meant("anna@10.0.0.9:2200", [STAGE]) == (("10.0.0.9",), 2200, "anna")
+    assert enrolling.meant("board.local", []) == (("board.local",), None, None)
+
+
+def test_the_name_of_an_enrolled_board_is_where_it_last_answered() -> None:
+    assert enrolling.meant("stage", [STAGE, SPARE]) == (STAGE.hosts, 2222, "root")
+    assert enrolling.meant("cabled", [CABLED]) == (("cabled",), None, None), "it never was on the network: a host name, perhaps"
+
+
+def test_without_a_word_it_is_the_only_board_there_is() -> None:
+    assert enrolling.meant(None, [STAGE, CABLED]) == (STAGE.hosts, 2222, "root")
+    with pytest.raises(errors.UsageFault, match="2 boards could be meant: stage, spare") as caught:
+        enrolling.meant(None, [STAGE, SPARE])
+    assert caught.value.hint == "say which: edgedeploy enrol stage"
+    with pytest.raises(errors.UsageFault, match="no board is enrolled here"):
+        enrolling.meant(None, [CABLED])
