@@ -44,6 +44,19 @@ def in_source(path: Path) -> Iterator[tuple[int, str]]:
                 yield node.lineno, line
 
 
+def in_page(path: Path) -> Iterator[str]:
+    """Each command line in the code of a Markdown page, in a sentence or in a block of its own; a synopsis is none."""
+    fenced = False
+    for line in path.read_text().splitlines():
+        if line.startswith("```"):
+            fenced = not fenced
+        typed = re.match(rf"(?:\$ )?(?:\w+=\S+ )*({words.PROGRAM} .*)", line)
+        code = [typed[1]] if fenced and typed else [] if fenced else re.findall(r"`([^`]+)`", line)
+        for text in code:
+            if not set("[…\"'") & set(text) and "--help" not in text:
+                yield from in_prose(text)
+
+
 def in_prose(text: str) -> Iterator[str]:
     """Each command line in a text, without what the sentence goes on with."""
     for found in _LINE.finditer(text):
