@@ -32,18 +32,18 @@ def log(
     """Show the last deployments of APP on a board: who, what, how long it was down, and why it failed."""
     from edgedeploy.cli import target  # noqa: PLC0415 - a command pays for its own imports only
     from edgedeploy.flows import ask  # noqa: PLC0415
-    from edgedeploy.ui import deployment  # noqa: PLC0415
+    from edgedeploy.ui import deployment, deploymentjson  # noqa: PLC0415
 
     name = target.app_name(session, app)
     way = target.Way(via, port, timeout)
     wanted = target.wanted(session, board, host, name, target.repository(session, app), way)
-    _, records = ask.log(
+    found, records = ask.log(
         wanted,
         name,
         count,
         target.context(session, interfaces, wanted.via),
     )
     if as_json:
-        options.emit_json(records)
+        options.emit_json([deploymentjson.of_record(record, name, found.name).to_plain() for record in records])
     else:
         click.echo(deployment.log(records, verbose=session.verbosity > 0))

@@ -47,13 +47,11 @@ def push(
     `edgedeploy release` does. Nothing on the board is touched until it is proven to fit; if it is not served in the
     end, the board puts the previous one back and the exit code is 40.
     """
-    from dataclasses import asdict  # noqa: PLC0415 - a command pays for its own imports only
-
-    from edgedeploy.cli import target  # noqa: PLC0415
+    from edgedeploy.cli import target  # noqa: PLC0415 - a command pays for its own imports only
     from edgedeploy.flows import push as flow  # noqa: PLC0415
     from edgedeploy.flows.context import not_enrolled  # noqa: PLC0415
     from edgedeploy.profiles import catalog  # noqa: PLC0415
-    from edgedeploy.ui import deployment  # noqa: PLC0415
+    from edgedeploy.ui import deployment, deploymentjson  # noqa: PLC0415
 
     repository = session.settings.resolve_app(app)
     wanted = target.wanted(session, board, host, None, repository, target.Way(via, port, timeout))
@@ -70,7 +68,7 @@ def push(
     request = flow.Request(repository, wanted, dry_run=dry_run, retry=retry, release=not no_release)
     result = flow.push(request, context, catalog.load_all(), offer)
     if as_json:
-        options.emit_json(asdict(result))
+        options.emit_json(deploymentjson.of_push(result).to_plain())
     else:
         click.echo(deployment.pushed(result))
     if result.left:

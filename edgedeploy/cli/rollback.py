@@ -38,7 +38,7 @@ def rollback(
     from edgedeploy.cli import target  # noqa: PLC0415
     from edgedeploy.core import names  # noqa: PLC0415
     from edgedeploy.flows import ask  # noqa: PLC0415
-    from edgedeploy.ui import deployment  # noqa: PLC0415
+    from edgedeploy.ui import deployment, deploymentjson  # noqa: PLC0415
 
     name = target.app_name(session, app)
     to = names.ReleaseId.parse(release) if release else None
@@ -51,6 +51,6 @@ def rollback(
         target.context(session, interfaces, wanted.via),
     )
     if as_json:
-        options.emit_json(asdict(outcome))
+        options.emit_json(deploymentjson.of_outcome(asdict(outcome), name, found.name).to_plain())
     else:
         click.echo(deployment.rolled_back(found, outcome))

@@ -11,8 +11,10 @@ import re
 import socket
 import subprocess
 
+import jsonschema
 import pytest
 
+from edgedeploy.ui import deploymentjson
 from tests import guard, kernels
 from tests.board.cable import Cable
 from tests.board.stage import BOARD, GUARD_S, REPO, TITLE, Situation, Stage, get, wait_for
@@ -147,7 +149,8 @@ def test_two_pushes_at_once_make_one_deployment(stage: Stage) -> None:
     assert [status for _, _, status in ends] == [0, 0], ends
     release = stage.latest()
     records = json.loads(stage.ok("log", str(stage.talk), "--json", "-n", "5").out)
-    lives = [r for r in records if r.get("outcome", {}).get("release") == release and r["outcome"]["verdict"] == "live"]
+    jsonschema.validate(records, {"type": "array", "items": deploymentjson.schema()})
+    lives = [record for record in records if (record["release"], record["verdict"]) == (release, "live")]
     assert len(lives) == 1
     assert "two at once" in get(stage.url())
 
