@@ -40,10 +40,17 @@ class WithCommand(click.Command):
 
 
 def _complete(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    return [known.name for known in machine.list_machines() if known.name.startswith(incomplete)]
+    return [name for name in machine.made() if name.startswith(incomplete)]
 
 
-_name = click.argument("name", default=DEFAULT, shell_complete=_complete)
+def _usual() -> str:
+    """The only board there is, where it is called something else than usual."""
+    made = machine.made()
+    return made[0] if len(made) == 1 else DEFAULT
+
+
+_new = click.argument("name", default=DEFAULT, shell_complete=_complete)
+_name = click.argument("name", default=_usual, shell_complete=_complete)
 
 
 @click.group()
@@ -51,12 +58,12 @@ def lab() -> None:
     """Run a board with real Xen on this computer.
 
     An emulated ARM machine with Xen and Debian, reached through ports of 127.0.0.1. It needs no root. Boards are
-    called NAME; without one it is "virtual".
+    called NAME; without one it is the only one there is, or "virtual".
     """
 
 
 @lab.command()
-@_name
+@_new
 @click.option("--fresh", is_flag=True, help="Start with a new disk and new keys.")
 @click.option("--tap", metavar="IFNAME", help="Use this tap device instead of QEMU's own network.")
 @click.option("--durable", is_flag=True, help="Let the disk keep its promises when the power is cut (slower).")
@@ -119,7 +126,7 @@ def down(session: Session, name: str | None, everything: bool, graceful: bool, d
         raise errors.UsageFault("--all and a name are too much", hint="give one of them")
     from edgedeploy.flows import lab as flow  # noqa: PLC0415 - as above
 
-    names = [known.name for known in machine.list_machines()] if everything else [name or DEFAULT]
+    names = [known.name for known in machine.list_machines()] if everything else [name or _usual()]
     for each in names:
         was_up = flow.down(each, graceful=graceful, delete=delete)
         session.report.note(f"{each} {'is down' if was_up else 'was not up'}{' and forgotten' if delete else ''}")
@@ -186,6 +193,7 @@ def cable(session: Session, name: str, baud: int) -> None:
     with cables.Cable(board.folder, name, baud) as plugged:
         click.echo(plugged.link)
         session.report.note(f"{name}'s console is {plugged.link} (now {plugged.device}); Ctrl-C pulls the cable")
+        session.report.note(f"in another terminal: export EDGEDEPLOY_PORT={plugged.link}   then: edgedeploy recover")
         session.report.note(f"log in as {machine.CONSOLE_USER}, password {machine.CONSOLE_PASSWORD}")
         sys.stdout.flush()
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # both are a hand at the plug

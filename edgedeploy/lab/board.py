@@ -108,9 +108,14 @@ def status(name: str) -> Status:
     return Status(machine, pid, pid is not None and ssh.greets(machine.host, machine.port))
 
 
+def made() -> list[str]:
+    """The names of all boards that were made and not deleted, readable or not."""
+    return [path.parent.name for path in sorted(folders.machines().glob(f"*/{RECORD}"))]
+
+
 def list_machines() -> list[Machine]:
     """Every board that was made and not deleted, up or not."""
-    return [load(path.parent.name) for path in sorted(folders.machines().glob(f"*/{RECORD}"))]
+    return [load(name) for name in made()]
 
 
 def load(name: str) -> Machine:
@@ -139,8 +144,8 @@ def folder_of(name: str) -> Path:
 
 def unknown(name: str) -> errors.NoSuchBoard:
     """The error for a board that was never made."""
-    made = ", ".join(machine.name for machine in list_machines())
+    others = ", ".join(made())
     return errors.NoSuchBoard(
-        f"there is no lab board {name!r}" + (f" (there is {made})" if made else ""),
+        f"there is no lab board {name!r}" + (f" (there is {others})" if others else ""),
         hint=f"edgedeploy lab up {name}",
     )

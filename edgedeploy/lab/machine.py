@@ -13,7 +13,7 @@ from pathlib import Path
 from edgedeploy.core import errors, files
 from edgedeploy.core.deadline import Deadline
 from edgedeploy.lab import board, identity, ports, process, qemu, qmp, shelf, ssh, tools
-from edgedeploy.lab.board import CONSOLE_PASSWORD, CONSOLE_USER, Machine, Status, list_machines, load, status
+from edgedeploy.lab.board import CONSOLE_PASSWORD, CONSOLE_USER, Machine, Status, list_machines, load, made, status
 from edgedeploy.lab.image import Image, ensure
 from edgedeploy.lab.qemu import Hardware, Network, Tap, User
 from edgedeploy.ports.report import Report
@@ -32,6 +32,7 @@ __all__ = [
     "keep",
     "list_machines",
     "load",
+    "made",
     "status",
     "up",
 ]

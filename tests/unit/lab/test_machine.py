@@ -10,6 +10,7 @@ import pytest
 from edgedeploy.core import errors
 from edgedeploy.core.deadline import Deadline
 from edgedeploy.lab import board, console, folders, identity, machine, ports, process, ssh, tools
+from tests import commandlines
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +46,18 @@ def test_a_board_never_made_is_no_such_board() -> None:
         machine.status("virtual")
     with pytest.raises(errors.NoSuchBoard):
         machine.down("virtual")
+
+
+def test_without_a_name_it_is_the_only_board_there_is() -> None:
+    def meant(command: str) -> str:
+        return str(commandlines.parsed(f"edgedeploy lab {command}").params["name"])
+
+    assert meant("console") == meant("up") == "virtual"
+    (record("own").folder / "machine.json").write_text("{")
+    assert meant("console") == meant("cable") == "own", "its record may be damaged"
+    assert meant("up") == "virtual", "which is how one makes a second"
+    record("demo")
+    assert meant("console") == "virtual"
 
 
 def test_a_damaged_record_says_so() -> None:
