@@ -75,7 +75,15 @@ def _confirm(mend: Mend, *, yes: bool) -> bool:
     click.echo(recovery.offer(mend), err=True)
     if not mend.safe:
         click.echo("this may do harm: read the kernel's errors above first", err=True)
-    return click.confirm("Do it?", default=mend.safe, err=True)
+    while True:
+        usual = "Y/n/?" if mend.safe else "y/N/?"
+        said = click.prompt(f"Do it? [{usual}]", default="", show_default=False, err=True).strip().lower()
+        if said in _ANSWERS:
+            return _ANSWERS[said] if said else mend.safe
+        click.echo("y: type these lines on the board   n: leave this as it is   Ctrl-C: stop, nothing more is typed", err=True)
+
+
+_ANSWERS = {"": True, "y": True, "yes": True, "n": False, "no": False}
 
 
 def _wish(address: str | None, gateway: str | None) -> Wish:

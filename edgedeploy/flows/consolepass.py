@@ -118,8 +118,11 @@ class ConsolePassword:
             self._tell(f"the password in the keyring for {self._account} is not the board's any more")
             return True
         if origin is _From.PERSON and self._typed < TRIES:
-            self._tell("the board refuses that password; once more")
+            left = TRIES - self._typed
+            self._tell(f"the board refuses that password; {left} {'tries' if left > 1 else 'try'} left")
             return True
+        if origin is _From.ENVIRONMENT:
+            self._tell(f"{VARIABLE} is not {self._user}'s password on this board")
         return False
 
     def worked(self, board_id: str) -> None:

@@ -64,7 +64,8 @@ def verdict(result: Result) -> list[str]:
     name, push = result.name, f"edgedeploy push {result.app}"
     if result.verdict == "reachable":
         again = " again" if result.cut and not result.dry_run else ""
-        return [f"{name} answers{again} at {result.reached.at} ({result.reached.how}): {push}"]
+        out = ["the cable may come out now"] if again else []
+        return [f"{name} answers{again} at {result.reached.at} ({result.reached.how}): {push}", *out]
     if result.verdict == "unreachable":
         return [
             f"{name} says that its network is fine, but this laptop cannot reach it: {printable(result.reached.why_not, 300)}",

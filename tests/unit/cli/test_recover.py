@@ -63,6 +63,10 @@ def test_each_mend_is_asked_for_with_what_would_be_typed(capsys, person):
     assert "start sshd again:\n    PATH=x\n    systemctl restart ssh" in capsys.readouterr().err
     assert not command._confirm(mend, yes=False)
     assert command._confirm(mend, yes=False), "Enter is yes to what does no harm"
+    person("?", "perhaps", "No")
+    capsys.readouterr()
+    assert not command._confirm(mend, yes=False)
+    assert capsys.readouterr().err.count("y: type these lines on the board   n: leave this as it is") == 2
 
 
 def test_what_may_do_harm_is_asked_for_even_with_yes(capsys, person):

@@ -51,6 +51,7 @@ def test_the_environment_comes_first_and_is_not_asked_about_again(monkeypatch: p
     password.worked(ID)
     assert (person.prompts, person.questions) == ([], [])
     assert not password.refused(), "a script gets its answer, not a question"
+    assert person.told == [f"{VARIABLE} is not root's password on this board"]
 
 
 def test_the_keyring_is_asked_for_this_board_and_this_user() -> None:
@@ -106,6 +107,7 @@ def test_a_person_may_mistype_but_not_for_ever_and_nobody_is_nobody() -> None:
     while password.ask("root") and password.refused():
         tries += 1
     assert (len(person.prompts), tries) == (TRIES, TRIES - 1)
+    assert [words.rpartition("; ")[2] for words in person.told] == ["2 tries left", "1 try left"]
     nobody = Person(None).password(Ring())
     assert nobody.ask("root") is None
     assert not nobody.refused()
