@@ -76,7 +76,8 @@ def _run(args: SimpleNamespace) -> int:
     if args.command == "status":
         from edgedeploy.agent import status
 
-        return _say({"board": status.board(board), "apps": status.apps(board)})
+        asked, apps = status.both(board)
+        return _say({"board": asked, "apps": apps})
     if args.command == "boot":
         return _say(board.boot())
     return _with_app(board, args)

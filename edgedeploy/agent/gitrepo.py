@@ -89,10 +89,12 @@ class GitRepo:
         head = self.head()
         if head is None or not (self.folder / ".git").is_dir():
             return False
+        return self.torn() or self._resolve(head) is None
+
+    def torn(self) -> bool:
+        """Whether there are objects without content, as a power cut leaves them. Asks no git."""
         objects = self.folder / ".git/objects"
-        if any(path.stat().st_size == 0 for path in objects.glob("[0-9a-f][0-9a-f]/*")):
-            return True
-        return self._resolve(head) is None
+        return any(path.stat().st_size == 0 for path in objects.glob("[0-9a-f][0-9a-f]/*"))
 
     def head(self) -> CommitId | None:
         """The commit that is checked out, None before the first."""

@@ -97,20 +97,14 @@ class Server(Conversation):
     # --- questions ------------------------------------------------------------------------------------------------
 
     def _hello(self, _: messages.Hello) -> None:
-        board = status.board(self._board)
+        board, apps = status.both(self._board)
+        config = self._board.config
         self._send(
-            messages.Welcome(
-                self._board.config.board_id,
-                self._board.config.name,
-                self._board.config.profile,
-                version.digest(),
-                board["facts"],
-                status.apps(self._board),
-            )
+            messages.Welcome(config.board_id, config.name, config.profile, version.digest(), board["facts"], apps)
         )
 
     def _status(self, _: messages.Status) -> None:
-        self._send(messages.BoardStatus(status.board(self._board), status.apps(self._board)))
+        self._send(messages.BoardStatus(*status.both(self._board)))
 
     def _log(self, ask: messages.Log) -> None:
         layout = self._board.app(AppName(ask.app))

@@ -8,16 +8,19 @@ last (the newest record).
 from __future__ import annotations
 
 import contextlib
+import threading
 from typing import Any
 
 from edgedeploy.agent import attempt, facts, state, version
 from edgedeploy.agent.board import Board
+from edgedeploy.agent.gitrepo import GitRepo
 from edgedeploy.agent.layout import AppLayout
 from edgedeploy.agent.plan import State
 from edgedeploy.agent.run import CommandFailed
 from edgedeploy.agent.xen import Running
 from edgedeploy.core import errors, release
-from edgedeploy.core.names import AppName, ReleaseId
+from edgedeploy.core.names import AppName, CommitId, ReleaseId
+from edgedeploy.core.release import Manifest
 
 
 def board(of: Board) -> dict[str, Any]:
@@ -30,6 +33,28 @@ def board(of: Board) -> dict[str, Any]:
         "disk_free": facts.free_disk(of.layout.state) if of.layout.state.is_dir() else 0,
         "facts": facts.live(of.runtime).to_plain(),
     }
+
+
+def both(of: Board) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The board's half and the apps', asked at the same time: most of both is waiting for xl and git. Raises CommandFailed."""
+    failed: list[BaseException] = []
+    first: dict[str, Any] = {}
+
+    def ask() -> None:
+        try:
+            first.update(board(of))
+        except BaseException as error:  # noqa: BLE001 - raised in the caller's thread
+            failed.append(error)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        second = apps(of)
+    finally:
+        asking.join()
+    if failed:
+        raise failed[0]
+    return first, second
 
 
 def apps(of: Board) -> dict[str, Any]:
@@ -53,14 +78,9 @@ def apps(of: Board) -> dict[str, Any]:
 def _app(of: Board, name: AppName, domains: list[Running]) -> dict[str, Any]:
     layout, repo = of.app(name), of.repo(name)
     now = state.load(layout.state)
-    there = (layout.repo / ".git").is_dir() and not repo.damaged()
-    head = repo.head() if there else None  # what a laptop need not send again
+    head, wanted = _checked_out(layout, repo, name)
     slots = _releases(layout, now, {*now.quarantine, *(domain.uuid for domain in domains)})
     running, running_release = _on_air(slots, domains)
-    try:
-        wanted = repo.manifest(head, name) if head else None
-    except (errors.EdgeError, CommandFailed):
-        wanted = None
     last = attempt.last(layout.attempts, 1)
     return {
         "head": head or "",
@@ -77,6 +97,19 @@ def _app(of: Board, name: AppName, domains: list[Running]) -> dict[str, Any]:
         "url": _url(of, name, now.good.release if now.good else ""),
         "last": last[0] if last else None,
     }
+
+
+def _checked_out(layout: AppLayout, repo: GitRepo, name: AppName) -> tuple[CommitId | None, Manifest | None]:
+    """The commit that a laptop need not send again, None where it cannot be read, and its release."""
+    there = (layout.repo / ".git").is_dir() and not repo.torn()
+    head = repo.head() if there else None
+    wanted = None
+    if head:
+        with contextlib.suppress(errors.EdgeError, CommandFailed):
+            wanted = repo.manifest(head, name)
+        if wanted is None and repo.damaged():  # git is asked again only where the manifest does not prove the commit
+            head = None
+    return head, wanted
 
 
 def on_air(layout: AppLayout, domains: list[Running]) -> tuple[Running | None, str]:

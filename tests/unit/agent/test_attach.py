@@ -295,7 +295,7 @@ def test_an_agent_from_before_says_so(live: ModelBoard, monkeypatch: pytest.Monk
         monkeypatch.delitem(messages.KINDS, "attach")
         with pytest.raises(errors.ProtocolMismatch, match="too old for this") as caught:
             client.attach(live.app, "ada")
-        assert caught.value.hint == "edgedeploy enrol brings it up to date"
+        assert caught.value.hint == "`edgedeploy enrol` brings it up to date"
 
 
 def test_what_does_not_belong_ends_the_console_and_not_the_conversation(live: ModelBoard, guest: Guest) -> None:

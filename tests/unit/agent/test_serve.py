@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from edgedeploy.agent import status
+from edgedeploy.agent.run import CommandFailed
 from edgedeploy.agent.serve import Server
 from edgedeploy.core import errors, frames, greeting, messages, names
 from edgedeploy.ports.wire import Traits
@@ -286,3 +288,16 @@ def test_the_log_is_newest_last_and_quiet_ticks_leave_no_record(model: ModelBoar
     with talk(model) as client:
         records = client.log(model.app, 10)
     assert [record["outcome"]["release"] for record in records] == ["r1", "r2"]  # type: ignore[index]  # JSON
+
+
+def test_a_hypervisor_that_says_nothing_is_told_and_not_hidden_by_what_the_apps_say(
+    model: ModelBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert set(status.both(model.board)[1]) == {"decks"}
+
+    def silent() -> dict[str, str]:
+        raise CommandFailed(["xl", "info"], "did not end in 60 s", "")
+
+    monkeypatch.setattr(model.xen, "info", silent)
+    with pytest.raises(CommandFailed, match="did not end"):
+        status.both(model.board)
