@@ -52,11 +52,11 @@ def took(outage_ms: int, *, was_on_air: bool) -> str:
 
 def enrolled(result: Enrolled) -> str:
     """What enrolment changed."""
-    would = "dry run" if result.dry_run else "changed"
-    changes = [f"  {change}" for change in result.changes] or ["  nothing to do: everything is in place"]
-    head = f"{result.name} ({result.profile}, board id {result.board_id}), {would}:"
+    done = "dry run, nothing was changed:" if result.dry_run else "changed:"
+    would = done if result.changes else "nothing to change"
     ready = [] if result.dry_run else [f"{result.name} is ready: edgedeploy push APP"]
-    return "\n".join([head, *changes, *ready])
+    head = f"{result.name} ({result.profile}, board id {result.board_id}): {would}"
+    return "\n".join([head, *(f"  {change}" for change in result.changes), *ready])
 
 
 def status(answer: BoardState, here: Here | None = None) -> str:

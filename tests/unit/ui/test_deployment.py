@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from edgedeploy.core.messages import BoardStatus
 from edgedeploy.flows.ask import BoardState
+from edgedeploy.flows.enrol import Result as Enrolled
 from edgedeploy.flows.find import Found
 from edgedeploy.flows.push import Result
 from edgedeploy.flows.uptodate import Here
@@ -44,6 +46,16 @@ def test_what_is_left_is_named() -> None:
     assert deployment.left(but(left=("a",), why_left="type this")) == "NOT on the board: a (type this)"
     many = deployment.left(but(left=tuple("abcde"), why_left="type this"))
     assert many == "NOT on the board: a, b, c and 2 more (type this)"
+
+
+def test_an_enrolment_says_what_it_changed_or_that_there_was_nothing() -> None:
+    result = Enrolled("00112233aabbccdd", "stage", "cubieboard2", "5e", ("wrote /etc/cron.d/edgedeploy",), dry_run=False)
+    head, change, ready = deployment.enrolled(result).splitlines()
+    assert head == "stage (cubieboard2, board id 00112233aabbccdd): changed:"
+    assert (change, ready) == ("  wrote /etc/cron.d/edgedeploy", "stage is ready: edgedeploy push APP")
+    assert deployment.enrolled(replace(result, changes=())).splitlines()[0].endswith(": nothing to change")
+    planned = deployment.enrolled(replace(result, dry_run=True))
+    assert planned.splitlines() == [f"{head.rpartition(' changed')[0]} dry run, nothing was changed:", change]
 
 
 def test_the_log_has_a_line_for_each() -> None:
