@@ -44,7 +44,7 @@ def typed(page: str, heading: str, instead: Mapping[str, str] | None = None) -> 
 @pytest.fixture
 def laptop(tmp_path: Path) -> Iterator[Stage]:
     """Somebody's laptop on which nothing was done yet; all its virtual boards are gone afterwards."""
-    it = Stage(tmp_path / "laptop")
+    it = Stage(tmp_path)
     editor = it.folder / "editor"
     editor.write_text(EDITOR)
     editor.chmod(0o755)
