@@ -16,6 +16,10 @@ CLOCK_OFF_S = 300.0
 _ROOM = 16 << 20
 """bytes free on disk that a deployment needs at least (agent/serve.py keeps as many)"""
 _FEW_INODES = 50
+_STARTING_S = 60
+"""seconds in which a kernel starts, and complains of this and that"""
+_LONG_S = 600.0
+"""a board that has run for so long has got over what its kernel said at the start"""
 _LITTLE_MB = 64
 """the smallest guest that the profiles' examples use"""
 _SINCE = 1_767_225_600.0
@@ -52,9 +56,15 @@ def _all(facts: Facts, laptop: Laptop) -> Iterator[Finding]:
         hint = "" if there else "apt-get install cron, when there is a network"
         yield Finding("cron-down", "warning", "cron does not run: the board pulls nothing, and starts no guest at boot",
                       hint, ("cron",) if there else ())  # fmt: skip
-    errors = [re.sub(r"^\[ *\d+\.\d+\] *", "", line) for line in facts.all("kernel")]
+    errors = [re.sub(r"^\[ *\d+\.\d+\] *", "", line) for line in facts.all("kernel") if not _outlived(line, facts)]
     if errors:
         yield Finding("kernel-errors", "note", f"the kernel's last errors: {'; '.join(errors[-3:])}")
+
+
+def _outlived(line: str, facts: Facts) -> bool:
+    """Whether the kernel said it while it started, and has run for long since: then it is not what is wrong now."""
+    at = re.match(r"\[ *(\d{1,9})\.", line)
+    return at is not None and int(at[1]) < _STARTING_S and facts.uptime > _LONG_S
 
 
 def _disk(facts: Facts) -> Iterator[Finding]:

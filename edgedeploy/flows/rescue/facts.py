@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -159,6 +160,21 @@ class Facts:
         return tuple(self["compatible"].split())
 
     @property
+    def uptime(self) -> float:
+        """Seconds since the kernel started, 0 where that is not known."""
+        first = self["up"].partition(" ")[0]
+        return float(first) if re.fullmatch(r"\d{1,12}(\.\d{1,6})?", first) else 0.0
+
+    @property
+    def meant_gateway(self) -> str:
+        """The router that the board is set up with, where it lies in a network that the board has; "" for none."""
+        for word in self["gw"].split():
+            for one in self.usable():
+                if _is_near(word, one.value):
+                    return word
+        return ""
+
+    @property
     def gateway(self) -> str:
         """The default route's next machine, "" for none."""
         for line in self.all("route"):
@@ -261,3 +277,12 @@ def board_id(facts: Facts) -> names.BoardId:
 
 def _is_hex(text: str) -> bool:
     return 0 < len(text) <= 8 and all(c in "0123456789abcdefABCDEF" for c in text)
+
+
+def _is_near(text: str, own: ipaddress.IPv4Interface | ipaddress.IPv6Interface) -> bool:
+    """Whether it is another machine's address in a network of the board's."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return address in own.network and address != own.ip

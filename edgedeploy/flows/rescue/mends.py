@@ -46,6 +46,7 @@ CODES = {
     "dhcp": "get an address again, from DHCP or as the board is set up, with whatever it has for that",
     "static": "set an address by hand, until the next restart (asked for, or `--address` and `--gateway`)",
     "link-local": "make a link-local address out of the MAC address (RFC 3927), until the next restart",
+    "route": "take the default route again that the board is set up with",
     "host-keys": "make the host keys that are missing (`ssh-keygen -A`)",
     "sshd": "start sshd again",
     "pin": "pin the host key that was read over the cable, on this laptop",
@@ -61,7 +62,7 @@ CODES = {
 
 APPS = frozenset({"boot", "space", "writable"})
 """what may change what is on air"""
-NETWORK = frozenset({"link-up", "bridge", "move-address", "dhcp", "static", "link-local"})
+NETWORK = frozenset({"link-up", "bridge", "move-address", "dhcp", "static", "link-local", "route"})
 """what may change which machines have which addresses"""
 
 ADDRESS = frozenset({"dhcp", "static", "link-local"})
@@ -223,6 +224,12 @@ def _clock(_facts: Facts, _laptop: Laptop, _wish: Wish, _way: str, now: Callable
     return Mend("clock", "set the board's clock from this laptop's", script, 20.0)
 
 
+def _route(facts: Facts, *_: object) -> Mend | None:
+    gateway = facts.meant_gateway
+    script = f"ip route replace default via {gateway}||exit 1\nip route show default|grep -F ' {gateway} '"
+    return Mend("route", f"send what is not for the board's own network to {gateway} again", script) if gateway else None
+
+
 def _boot(*_: object) -> Mend:
     return Mend("boot", "start the last good release again", "timeout 170 /usr/local/bin/edgedeploy-agent boot", 180.0)
 
@@ -237,6 +244,6 @@ def _agent(*_: object) -> Mend:
 
 _MAKERS: dict[str, Callable[..., Mend | None]] = {
     "link-up": _link_up, "bridge": _bridge, "move-address": _move, "dhcp": _dhcp, "static": _static,
-    "link-local": _link_local, "host-keys": _keys, "sshd": _sshd, "pin": _pin, "avahi": _avahi, "writable": _writable,
+    "link-local": _link_local, "route": _route, "host-keys": _keys, "sshd": _sshd, "pin": _pin, "avahi": _avahi, "writable": _writable,
     "space": _space, "clock": _clock, "agent": _agent, "boot": _boot, "cron": _cron,
 }  # fmt: skip

@@ -146,7 +146,8 @@ def _route(facts: Facts) -> Iterator[Finding]:
         return
     if not facts.routed:
         yield Finding("no-route", "warning", "the board has no default route: only machines of its own network reach it",
-                      "that is enough for a laptop on the same network")  # fmt: skip
+                      "that is enough for a laptop on the same network",
+                      ("route",) if facts.meant_gateway else ())  # fmt: skip
     gateway, ping = facts.gateway, facts["ping"].split()
     states = [row.split()[-1] for row in facts.all("neigh") if row.split()[0] == gateway]
     if gateway and (any(state in _SILENT for state in states) or (not states and ping == [gateway, "1"])):

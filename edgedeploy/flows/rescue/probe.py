@@ -28,6 +28,7 @@ k procs $(cat /proc/[0-9]*/comm 2>/dev/null|grep -x \
 -e sshd -e avahi-daemon -e cron -e crond -e dbus-daemon -e NetworkManager -e systemd-network \
 -e xenstored -e oxenstored|sort -u)
 k iface $(sed -n "s/^ *iface *\([^ ]*\) inet .*/\1/p" /etc/network/interfaces /etc/network/interfaces.d/* 2>/dev/null)
+k gw $(sed -n "s/^ *gateway  *//p" /etc/network/interfaces /etc/network/interfaces.d/* 2>/dev/null)
 for d in /sys/class/net/*;do m=-;b=-;[ -e $d/master ]&&m=$(basename $(readlink $d/master))
 [ -d $d/bridge ]&&b=bridge;k link ${d##*/} $(g $d/type) $(g $d/flags) $(g $d/carrier||k -) $m $b $(g $d/address);done
 ip -o addr 2>/dev/null|s addr
@@ -57,6 +58,7 @@ k "$x"|grep -i -e ^free_memory -e ^total_memory -e ^xen_version -e error|s xlinf
 dmesg -l err,crit,alert,emerg 2>/dev/null|tail -n4|s kernel
 dmesg 2>/dev/null|grep -e "-fs error" -e "I/O error" -e "BTRFS error" -e "filesystem read-only"|tail -n1|s fsbad
 dmesg 2>/dev/null|grep "own address as source"|tail -n1|s ownmac
+k up $(g /proc/uptime)
 k now $(date +%s)
 k end
 """

@@ -82,6 +82,10 @@ CASES = [
     ("memory-low", "warning", "only 30 MB", (), [("free_memory            : 300", "free_memory            : 30")], {"healthy": False}),
     ("cron-down", "warning", "cron does not run", ("cron",), [("avahi-daemon cron dbus", "avahi-daemon dbus")], {}),
     ("kernel-errors", "note", "mmc0: error -110", (), [("now ", "kernel [   12.345678] mmc0: error -110\nnow ")], {}),
+    ("kernel-errors", "note", "mmc0: error -110", (),
+     [("now ", "up 5000.12 9000.1\nkernel [ 4200.345678] mmc0: error -110\nnow ")], {}),
+    ("no-route", "warning", "no default route", ("route",),
+     [("route default via 192.168.1.1 dev xenbr0\n", "gw 10.0.0.1 192.168.1.1\n")], {}),
 ]  # fmt: skip
 
 
@@ -152,3 +156,17 @@ def test_the_documents_table_is_what_the_code_says():
     text = (Path(__file__).parents[4] / "docs/serial.md").read_text()
     rows = dict(re.findall(r"^\| `([a-z][a-z0-9-]+)` \| ([^|]+?) \|", text, re.M))
     assert rows == {**finding.MEANINGS, **mends.CODES}
+
+
+def test_what_the_kernel_said_at_its_start_is_not_what_is_wrong_hours_later():
+    said = "up 5000.12 9000.1\nkernel [    1.2] simple-framebuffer: no\nkernel [    2.2] regulator: none\nnow "
+    assert not [one for one in diagnose(board(("now ", said)), LAPTOP) if one.code == "kernel-errors"]
+    fresh = said.replace("5000.12", "90.5")
+    assert [one for one in diagnose(board(("now ", fresh)), LAPTOP) if one.code == "kernel-errors"]
+
+
+@pytest.mark.parametrize("gateway", ["", "10.0.0.1", "192.168.1.7", "nonsense $(reboot)", "fe80::1"])
+def test_a_route_is_offered_only_to_a_router_that_the_board_can_reach(gateway):
+    gone = ("route default via 192.168.1.1 dev xenbr0\n", f"gw {gateway}\n")
+    (found,) = [one for one in diagnose(board(gone), LAPTOP) if one.code == "no-route"]
+    assert found.mends == ()
