@@ -48,15 +48,16 @@ def laptop(tmp_path: Path) -> Iterator[Stage]:
     editor = it.folder / "editor"
     editor.write_text(EDITOR)
     editor.chmod(0o755)
-    it.env |= {"EDITOR": str(editor), "PATH": f"{Path(sys.executable).parent}:{it.env['PATH']}"}
+    it.env["EDITOR"] = str(editor)
     yield it
     it.run("lab", "down", "--all", "--delete")
 
 
 def run(laptop: Stage, *lines: str) -> str:
     """Type them in one shell; what fails is named. Returns the whole output."""
+    env = laptop.env | {"PATH": f"{Path(sys.executable).parent}:{laptop.env['PATH']}"}
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-x", "-c", "\n".join(lines)], env=laptop.env, cwd=laptop.folder, text=True,
+        ["bash", "-euo", "pipefail", "-x", "-c", "\n".join(lines)], env=env, cwd=laptop.folder, text=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=3 * GUARD_S, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
