@@ -36,6 +36,8 @@ def console(named: str | None, baud: int, log: str | None, report: Report) -> No
         file = stack.enter_context(join.open_log(log)) if log else None
         report.note(f"{choice.port.device} at {baud} baud: {choice.why}")
         join.join(cable, file)
+        if cable.at_shell and sys.stdin.isatty():
+            report.warn("you are still logged in there, and so is whoever takes this cable next: `exit` logs out")
 
 
 def guest(wanted: Wanted, app: names.AppName, log: str | None, context: Context) -> None:

@@ -7,11 +7,14 @@ import time
 from collections.abc import Callable, Sequence
 
 from edgedeploy.core import errors
+from edgedeploy.wires.serial import recognise, text
 from edgedeploy.wires.serial.port import SerialPort
 
 OUT = "the cable is out: plug it in again, or Ctrl-] . leaves"
 BACK = "the cable is back"
 _TRY_S = 0.5
+_LAST = 1024
+"""bytes; a prompt is shorter"""
 
 
 class Cable:
@@ -26,6 +29,13 @@ class Cable:
         self._out = False
         self._try_at = 0.0
         self._news: list[str] = []
+        self._last = b""
+
+    @property
+    def at_shell(self) -> bool:
+        """Whether the last thing that came is a shell's prompt: somebody is logged in there, and stays so."""
+        line = text.own(text.plain(self._last)).rpartition("\n")[2]
+        return recognise.prompt(line) is recognise.Where.SHELL
 
     def fileno(self) -> int:
         """As ports.join.Line.fileno."""
@@ -34,7 +44,9 @@ class Cable:
     def read(self) -> Sequence[bytes | str]:
         """As ports.join.Line.read. Raises Unreachable when the port vanishes for good."""
         try:
-            return [self._port.read(65536, 0)]
+            data = self._port.read(65536, 0)
+            self._last = (self._last + data)[-_LAST:]
+            return [data]
         except errors.Unreachable as fault:
             return [self._pulled(fault)]
 
