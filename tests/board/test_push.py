@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 
 import pytest
@@ -59,3 +60,22 @@ def test_a_full_disk_is_refused_with_the_deck_on_air(stage: Stage) -> None:
     assert "no room for this" not in get(stage.url())
     stage.ok("push", str(stage.talk))
     assert "no room for this" in get(stage.url())
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("192.168.7.20/24", "guest address: 192.168.7.20; needs one in 10.0.2.0/24"),
+        ("10.0.2.3/24", " answers at 10.0.2.3; needs one that nobody has"),  # QEMU's own name server
+        ("10.0.2.15/24", "10.0.2.15 is this board's; needs one that nobody has"),
+    ],
+)
+def test_an_address_that_cannot_work_is_refused_while_the_talk_stays_on_air(stage: Stage, address: str, said: str) -> None:
+    domain, config = stage.domain(), stage.talk / "edgedeploy.toml"
+    text = config.read_text().replace("10.0.2.20/24", address)
+    config.write_text(re.sub(r"^gateway = .*$", "", text, flags=re.MULTILINE))
+    done = stage.run("push", str(stage.talk))
+    assert done.status == 20, done
+    assert said in done.err
+    assert stage.domain() == domain
+    assert TITLE in get(stage.url())
