@@ -25,7 +25,7 @@ def parsed(line: str) -> click.Context:
     program, *argv = shlex.split(line)
     assert program == words.PROGRAM, line
     command: click.Command = cli
-    context = click.Context(cli, info_name=program)
+    context = click.Context(cli, info_name=program, **cli.context_settings)
     while isinstance(command, click.Group):
         name, found, argv = command.resolve_command(context, argv)
         assert found, line

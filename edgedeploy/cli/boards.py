@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import click
 
-from edgedeploy.cli import options
-
-
-def _known_kinds(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    from edgedeploy.profiles import catalog  # noqa: PLC0415 - a command pays for its own imports only
-
-    return [name for name in catalog.available() if name.startswith(incomplete)]
+from edgedeploy.cli import completing, options
 
 
 @click.command(short_help="List the kinds of board that are known.")
-@click.argument("name", required=False, shell_complete=_known_kinds)
+@click.argument("name", required=False, shell_complete=completing.kinds)
 @options.as_json
 def boards(name: str | None, as_json: bool) -> None:
     """List the kinds of board that are known, or show the one called NAME.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgedeploy.cli import options
+from edgedeploy.cli import completing, options
 from edgedeploy.cli.options import Session
 from edgedeploy.core.errors import DoesNotFit, UsageFault
 
@@ -16,12 +16,6 @@ if TYPE_CHECKING:
 
 GIC_VERSIONS = ("default", "v2", "v3", "2", "3")
 """core.release.GIC_VERSIONS, and the last two by their number alone"""
-
-
-def _known_kinds(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    from edgedeploy.profiles import catalog  # noqa: PLC0415 - a command pays for its own imports only
-
-    return [name for name in catalog.available() if name.startswith(incomplete)]
 
 
 def _resolve(session: Session, target: str | None) -> Path:
@@ -54,10 +48,10 @@ def _only_kind(path: Path) -> str:
 @click.command(short_help="Prove that a kernel fits a board.")
 @click.argument("target", required=False)
 @click.option(
-    "--board", metavar="PROFILE", shell_complete=_known_kinds,
+    "--board", metavar="PROFILE", shell_complete=completing.kinds,
     help="The kind of board: `edgedeploy boards` lists them; a repository's own where it names one.",
 )  # fmt: skip
-@click.option("--ramdisk", type=options.FilePath(), help="The ramdisk that goes with the kernel.")
+@click.option("--ramdisk", type=options.FilePath(), metavar="FILE", help="The ramdisk that goes with the kernel.")
 @click.option("--memory", "memory_mb", type=click.IntRange(1, 1 << 20), metavar="MB", help="The guest's memory.")
 @click.option("--vcpus", type=click.IntRange(1, 4096), metavar="N", help="The guest's virtual CPUs.")
 @click.option(

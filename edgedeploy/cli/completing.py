@@ -27,6 +27,13 @@ def boards(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list
     return _fitting({*_settings(ctx).boards, *_enrolled()}, incomplete)
 
 
+def kinds(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Kinds of board."""
+    from edgedeploy.profiles import catalog  # noqa: PLC0415 - as above
+
+    return _fitting(catalog.available(), incomplete)
+
+
 def releases(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """Releases in the repository of the app that was typed before, or of the one here; the newest first."""
     found: list[str] = []

@@ -19,7 +19,7 @@ _REACH = {"board": "--on", "host": "--host", "interfaces": "--interface", "via":
 @options.host
 @options.interface
 @options.way
-@click.option("--baud", type=click.IntRange(50, 4_000_000), help="The rate; 115200 if nothing says otherwise.")
+@click.option("--baud", metavar="N", type=click.IntRange(50, 4_000_000), help="The rate; 115200 if nothing says otherwise.")
 @click.option("--board", "kind", metavar="KIND", help="The kind of board; its profile knows the rate.")
 @click.option("--log", "log", type=click.Path(dir_okay=False), help="Append what the board writes to this file.")
 @options.pass_session

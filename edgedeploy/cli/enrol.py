@@ -16,8 +16,13 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Install the agent on a board and pin its keys.")
 @click.argument("where", metavar="[USER@]HOST[:PORT]", required=False, shell_complete=completing.boards)
-@click.option("--profile", help="What kind of board it is; recognised by its device tree where that is known.")
-@click.option("--name", help="What to call it; its host name by default.")
+@click.option(
+    "--profile",
+    metavar="PROFILE",
+    shell_complete=completing.kinds,
+    help="What kind of board it is; recognised by its device tree where that is known.",
+)
+@click.option("--name", metavar="NAME", help="What to call it; its host name by default.")
 @click.option(
     "--pull", "pulls", multiple=True, metavar="APP=REMOTE", help="An app that the board pulls by itself, by cron."
 )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Start a deployment repository.")
 @click.argument("app")
-@click.option("--dir", "folder", type=options.AsPath(), help="Where. [default: ./APP]")
+@click.option("--dir", "folder", type=options.AsPath(), metavar="FOLDER", help="Where. [default: ./APP]")
 @click.option(
     "--board", metavar="PROFILE", default="virtual-armv7", show_default=True, help="The kind of board it is for."
 )  # fmt: skip

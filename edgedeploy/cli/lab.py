@@ -67,7 +67,7 @@ def lab() -> None:
 @click.option("--fresh", is_flag=True, help="Start with a new disk and new keys.")
 @click.option("--tap", metavar="IFNAME", help="Use this tap device instead of QEMU's own network.")
 @click.option("--durable", is_flag=True, help="Let the disk keep its promises when the power is cut (slower).")
-@click.option("--cpus", type=click.IntRange(1, 4), default=2, show_default=True, help="Give it so many cores.")
+@click.option("--cpus", metavar="N", type=click.IntRange(1, 4), default=2, show_default=True, help="Give it so many cores.")
 @click.option("--bare", is_flag=True, help="Do not enrol it: a board as it comes from the shop.")
 @options.timeout
 @options.as_json
@@ -180,7 +180,7 @@ def console(name: str) -> None:
 @lab.command()
 @_name
 @click.option(
-    "--baud", type=click.IntRange(300, 4_000_000), default=cables.BAUD, show_default=True, help="The line's rate."
+    "--baud", metavar="N", type=click.IntRange(300, 4_000_000), default=cables.BAUD, show_default=True, help="The line's rate."
 )
 @options.pass_session
 def cable(session: Session, name: str, baud: int) -> None:

@@ -10,7 +10,7 @@ from edgedeploy.cli.options import HostPort, Session
 
 @click.command(short_help="Show the last deployments.")
 @options.app_argument
-@click.option("-n", "--count", type=click.IntRange(1, 50), default=10, show_default=True, help="How many.")
+@click.option("-n", "--count", metavar="N", type=click.IntRange(1, 50), default=10, show_default=True, help="How many.")
 @options.on
 @options.host
 @options.interface

@@ -22,7 +22,7 @@ _EVERYWHERE = frozenset({"--verbose", "--quiet", "--config", "--help"})
 
 def pages() -> dict[str, str]:
     """File name -> roff (man(7))."""
-    root = click.Context(cli, info_name=words.PROGRAM)
+    root = click.Context(cli, info_name=words.PROGRAM, **cli.context_settings)
     found = {
         f"{words.PROGRAM}.{_SECTION}": _page(root, _overview(root), "put a talk, or any service, on a Xen ARM board")
     }

@@ -21,7 +21,7 @@ TIMEOUT = 180.0
 
 @click.command(short_help="Rescue a board by its serial cable.")
 @click.option("--port", metavar="PORT", envvar="EDGEDEPLOY_PORT", help="The serial port, such as /dev/ttyUSB0.")
-@click.option("--baud", type=click.IntRange(50, 4_000_000), help="The rate; 115200 if nothing says otherwise.")
+@click.option("--baud", metavar="N", type=click.IntRange(50, 4_000_000), help="The rate; 115200 if nothing says otherwise.")
 @click.option("--board", "kind", metavar="KIND", help="The kind of board; its profile knows the rate.")
 @click.option("--address", metavar="IP/LENGTH", help="Set this address by hand, such as 192.168.1.50/24.")
 @click.option("--gateway", metavar="IP", help="And this gateway.")

@@ -17,11 +17,11 @@ _FILE = options.FilePath()
 
 @click.command(short_help="Make a release of a kernel and slides, and commit it.")
 @click.argument("kernel", required=False, type=_FILE)
-@click.option("--ramdisk", type=_FILE, help="The ramdisk that goes with the kernel.")
-@click.option("--slides", type=_FILE, help="A folder to add to the ramdisk as /www.")
+@click.option("--ramdisk", type=_FILE, metavar="FILE", help="The ramdisk that goes with the kernel.")
+@click.option("--slides", type=_FILE, metavar="FOLDER", help="A folder to add to the ramdisk as /www.")
 @click.option("--codec", type=click.Choice(["xz", "bz2", "gz", "none"]), help="Pack like this, whatever it came as.")
 @click.option("--id", "release_id", metavar="ID", help="The release's id. [default: date, time and content]")
-@click.option("--repo", type=_FILE, help="The deployment repository. [default: the one you are in]")
+@click.option("--repo", type=_FILE, metavar="FOLDER", help="The deployment repository. [default: the one you are in]")
 @click.option("--force", is_flag=True, help="Release even what does not fit.")
 @options.as_json
 @options.pass_session

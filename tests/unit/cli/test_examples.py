@@ -28,3 +28,9 @@ def test_every_command_shows_two_or_three(edgedeploy: Callable[..., tuple[int, s
 def test_every_line_is_taken(name: str, line: str) -> None:
     assert line.split()[:2] == [words.PROGRAM, name]
     assert commandlines.parsed(line).params
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_what_an_option_wants_is_named_in_a_persons_words(edgedeploy: Callable[..., tuple[int, str, str]], name: str) -> None:
+    _, shown, _ = edgedeploy(name, "--help")
+    assert not [word for word in ("TEXT", "INTEGER", "FLOAT", "PATH") if f" {word} " in shown]
