@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -83,6 +84,8 @@ def refuse(artefact: Artefact, profile: Profile, misfits: Sequence[Misfit]) -> e
     first = misfits[0]
     said = f"{artefact.name} is {artefact.description}"
     hint = "`edgedeploy check` says when it fits"
+    if artefact.path.exists():  # else it was a copy of what is in the repository
+        hint = f"put another in its place; when it fits says: edgedeploy check {shlex.quote(str(artefact.path))} --board {profile.name}"
     if first.code == "board-cannot":
         message = f"{said}; a {profile.title} runs no Xen guests"
     elif first.code in _ABOUT_THE_MACHINE:

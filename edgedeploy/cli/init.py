@@ -50,4 +50,6 @@ def init(
         )  # fmt: skip
         return
     click.echo(f"{started.path} is the deployment repository of {started.app}: {', '.join(started.files)}")
-    click.echo(f"next     cd {started.path} && edgedeploy release KERNEL --ramdisk FILE")
+    first = "edgedeploy release KERNEL --ramdisk FILE" + (" --slides slides" if slides else "")
+    click.echo(f"next     cd {started.path} && {first}")
+    click.echo("         no kernel and ramdisk of your own? `edgedeploy lab talk sample` puts some into sample/guest")

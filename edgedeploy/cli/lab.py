@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -193,7 +194,8 @@ def cable(session: Session, name: str, baud: int) -> None:
     with cables.Cable(board.folder, name, baud) as plugged:
         click.echo(plugged.link)
         session.report.note(f"{name}'s console is {plugged.link} (now {plugged.device}); Ctrl-C pulls the cable")
-        session.report.note(f"in another terminal: export EDGEDEPLOY_PORT={plugged.link}   then: edgedeploy recover")
+        session.report.note("in another terminal:")
+        session.report.note(f"  export EDGEDEPLOY_PORT={shlex.quote(str(plugged.link))}; edgedeploy recover")
         session.report.note(f"log in as {machine.CONSOLE_USER}, password {machine.CONSOLE_PASSWORD}")
         sys.stdout.flush()
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # both are a hand at the plug

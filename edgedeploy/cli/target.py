@@ -162,4 +162,10 @@ def app_name(session: Session, app: str | None) -> names.AppName:
 
     if app is not None and names.AppName.fits(app) and app not in session.settings.apps:
         return names.AppName(app)
+    if app is None and session.settings.project is None:
+        command = click.get_current_context().command_path
+        raise errors.UsageFault(
+            "which app? there is no deployment repository here",
+            hint=f"name it: {command} APP   (`edgedeploy status` lists those of a board)",
+        )
     return Depot.open(session.settings.resolve_app(app)).app

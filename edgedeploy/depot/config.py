@@ -203,7 +203,8 @@ def _network(reader: _Collector) -> Network:
     gateway = reader.name("gateway", _gateway)
     reader.done()
     if gateway and gateway not in interface.network:
-        reader.faults.append(reader.fail("gateway", f"{gateway} is not in the network {interface.network}"))
+        why = f"{gateway} is not in the network of address, {interface.network}: one of the two is wrong"
+        reader.faults.append(reader.fail("gateway", why))
     return Network(interface, gateway)
 
 

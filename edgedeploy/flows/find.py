@@ -193,7 +193,7 @@ def ask(found: Sequence[Found], wanted: Wanted, choose: Choose) -> Found:
     if index is None:
         raise errors.UsageFault(
             f"{len(found)} boards could be meant{for_app}",
-            hint=f"say which: --on {found[0].name}",
+            hint=f"say which: {' or '.join(f'--on {one.name}' for one in found[:4])}",
             details=tuple(choices),
         )
     return found[index]

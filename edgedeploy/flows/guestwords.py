@@ -11,6 +11,8 @@ OWN = 3
 """lines of the guest's own that are shown"""
 _KERNEL = re.compile(r"\s*(<\d>)?\[\s*\d+\.\d+\]")
 """printk's time (kernel/printk/printk.c: print_time), with its level where that is shown"""
+HARMLESS = re.compile(r"/cpus/cpu@\d+ missing clock-frequency property")
+"""what every 32-bit kernel says under Xen, whose device tree has no clock for a CPU (arch/arm/kernel/topology.c)"""
 _REASON = re.compile(r"\] *(Kernel panic|Unable to|Out of memory|Internal error|VFS: Cannot)")
 
 
@@ -19,7 +21,7 @@ def split(console: Iterable[object]) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
     The guest's own last lines; where it said none, why its kernel gave up, and failing that its very last words.
     """
-    lines = [f"guest: {printable(str(line), 300)}" for line in console]
+    lines = [f"guest: {printable(str(line), 300)}" for line in console if not HARMLESS.search(str(line))]
     own = [line for line in lines if not _KERNEL.match(line.removeprefix("guest: "))]
     why = own[-OWN:] or [line for line in lines if _REASON.search(line)][:1] or lines[-OWN:]
     return tuple(why), tuple(line for line in lines if line not in why)

@@ -15,7 +15,7 @@ from edgedeploy.depot.scaffold import Plan
 from edgedeploy.ports.report import Report
 from edgedeploy.profiles import catalog
 
-SET_NAME = 'git config --global user.name "…" and user.email "…" set it for the next ones'
+SET_NAME = 'for the next ones: git config --global user.name "…"; git config --global user.email "…"'
 
 
 @dataclass(frozen=True, slots=True)

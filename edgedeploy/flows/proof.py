@@ -34,7 +34,7 @@ def demand(manifest: Manifest, outcome: messages.Outcome, retry: str) -> None:
     if outcome.verdict == "rolled-back":
         raise errors.RolledBack(
             f"{outcome.release} failed ({reason}); the board serves {outcome.running} again",
-            hint=f"mend it and push again; `edgedeploy log {manifest.app}` has the record",
+            hint=_longer(reason, retry) or f"mend it and push again; `edgedeploy log {manifest.app}` has the record",
             details=lines,
             more=more,
         )
@@ -42,28 +42,36 @@ def demand(manifest: Manifest, outcome: messages.Outcome, retry: str) -> None:
         serves = f"it serves {outcome.running}" if outcome.running else "it serves nothing"
         raise errors.RollbackFailed(
             f"{outcome.release} failed ({reason}) and there was nothing to go back to; {serves}",
-            hint=f"edgedeploy log {manifest.app}; push a release that works",
+            hint=_longer(reason, retry) or f"edgedeploy log {manifest.app}; push a release that works",
             details=lines,
             more=more,
-        )
-    if outcome.verdict == "quarantined" and reason.startswith(_BY_HAND):
-        raise errors.Quarantined(
-            f"{manifest.release} was {reason}; {outcome.running or 'nothing'} stays on air",
-            hint=f"to bring it back: {retry}",
         )
     if outcome.verdict == "quarantined":
-        raise errors.Quarantined(
-            f"{manifest.release} failed on this board before ({reason}); it serves {outcome.running or 'nothing'}",
-            hint=f"change what is wrong and push again; or try this one again: {retry}",
-            details=lines,
-            more=more,
-        )
+        raise quarantined(manifest, reason, outcome.running, retry)
     if outcome.verdict not in ("live", "already-live") or outcome.uuid != manifest.uuid:
         raise errors.Bug(
             f"the board says {outcome.verdict!r}, but runs {names.printable(outcome.uuid, 40)!r} and not {manifest.uuid}",
             hint="edgedeploy status",
         )
     _demand_content(manifest, outcome)
+
+
+def quarantined(manifest: Manifest, reason: str, running: str, retry: str) -> errors.Quarantined:
+    """The error for a release that the board does not start by itself any more, and why."""
+    serves = running or "nothing"
+    if reason.startswith(_BY_HAND):
+        said, hint = f"{manifest.release} was {reason}; {serves} stays on air", f"to bring it back: {retry}"
+    else:
+        said = f"{manifest.release} failed on this board before ({reason}); it serves {serves}"
+        hint = f"change what is wrong and push again; or try this one again: {retry}"
+    return errors.Quarantined(said, hint=hint)
+
+
+def _longer(reason: str, retry: str) -> str:
+    """A guest that only was slow needs no mending."""
+    if not reason.startswith("no answer within"):
+        return ""
+    return f"was it only slow? try it again: {retry}   or give it longer: timeout in [health] of edgedeploy.toml"
 
 
 def _demand_content(manifest: Manifest, outcome: messages.Outcome) -> None:

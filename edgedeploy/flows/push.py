@@ -113,6 +113,7 @@ def _over(
         context.report.warn(
             f"the agent on {reached.found.name} is not this edgedeploy's; `edgedeploy enrol` brings it up to date"
         )
+    _not_quarantined(depot, what.manifest, reached.welcome, request)
     live = BoardFacts.from_plain(reached.welcome.facts)
     _check_against_board(depot, what, profiles, reached.welcome, live)
     if request.dry_run:
@@ -202,6 +203,18 @@ def _would(depot: Depot, what: UpToDate, found: Found, welcome: messages.Welcome
 # --- touch ----------------------------------------------------------------------------------------------------------
 
 
+def _not_quarantined(depot: Depot, manifest: Manifest, welcome: messages.Welcome, request: Request) -> None:
+    """Told before anything is sent. Raises Quarantined."""
+    app = welcome.apps.get(manifest.app, {})
+    why = app.get("quarantine", {}).get(manifest.release)
+    if why and not request.retry:
+        raise proof.quarantined(manifest, names.printable(str(why), 1000), str(app.get("release", "")), _retry(depot))
+
+
+def _retry(depot: Depot) -> str:
+    return f"edgedeploy push{folders.typed(depot.root)} --retry"
+
+
 def _deploy(depot: Depot, manifest: Manifest, request: Request, reached: Reached, context: Context) -> Result:
     found, welcome = reached.found, reached.welcome
     staged, sent = _bring(depot, manifest, reached, context)
@@ -210,7 +223,7 @@ def _deploy(depot: Depot, manifest: Manifest, request: Request, reached: Reached
     with context.report.step("confirming that it is on air" if staged.live else "swapping the guest") as step:
         before = str((welcome.apps.get(manifest.app, {}).get("last") or {}).get("id", ""))
         outcome = _activate(depot, manifest, request, reached, context, step, before)
-    proof.demand(manifest, outcome, f"edgedeploy push{folders.typed(depot.root)} --retry")
+        proof.demand(manifest, outcome, _retry(depot))
     url = proof.url(manifest, found.forwards)
     confirmed = proof.look(manifest, url, context.report, cabled=bool(found.cable))
     remembered(reached, context, manifest.app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -93,7 +94,8 @@ def _first_page(index: Path, where: str) -> None:
         return
     raise errors.BadRepository(
         f"{index} is {'empty' if index.is_file() else 'not there'}: the talk would have no first page",
-        hint=f"write it; or release it all the same: edgedeploy release --force{where and ' --repo' + where}",
+        hint=f"write it, or have the last one back: git -C {shlex.quote(str(index.parent))} checkout HEAD -- {index.name}   "
+        f"or release it all the same: edgedeploy release --force{where and ' --repo' + where}",
     )
 
 

@@ -71,35 +71,43 @@ def status(answer: BoardState, here: Here | None = None) -> str:
     for name, app in sorted(apps.items()):
         lines += _app(name, app, answer.found.forwards)
         if here and here.app == name:
-            lines += _beside(here, str(app.get("release") or ""))
+            lines += _beside(here, app)
     if not apps:
         lines.append("  no apps yet: edgedeploy push APP")
     return printable("\n".join(lines))
 
 
-def _beside(here: Here, on_air: str) -> Iterator[str]:
+def _beside(here: Here, app: dict[str, Any]) -> Iterator[str]:
     if here.changed:
         more = f" and {len(here.changed) - 1} more" if here.changed[1:] else ""
         yield f"    here: {here.changed[0]}{more} changed since {here.release} (edgedeploy push)"
-    elif here.release != on_air:
+    elif here.release in app.get("quarantine", {}):
+        yield f"    here: {here.release} (change it and push, or try it again: edgedeploy push --retry)"
+    elif here.release != (app.get("release") or ""):
         yield f"    here: {here.release or 'no release yet'} (edgedeploy push)"
 
 
 def _app(name: str, app: dict[str, Any], forwards: Mapping[str, str]) -> list[str]:
     if "error" in app:
         return [f"  {name}: {app['error']}"]
-    on_air = app["release"] or "nothing"
-    mark = "NOT RUNNING" if not app["healthy"] else "on trial" if app["phase"] == "trial" else "on air"
     url = f"  {seen_from_here(app['url'], forwards)}" if app["healthy"] and app["url"] else ""
-    lines = [f"  {name}: {on_air} {mark}{url}"]
+    lines = [f"  {name}: {_what_runs(app)}{url}"]
     if app["wanted"] and app["wanted"] != app["release"]:
-        lines.append(f"    the repository wants {app['wanted']}")
+        lines.append(f"    the board's repository wants {app['wanted']}")
     if app["previous"]:
         lines.append(f"    previous: {app['previous']}  (edgedeploy rollback {name})")
-    lines += [f"    quarantined: {release} ({why})" for release, why in app["quarantine"].items()]
+    lines += [f"    kept off the air: {release} ({why})" for release, why in app["quarantine"].items()]
     if app["phase"] == "stuck":
         lines.append(f"    STUCK: {app['reason']}")
     return lines
+
+
+def _what_runs(app: dict[str, Any]) -> str:
+    if app["phase"] == "returning":
+        return f"going back to {app['good'] or 'nothing'}; it takes a minute, and nothing need be typed"
+    if not app["healthy"]:
+        return f"{app['release']} NOT RUNNING" if app["release"] else "nothing is on air"
+    return f"{app['release']} {'on trial' if app['phase'] == 'trial' else 'on air'}"
 
 
 def rolled_back(found: Found, outcome: messages.Outcome) -> str:
@@ -122,7 +130,7 @@ def _record(record: dict[str, Any], verbose: bool) -> list[str]:
         lasted = (
             took(outcome["outage_ms"], was_on_air=outcome.get("was_on_air", True)) if outcome.get("outage_ms") else ""
         )
-        lines = ["  ".join(word for word in (when, who, outcome["release"], outcome["verdict"], lasted) if word)]
+        lines = ["  ".join(word for word in (when, who, outcome["release"], outcome["verdict"].replace("-", " "), lasted) if word)]
         lines += [f"    {outcome['reason']}"] if outcome.get("reason") else []
         why, more = guestwords.split(outcome.get("console", []))
         return lines + [f"    {line}" for line in (*why, *(more if verbose else ()))]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from edgedeploy.core.names import printable
+from edgedeploy.flows.guestwords import HARMLESS
 from edgedeploy.flows.rescue import network
 from edgedeploy.flows.rescue.facts import Facts
 from edgedeploy.flows.rescue.finding import Finding, Laptop
@@ -62,7 +63,9 @@ def _all(facts: Facts, laptop: Laptop) -> Iterator[Finding]:
 
 
 def _outlived(line: str, facts: Facts) -> bool:
-    """Whether the kernel said it while it started, and has run for long since: then it is not what is wrong now."""
+    """Whether it is not what is wrong now: said by every kernel, or while this one started, which has run for long since."""
+    if HARMLESS.search(line):
+        return True
     at = re.match(r"\[ *(\d{1,9})\.", line)
     return at is not None and int(at[1]) < _STARTING_S and facts.uptime > _LONG_S
 

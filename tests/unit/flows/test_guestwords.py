@@ -30,3 +30,7 @@ def test_where_nothing_is_known_the_last_words_are_shown() -> None:
         (f"guest: {PANIC[3]}", f"guest: {PANIC[4]}", "guest: <6>[ 2.0] bye"), (),
     )  # fmt: skip
     assert guestwords.split([]) == ((), ())
+
+
+def test_what_every_kernel_says_under_xen_is_no_ones_last_words() -> None:
+    assert guestwords.split(["[    0.362572] /cpus/cpu@0 missing clock-frequency property"]) == ((), ())

@@ -129,3 +129,10 @@ def test_the_laptops_own_look(tmp_path: Any) -> None:
         assert proof.look(of, f"http://127.0.0.1:{xen.port}/", REPORT) == "contradicted", "a 503 is no witness"
     finally:
         xen.close()
+
+
+def test_a_guest_that_was_only_slow_may_be_tried_again_or_given_longer() -> None:
+    for verdict in ("rolled-back", "failed-nothing-to-go-back-to"):
+        with pytest.raises(errors.EdgeError) as caught:
+            proof.demand(manifest(), outcome(verdict=verdict, reason="no answer within 60 s: http://10.0.2.20/"), RETRY)
+        assert caught.value.hint.startswith(f"was it only slow? try it again: {RETRY}   or give it longer: timeout in [health]")

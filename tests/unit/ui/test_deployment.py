@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+import pytest
+
 from edgedeploy.core.messages import BoardStatus
 from edgedeploy.flows.ask import BoardState
 from edgedeploy.flows.enrol import Result as Enrolled
@@ -67,7 +69,7 @@ def test_the_log_has_a_line_for_each() -> None:
     assert deployment.log(records).splitlines() == [
         f"{when}  anna  r1  live  first start 36 s",
         f"{when}  anna  r2  live  outage 9.7 s",
-        f"{when}  anna  r2  already-live",
+        f"{when}  anna  r2  already live",
     ]
 
 
@@ -103,3 +105,26 @@ def test_status_says_what_is_here_and_not_on_the_board() -> None:
     assert said("decks", "r1", ("a", "b", "c")) == ["here: a and 2 more changed since r1 (edgedeploy push)"]
     assert said("decks", "r2", ()) == ["here: r2 (edgedeploy push)"]
     assert said("decks", "", ()) == ["here: no release yet (edgedeploy push)"]
+    app["quarantine"] = {"r2": "the guest is gone"}
+    assert said("decks", "r2", ()) == ["here: r2 (change it and push, or try it again: edgedeploy push --retry)"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "decks: r1 on air  http://192.0.2.7/"),
+        ({"phase": "trial"}, "decks: r1 on trial  http://192.0.2.7/"),
+        ({"healthy": False}, "decks: r1 NOT RUNNING"),
+        ({"healthy": False, "release": ""}, "decks: nothing is on air"),
+        ({"healthy": False, "release": "", "phase": "returning", "good": "r0"},
+         "decks: going back to r0; it takes a minute, and nothing need be typed"),
+    ],
+)  # fmt: skip
+def test_status_says_whether_the_talk_is_dead_or_being_rescued(changes: dict[str, object], said: str) -> None:
+    app = {
+        "release": "r1", "healthy": True, "url": "http://192.0.2.7/", "wanted": "", "previous": "", "quarantine": {},
+        "phase": "steady", "good": "r1",
+    }  # fmt: skip
+    board = BoardStatus({"profile": "virtual-armv7"}, {"decks": app | changes})
+    lines = deployment.status(BoardState(Found("stage", ("192.0.2.1",), 22, ""), board)).splitlines()
+    assert lines[1].strip() == said
