@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from edgedeploy.core import memory
+from edgedeploy.core import ipv4, memory
 from edgedeploy.core.board import (
     AARCH32_AT_EL1,
     CAPS,
@@ -263,24 +263,10 @@ def _address(domain: DomainNeeds, live: BoardFacts) -> Iterator[Misfit]:
         found = f"{domain.address} is {live.holder}'s" if " " in live.holder else f"{live.holder} answers at {domain.address}"
         yield Misfit("address-taken", "guest address", "one that nobody has", found, hint)
     networks = [row.partition(" ")[2] for row in live.networks or () if row.partition(" ")[0] in domain.bridges]
-    where = _number(domain.address)
-    if where is None or not networks or any(_within(where, network) for network in networks):
+    where = ipv4.number(domain.address)
+    if where is None or not networks or any(ipv4.within(where, network) for network in networks):
         return
     yield Misfit("address", "guest address", f"one in {' or '.join(networks)}", domain.address, hint)
-
-
-def _number(address: str) -> int | None:
-    """An IPv4 address as a number. The module `ipaddress` is a tenth of a second of a small core."""
-    parts = address.split(".")
-    if len(parts) != 4 or not all(part.isdecimal() and len(part) < 4 and int(part) < 256 for part in parts):
-        return None
-    return int.from_bytes(bytes(map(int, parts)), "big")
-
-
-def _within(address: int, network: str) -> bool:
-    first, _, bits = network.partition("/")
-    start, width = _number(first), int(bits) if bits.isdecimal() else 32
-    return start is not None and width <= 32 and (address ^ start) >> (32 - width) == 0
 
 
 def _most_vcpus(domain: DomainNeeds, profile: Profile, live: BoardFacts) -> int:
