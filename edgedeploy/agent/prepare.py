@@ -10,7 +10,6 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -117,7 +116,8 @@ class Prepare:
             live = replace(live, free_memory_mb=live.free_memory_mb + sum(domain.memory_mb for domain in freed))
         if manifest.address and manifest.domain.vifs:
             holder = neighbour.holder(manifest.address, manifest.domain.vifs[0].bridge)
-            live = replace(live, holder="" if holder in self._macs(manifest) else holder)
+            if holder and not self._is_ours(holder, manifest, freed):
+                live = replace(live, holder=holder)
         info = known_kernels.info(self._path(manifest.kernel))
         needs = fit.DomainNeeds.of(manifest.domain, manifest.ramdisk.size if manifest.ramdisk else 0, manifest.address)
         misfits = fit.check(info, needs, board.assumed(live), live)
@@ -132,12 +132,13 @@ class Prepare:
                 details=tuple(misfit.line() for misfit in misfits),
             )
 
-    def _macs(self, manifest: Manifest) -> Iterator[str | None]:
-        """The hardware addresses of this app's guests: of what is to start first, then of all that were before it."""
-        yield from (vif.mac for vif in manifest.domain.vifs)
-        for path in self._layout.manifest(manifest.release).parent.glob("*.json"):
-            with contextlib.suppress(errors.EdgeError, OSError):  # a damaged one is told of where it is needed
-                yield from (vif.mac for vif in release.loads(path.read_bytes()).domain.vifs)
+    def _is_ours(self, mac: str, manifest: Manifest, freed: list[Running]) -> bool:
+        """Whether it is a guest that will be gone: by the address that the new one has too, or by the hypervisor's word.
+
+        The old scripts gave a guest no address, and Xen then takes a new one at each start.
+        """
+        same = any(vif.mac and vif.mac.lower() == mac for vif in manifest.domain.vifs)
+        return same or any(mac in self._runtime.macs(domain.domid) for domain in freed)
 
     def _write_config(self, manifest: Manifest) -> Path:
         config = self._layout.domain(manifest.uuid)

@@ -6,6 +6,7 @@ A runtime starts and stops releases; what should run, and whether it is healthy,
 from __future__ import annotations
 
 import os
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,9 @@ class Runtime(Protocol):
     def console(self, domid: int) -> Path | None:
         """The terminal on which the guest's console can be read, None when there is none."""
 
+    def macs(self, domid: int) -> set[str]:
+        """The hardware addresses of a guest's network cards, in lower case; none where nothing is known."""
+
     def info(self) -> dict[str, str]:
         """What the runtime says of the machine."""
 
@@ -85,6 +89,14 @@ class Xl:
         except CommandFailed:
             return None
         return Path(tty) if tty.startswith("/dev/pts/") and os.path.exists(tty) else None
+
+    def macs(self, domid: int) -> set[str]:
+        """As dom0's half of the cards has them (XenStore: backend/vif/<domid>/<number>/mac)."""
+        try:
+            said = run(["xenstore-ls", f"/local/domain/0/backend/vif/{domid}"], timeout=10)
+        except CommandFailed:
+            return set()
+        return {mac.lower() for mac in re.findall(r'^ *mac = "([0-9a-fA-F:]+)"', said, re.MULTILINE)}
 
     def info(self) -> dict[str, str]:
         """`xl info` as a dictionary."""

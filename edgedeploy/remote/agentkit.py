@@ -68,7 +68,7 @@ def build() -> bytes:
 
 @functools.cache
 def shipped() -> bytes:
-    """The zipapp as it travels, compressed by bzip2: two thirds of a zip that packs each module by itself."""
+    """The zipapp as it travels, compressed by bzip2 as a whole: the modules have much in common."""
     return bz2.compress(build())
 
 

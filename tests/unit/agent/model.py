@@ -41,6 +41,8 @@ class ModelXen:
         """what `xl info` says otherwise than usual"""
         self.ttys: dict[int, Path] = {}
         """domain id -> its console"""
+        self.cards: dict[int, set[str]] = {}
+        """domain id -> the hardware addresses of its network cards"""
         self.on_create: Callable[[], None] = lambda: None
         self._server = _Guest(self)
         self.port = self._server.port
@@ -88,6 +90,9 @@ class ModelXen:
     def console(self, domid: int) -> Path | None:
         tty = self.ttys.get(domid)
         return tty if tty and tty.exists() else None
+
+    def macs(self, domid: int) -> set[str]:
+        return self.cards.get(domid, set())
 
     def info(self) -> dict[str, str]:
         used = sum(guest.memory_mb for guest in self.guests.values())

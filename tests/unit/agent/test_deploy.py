@@ -528,8 +528,12 @@ def test_a_stranger_at_the_guests_address_is_refused_before_the_old_guest_is_tou
         model.deploy()
     assert "52:54:00:12:34:56 answers at 127.0.0.1" in "".join(caught.value.details)
     assert model.xen.calls == []
-    monkeypatch.setattr(neighbour, "holder", lambda _address, _bridge: "00:16:3e:00:00:01")  # the guest on air is ours
+    (domid,) = model.xen.guests
+    model.xen.cards[domid] = {"52:54:00:12:34:56"}  # the old scripts left the address to Xen: it is the guest on air
     assert model.deploy()["verdict"] == "live"
+    model.release("r3", vifs=plugged("00:16:3E:00:00:0A"))
+    monkeypatch.setattr(neighbour, "holder", lambda _address, _bridge: "00:16:3e:00:00:0a")
+    assert model.deploy()["verdict"] == "live", "one that has the new one's address, however that is written"
 
 
 def test_a_wrong_answer_is_another_reason_than_none(monkeypatch: pytest.MonkeyPatch) -> None:
