@@ -74,7 +74,8 @@ def describe(error: BaseException) -> Failure:
     if isinstance(error, click.ClickException):
         return Failure(slug(errors.UsageFault), errors.UsageFault.exit_code, error.format_message())
     if isinstance(error, KeyboardInterrupt | click.Abort | EOFError):
-        return Failure(slug(errors.Interrupted), errors.Interrupted.exit_code, "interrupted")
+        by = f" by {error}" if isinstance(error, KeyboardInterrupt) and str(error) else ""
+        return Failure(slug(errors.Interrupted), errors.Interrupted.exit_code, f"interrupted{by}")
     if isinstance(error, errors.EdgeError) and not isinstance(error, errors.Bug):
         return Failure(slug(type(error)), error.exit_code, error.message, error.hint, error.details, error.more)
     return _bug(error)

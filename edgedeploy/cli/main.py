@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from edgedeploy.cli import words
 
 
-def run(argv: Sequence[str]) -> int:
-    """Run one command line and return its exit code."""
+def run(argv: Sequence[str], *, signals: bool = False) -> int:
+    """Run one command line and return its exit code; `signals`: those that end this process end it as Ctrl-C does."""
     if _answered(argv):
         return 0
     from edgedeploy.cli import program  # noqa: PLC0415 - click takes four times as long as Python's start
 
+    if signals:
+        program.heed_signals()
     return program.run(argv)
 
 
@@ -29,7 +31,7 @@ def main() -> None:
         from edgedeploy.cli import program  # noqa: PLC0415 - as above
 
         sys.exit(program.complete(instruction))
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(run(sys.argv[1:], signals=True))
 
 
 def _answered(argv: Sequence[str]) -> bool:

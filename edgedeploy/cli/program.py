@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -48,6 +49,19 @@ def run(argv: Sequence[str]) -> int:
         return failures.conclude(error, session)
     # a command that reports a state (`check`, `status`) says it by returning its exit code
     return result if isinstance(result, int) and not isinstance(result, bool) else 0
+
+
+def heed_signals() -> None:
+    """Have CI, a service manager or a closed terminal end this process as Ctrl-C does: with what is to be said and put back."""
+    ending = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is not signal.SIG_IGN]
+
+    def end(number: int, _frame: object) -> None:
+        for other in ending:  # a closed terminal and the session's end send both: the second must not stop the clearing up
+            signal.signal(other, signal.SIG_IGN)
+        raise KeyboardInterrupt(signal.Signals(number).name)
+
+    for number in ending:
+        signal.signal(number, end)
 
 
 def complete(instruction: str) -> int:

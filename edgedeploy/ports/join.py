@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import BinaryIO, Protocol
 
 from edgedeploy.core import errors
@@ -89,12 +87,11 @@ def join(line: Line, log: BinaryIO | None = None) -> None:
     """Join stdin and stdout with `line` until the escape key, its end, or an answer to an input that has ended.
 
     Nothing is typed by itself. `log` gets what the console writes, byte for byte; a terminal gets what Screen lets
-    through. Raises what the line raises. The terminal is put back whatever happens, a SIGTERM or SIGHUP included (they end
-    as KeyboardInterrupt).
+    through. Raises what the line raises. The terminal is put back whatever is raised, KeyboardInterrupt included.
     """
     keyboard = sys.stdin.fileno()
     screen = Screen() if os.isatty(sys.stdout.fileno()) else None
-    with _ended_by_signals(), raw(keyboard) as terminal:
+    with raw(keyboard) as terminal:
         copy = _Copy(line, keyboard, log, Keys() if terminal else None, screen)
         if terminal:  # only now: what is typed after these words goes to the board, Ctrl-C too
             say(f"[{HELP}]\r\n")
@@ -189,28 +186,6 @@ class _Copy:
 def _out(data: bytes) -> None:
     while data:
         data = data[os.write(sys.stdout.fileno(), data) :]
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    ended = False
-
-    def end(number: int, _frame: object) -> None:
-        nonlocal ended
-        ended = True
-        for other in before:  # a closed terminal and the session's end send both: the second must not stop the clearing up
-            signal.signal(other, signal.SIG_IGN)
-        raise KeyboardInterrupt(signal.Signals(number).name)
-
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGTERM, signal.SIGHUP)}
-    for number in before:
-        signal.signal(number, end)
-    try:
-        yield
-    finally:
-        if not ended:  # else the program is on its way out, and its port is still to be put back
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 def open_log(path: str) -> BinaryIO:

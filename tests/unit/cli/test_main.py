@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -96,6 +97,21 @@ def test_wrong_usage(run):
 @pytest.mark.parametrize("how", ["abort", "ctrl-c"])
 def test_interrupted(run, how):
     assert run("boom", how) == (130, "", "edgedeploy: interrupted\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_ends_the_process_is_said(number):
+    at_work = "import os; from edgedeploy.cli import main, program\n"
+    at_work += f"program.cli.invoke = lambda ctx: os.kill(os.getpid(), {number:d})\nmain.main()"
+    done = _spawn(at_work, "status")
+    assert (done.returncode, done.stderr.decode()) == (130, f"edgedeploy: interrupted by {number.name}\n")
+
+
+def test_nohup_stays_in_force():
+    at_work = "import os; from edgedeploy.cli import main, program\n"
+    at_work += f"program.cli.invoke = lambda ctx: os.kill(os.getpid(), {signal.SIGHUP:d})\nmain.main()"
+    done = _spawn(at_work, "status", preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 @pytest.mark.parametrize(
