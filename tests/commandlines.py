@@ -35,11 +35,14 @@ def parsed(line: str) -> click.Context:
 
 def in_source(path: Path) -> Iterator[tuple[int, str]]:
     """Line number and command line, from every text that a module can print; what is put in at run time is a 1."""
-    tree = ast.parse(path.read_text())
-    parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
-    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
-        if id(node) not in parts | docs and isinstance(node, ast.Constant | ast.JoinedStr):
+    source = path.read_text()
+    if not _LINE.search(source):
+        return
+    nodes = list(ast.walk(ast.parse(source)))
+    parts = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+    docs = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    for node in nodes:
+        if isinstance(node, ast.Constant | ast.JoinedStr) and id(node) not in parts and id(node) not in docs:
             for line in in_prose(_text(node)):
                 yield node.lineno, line
 

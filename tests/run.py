@@ -100,11 +100,25 @@ def pytest(together: list[str], workers: int, env: dict[str, str], image: Image 
             env = {**env, "PYTEST_DEBUG_TEMPROOT": str(in_memory)}
             argv += ["-o", "tmp_path_retention_policy=failed", "-o", "tmp_path_retention_count=1"]
         if workers > 1:
+            compiled(folders, env)
             argv += ["-n", str(workers), "--dist", "loadgroup", "--max-worker-restart", "2"]
     with tempfile.TemporaryDirectory() as folder:
         counted = Path(folder) / "counted"
         ended = subprocess.run(argv, env={**env, "EDGEDEPLOY_TALLY": str(counted)}, check=False)
         return ended.returncode, json.loads(counted.read_text()) if counted.exists() else {}
+
+
+def compiled(folders: list[str], env: dict[str, str]) -> None:
+    """Have the tests compiled once, by a process a core: in a new clone each worker would do it, all at the same time."""
+    files = sorted(str(path) for folder in folders for path in Path(folder).rglob("test_*.py"))
+    cores = os.cpu_count() or 2
+    collect = [sys.executable, "-m", "pytest", "-q", "--collect-only"]
+    shares = [
+        subprocess.Popen([*collect, *share], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for share in (files[core::cores] for core in range(cores)) if share
+    ]  # fmt: skip
+    for process in shares:
+        process.wait()  # what is wrong with a test is told by the run itself
 
 
 def memory() -> Path | None:

@@ -17,6 +17,9 @@ from edgedeploy.core.release import Manifest
 from edgedeploy.depot.release import Draft
 from edgedeploy.depot.repo import Contents, Depot
 
+_seen: dict[tuple[str, str, bool], probe.Artefact] = {}
+"""by name, SHA-256, and whether it is a ramdisk: a push looks before it connects and again beside the board's own facts"""
+
 
 @dataclass(frozen=True, slots=True)
 class Release:
@@ -71,14 +74,18 @@ def inspect(read: Callable[[PurePosixPath], bytes], contents: Contents) -> dict[
     with tempfile.TemporaryDirectory() as folder:
         for role, path in contents.files.items():
             data = read(path)
-            if role in described and hashlib.sha256(data).hexdigest() != described[role].packed_sha256:
+            digest = hashlib.sha256(data).hexdigest()
+            if role in described and digest != described[role].packed_sha256:
                 raise errors.BadRepository(
                     f"{path} is not the file its manifest describes (SHA-256 differs)",
                     hint="make a new release: edgedeploy release KERNEL",
                 )
-            copy = Path(folder) / path.name
-            copy.write_bytes(data)
-            found[role] = probe.inspect(copy, ramdisk=role == "ramdisk")
+            key = path.name, digest, role == "ramdisk"
+            if key not in _seen:
+                copy = Path(folder) / path.name
+                copy.write_bytes(data)
+                _seen[key] = probe.inspect(copy, ramdisk=role == "ramdisk")
+            found[role] = _seen[key]
     return found
 
 

@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import ast
 import bz2
+import contextlib
 import functools
 import hashlib
 import io
 import re
+import sys
 import zipfile
+from collections.abc import Mapping
 from importlib import resources
-from importlib.resources.abc import Traversable
+from pathlib import Path
 
+from edgedeploy.core import files
+from edgedeploy.ports import folders
+from edgedeploy.remote import strip
 from edgedeploy.remote.strip import bare
 
 _SHEBANG = b"#!/usr/bin/python3 -IS\n"
@@ -49,14 +55,42 @@ LIMIT = 100 * 1024
 
 @functools.cache
 def build() -> bytes:
-    """The zipapp's bytes. Nothing in it is compressed: `shipped` does that better over all modules together."""
+    """The zipapp's bytes. Nothing in it is compressed: `shipped` does that better over all modules together.
+
+    Every push compares its digest with the board's, and to take 65 modules apart is a second: what came of the same sources
+    before is taken from the cache folder.
+    """
+    found = sources()
+    made_by = [sys.version, *((Path(file)).read_text() for file in (__file__, strip.__file__))]
+    key = hashlib.sha256("\0".join([*made_by, *(text for entry in sorted(found.items()) for text in entry)]).encode())
+    kept = folders.cache_dir() / "agents" / key.hexdigest()
+    with contextlib.suppress(OSError):
+        digest, data = kept.read_bytes().split(b"\n", 1)
+        if hashlib.sha256(data).hexdigest().encode() == digest:
+            return data
+    data = assemble(found)
+    with contextlib.suppress(OSError):
+        for path in kept.parent.glob("*"):
+            path.unlink()
+        files.atomic_write(kept, hashlib.sha256(data).hexdigest().encode() + b"\n" + data, 0o600)
+    return data
+
+
+def sources() -> dict[str, str]:
+    """The modules that the agent is made of, by the path they have in it."""
     package = resources.files("edgedeploy")
-    entries = {"__main__.py": _MAIN, "edgedeploy/__init__.py": (package / "__init__.py").read_text()}
+    found = {"edgedeploy/__init__.py": (package / "__init__.py").read_text()}
     for floor in ("core", "agent"):
-        for source in sorted((package / floor).iterdir(), key=_name):
+        for source in (package / floor).iterdir():
             name = f"{floor}/{source.name}"
             if source.name.endswith(".py") and name not in _LAPTOP_ONLY:
-                entries[f"edgedeploy/{name}"] = bare(source.read_text())
+                found[f"edgedeploy/{name}"] = source.read_text()
+    return found
+
+
+def assemble(modules: Mapping[str, str]) -> bytes:
+    """The zipapp out of `sources()`."""
+    entries = {"__main__.py": _MAIN, **{name: bare(text) for name, text in modules.items()}}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name in sorted(entries):
@@ -104,10 +138,6 @@ class _Less(ast.NodeTransformer):
 
 def _is_text(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-
-
-def _name(entry: Traversable) -> str:
-    return entry.name
 
 
 def digest() -> str:

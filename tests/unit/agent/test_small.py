@@ -132,9 +132,8 @@ def test_the_console_tail_keeps_the_last_lines_and_no_escapes() -> None:
 def test_the_agent_is_small_reproducible_and_stdlib_only(tmp_path: Path) -> None:
     shipped = agentkit.shipped()
     assert len(shipped) <= agentkit.LIMIT
-    agentkit.build.cache_clear()
-    agentkit.shipped.cache_clear()
-    assert agentkit.shipped() == shipped
+    modules = agentkit.sources()
+    assert agentkit.assemble(dict(reversed(modules.items()))) == agentkit.build()
     path = tmp_path / "agent.pyz"
     subprocess.run([sys.executable, "-ISc", enrol._UNPACK, path], input=shipped, check=True)
     assert path.read_bytes() == agentkit.build()
@@ -252,6 +251,28 @@ class TestSetup:
     def test_a_push_key_that_would_break_out_of_its_line_is_refused(self, key: str) -> None:
         with pytest.raises(errors.BadConfig, match="push_key"):
             setup.Plan.from_json(json.dumps({**self.plan, "push_key": key}).encode())
+
+
+def test_it_is_taken_apart_once_and_a_damaged_copy_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGEDEPLOY_CACHE_DIR", str(tmp_path))
+    whole = agentkit.build()
+    agentkit.build.cache_clear()
+    assert agentkit.build() == whole
+    (kept,) = (tmp_path / "agents").iterdir()
+    kept.write_bytes(kept.read_bytes()[:-1])
+    agentkit.build.cache_clear()
+    assert agentkit.build() == whole
+    monkeypatch.setattr(agentkit, "assemble", None)
+    agentkit.build.cache_clear()
+    assert agentkit.build() == whole
+
+
+def test_where_nothing_can_be_kept_it_is_built_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("EDGEDEPLOY_CACHE_DIR", str(tmp_path / "file"))
+    whole = agentkit.build()
+    agentkit.build.cache_clear()
+    assert agentkit.build() == whole
 
 
 def test_digest_of_the_program_is_the_digest_of_its_bytes() -> None:
