@@ -17,7 +17,7 @@ from edgedeploy.agent.attempt import Attempt
 from edgedeploy.agent.gitrepo import GitRepo
 from edgedeploy.agent.layout import AppLayout, Layout
 from edgedeploy.agent.run import CommandFailed
-from edgedeploy.agent.xen import Runtime, Xl
+from edgedeploy.agent.xen import Running, Runtime, Xl
 from edgedeploy.core import errors, files, release
 from edgedeploy.core.names import AppName, CommitId, ReleaseId
 
@@ -94,11 +94,14 @@ class Board:
             return [f"installed the schedule `{wanted or '@never'}` in {path}"]
         return []
 
-    def announce(self) -> bool:
-        """Tell the network what this board is and runs, where that changed; True when something was written."""
+    def announce(self, domains: list[Running] | None = None) -> bool:
+        """Tell the network what this board is and runs, where that changed; True when something was written.
+
+        `domains` are what runs, where that was asked just now.
+        """
         from edgedeploy.agent import announce
 
-        return announce.refresh(self.layout, self.config, self.runtime)
+        return announce.refresh(self.layout, self.config, lambda: self.runtime.domains() if domains is None else domains)
 
     # --- deployments ----------------------------------------------------------------------------------------------
 
@@ -110,13 +113,15 @@ class Board:
 
         layout = self.app(name)
         record = Attempt(follow or attempt.new_path(layout.attempts), who, followed=follow is not None)
+        deployment: Deployment | None = None
         try:
             before(record)
             with exclusive(
                 layout.swap_lock, who, lambda holder: record.event("wait", f"waiting: {holder} is deploying")
             ):
                 others = frozenset(self._uuids_of_others(name))
-                yield deploy.Deployment(name, layout, self.repo(name), self.runtime, record, others), record
+                deployment = deploy.Deployment(name, layout, self.repo(name), self.runtime, record, others)
+                yield deployment, record
         except errors.EdgeError as error:
             record.failed(error)
             raise
@@ -125,7 +130,7 @@ class Board:
             raise
         finally:
             record.close()
-            self.announce()
+            self.announce(deployment.domains if deployment else None)
 
     def apply(
         self, name: AppName, who: str, *, retry: bool = False, follow: Path | None = None, before: Before = _nothing

@@ -63,6 +63,8 @@ class Deployment:
         self._prepare = Prepare(layout, repo, runtime)
         self._seen = _Seen()
         self._manifests: dict[str, Manifest] = {}
+        self.domains: list[Running] | None = None
+        """what ran when the hypervisor was asked last, which is half a second of a small core; None: things changed since"""
 
     # --- entries --------------------------------------------------------------------------------------------------
 
@@ -133,6 +135,7 @@ class Deployment:
         if wanted is None or not self._attempt.followed:
             return True
         self._attempt.event("probe", "asking whether it still serves what was released")
+        self.domains = None
         verdict = health.probe(replace(wanted, timeout_s=min(wanted.timeout_s, 10)), lambda: "")
         self._seen.served = verdict.served
         return not verdict.reason
@@ -155,6 +158,7 @@ class Deployment:
         raise problem
 
     def _perform(self, effect: plan.Effect) -> plan.Event:
+        self.domains = None
         match effect:
             case plan.Look():
                 return self._look()
@@ -195,8 +199,9 @@ class Deployment:
         manifests = [*self._manifests.values(), *(m for slot in slots if (m := self._recorded(slot)))]
         names = {m.domain.name for m in manifests}
         uuids = {m.uuid for m in manifests} | {slot.uuid for slot in slots}
-        domains = [d for d in self._runtime.domains() if d.uuid not in self._others]
-        return [d for d in domains if d.uuid in uuids or d.name in names]
+        if self.domains is None:
+            self.domains = self._runtime.domains()
+        return [d for d in self.domains if d.uuid not in self._others and (d.uuid in uuids or d.name in names)]
 
     def _recorded(self, slot: Slot) -> Manifest | None:
         try:
@@ -257,7 +262,8 @@ class Deployment:
     def _destroy_ours(self, manifests: list[Manifest]) -> None:
         for manifest in manifests:
             self._manifests.setdefault(manifest.uuid, manifest)
-        for domain in self._ours():
+        doomed, self.domains = self._ours(), None
+        for domain in doomed:
             self._runtime.destroy(domain.domid)
 
     def _probe(self, slot: Slot) -> plan.Event:
