@@ -246,10 +246,19 @@ def held(lock: Path) -> bool:
 
 def _reader(tty: Path) -> str:
     """Another program that has the terminal open: "xenconsole (pid 77)". xenconsoled itself is at its other end."""
-    for link in Path("/proc").glob("[0-9]*/fd/*"):
-        with contextlib.suppress(OSError):
-            if os.readlink(link) == str(tty) and int(link.parts[2]) != os.getpid():
-                name = (link.parents[1] / "comm").read_text().strip()
-                if name != "xenconsoled":
-                    return f"{printable(name, 40)} (pid {link.parts[2]})"
+    own = str(os.getpid())
+    for pid in (entry for entry in os.listdir("/proc") if entry.isdigit() and entry != own):
+        with contextlib.suppress(OSError):  # processes come and go meanwhile
+            for fd in os.listdir(f"/proc/{pid}/fd"):
+                if _target(f"/proc/{pid}/fd/{fd}") == str(tty):
+                    name = Path(f"/proc/{pid}/comm").read_text().strip()
+                    if name != "xenconsoled":
+                        return f"{printable(name, 40)} (pid {pid})"
     return ""
+
+
+def _target(link: str) -> str:
+    try:
+        return os.readlink(link)
+    except OSError:  # closed meanwhile
+        return ""
