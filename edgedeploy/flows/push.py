@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from edgedeploy.core import errors, messages, names
 from edgedeploy.core.board import BoardFacts, Profile
@@ -217,11 +218,15 @@ def _retry(depot: Depot) -> str:
 
 def _deploy(depot: Depot, manifest: Manifest, request: Request, reached: Reached, context: Context) -> Result:
     found, welcome = reached.found, reached.welcome
-    staged, sent = _bring(depot, manifest, reached, context)
-    if staged.uuid != manifest.uuid:
-        raise errors.Bug(f"the board staged {staged.release}, not {manifest.release}")
-    with context.report.step("confirming that it is on air" if staged.live else "swapping the guest") as step:
-        before = str((welcome.apps.get(manifest.app, {}).get("last") or {}).get("id", ""))
+    app = welcome.apps.get(manifest.app, {})
+    live, sent = _on_air(app, depot, manifest), 0
+    if not live:
+        staged, sent = _bring(depot, manifest, reached, context)
+        if staged.uuid != manifest.uuid:
+            raise errors.Bug(f"the board staged {staged.release}, not {manifest.release}")
+        live = staged.live
+    with context.report.step("confirming that it is on air" if live else "swapping the guest") as step:
+        before = str((app.get("last") or {}).get("id", ""))
         outcome = _activate(depot, manifest, request, reached, context, step, before)
         proof.demand(manifest, outcome, _retry(depot))
     url = proof.url(manifest, found.forwards)
@@ -242,6 +247,12 @@ def _deploy(depot: Depot, manifest: Manifest, request: Request, reached: Reached
         confirmed,
         found.cable,
     )
+
+
+def _on_air(app: Mapping[str, Any], depot: Depot, manifest: Manifest) -> bool:
+    """Whether the board has these very commits and serves their release: then there is nothing to prepare."""
+    there = app.get("head") == depot.head() and app.get("uuid") == manifest.uuid
+    return there and app.get("healthy") is True and app.get("phase") == "steady"
 
 
 def _bring(depot: Depot, manifest: Manifest, reached: Reached, context: Context) -> tuple[messages.Staged, int]:

@@ -117,6 +117,22 @@ def test_a_push_finds_its_own_way_to_the_cable(setting: Setting) -> None:
     assert setting.push(via=Via.SERIAL).verdict == "already-live"
 
 
+def test_what_the_board_has_and_serves_is_only_confirmed(setting: Setting) -> None:
+    setting.model.release("r1")
+    setting.push()
+    asked = setting.out.tell()
+    assert setting.push().verdict == "already-live"
+    assert "preparing" not in setting.out.getvalue()[asked:]
+    setting.model.commit(readme="committed, and no release")
+    asked = setting.out.tell()
+    assert setting.push().verdict == "already-live"
+    assert "preparing" in setting.out.getvalue()[asked:], "its commits are brought all the same"
+    setting.model.xen.guests.clear()
+    asked = setting.out.tell()
+    assert setting.push().verdict == "live"
+    assert "preparing" in setting.out.getvalue()[asked:]
+
+
 def test_what_is_committed_while_the_board_is_looked_for_is_not_sent_unchecked(
     setting: Setting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
