@@ -80,7 +80,7 @@ def _confirm(mend: Mend, *, yes: bool) -> bool:
         said = click.prompt(f"Do it? [{usual}]", default="", show_default=False, err=True).strip().lower()
         if said in _ANSWERS:
             return _ANSWERS[said] if said else mend.safe
-        click.echo("y: type these lines on the board   n: leave this as it is   Ctrl-C: stop, nothing more is typed", err=True)
+        click.echo(recovery.choices(mend), err=True)
 
 
 _ANSWERS = {"": True, "y": True, "yes": True, "n": False, "no": False}

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from edgedeploy.core.names import printable
 from edgedeploy.flows.rescue.finding import Finding
-from edgedeploy.flows.rescue.mends import PATH, Mend
+from edgedeploy.flows.rescue.mends import PATH, RISKS, Mend
 from edgedeploy.flows.rescue.result import Result, Tried
 
 _MARKS = {"bad": "- ", "warning": "- ", "note": "  "}
@@ -37,6 +37,15 @@ def offer(mend: Mend) -> str:
     """What will be typed, for the question whether to."""
     typed = [f"    {line}" for line in mend.script.removeprefix(PATH).splitlines()]
     return "\n".join([f"{mend.title}:", *typed] if typed else [mend.title])
+
+
+def choices(mend: Mend) -> str:
+    """What can be answered to the question whether to, and what yes may cost."""
+    yes = "type these lines on the board" if mend.script else "do it"
+    return (
+        f"it may cost: {RISKS[mend.code]}\n"
+        f"y: {yes}   n: leave this as it is   Ctrl-C: stop, nothing more is typed"
+    )
 
 
 def outcome(result: Result) -> str:

@@ -60,6 +60,27 @@ CODES = {
 }
 """code -> what it does, as the documentation's table says it"""
 
+RISKS = {
+    "link-up": "nothing that works now is touched",
+    "bridge": "what goes through the port stands still for some seconds",
+    "move-address": "the network stands still for some seconds; the address stays the same",
+    "dhcp": "the board may get another address than the one that people know",
+    "static": "another machine that has this address and is silent just now would be disturbed; the network is asked first",
+    "link-local": "only machines on the same wire reach the board by it",
+    "route": "what goes out by another router now goes by this one",
+    "host-keys": "a laptop that remembers other keys will warn; only missing ones are made",
+    "sshd": "sessions that are open go on; the next one may wait some seconds",
+    "pin": "this laptop will trust what the cable said: is it in the board that you mean?",
+    "avahi": "the board is not seen by its name for some seconds",
+    "writable": "a disk that fails can lose more with each write",
+    "space": "what is removed is gone for good: old logs, packages that apt can fetch again, releases that nobody wants",
+    "clock": "cron may run a job twice, or skip one that lies between the two times",
+    "agent": "nothing: the keys of other laptops and what is on air stay",
+    "boot": "a guest that runs now and is not the last good release is replaced by it",
+    "cron": "jobs that are due start, a pull among them",
+}
+"""code -> what it may cost, for a person who asks before saying yes"""
+
 APPS = frozenset({"boot", "space", "writable"})
 """what may change what is on air"""
 NETWORK = frozenset({"link-up", "bridge", "move-address", "dhcp", "static", "link-local", "route"})

@@ -66,7 +66,9 @@ def test_each_mend_is_asked_for_with_what_would_be_typed(capsys, person):
     person("?", "perhaps", "No")
     capsys.readouterr()
     assert not command._confirm(mend, yes=False)
-    assert capsys.readouterr().err.count("y: type these lines on the board   n: leave this as it is") == 2
+    said = capsys.readouterr().err
+    assert said.count("y: type these lines on the board   n: leave this as it is") == 2
+    assert "it may cost: sessions that are open go on" in said
 
 
 def test_what_may_do_harm_is_asked_for_even_with_yes(capsys, person):

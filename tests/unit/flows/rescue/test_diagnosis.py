@@ -114,6 +114,7 @@ def test_every_code_is_tried_and_every_mend_exists():
     assert {case[0] for case in CASES} | {"not-enrolled"} == set(finding.MEANINGS)
     offered = {code for case in CASES for code in case[3]}
     assert offered <= set(mends.CODES)
+    assert list(mends.RISKS) == list(mends.CODES), "who asks what a mend may cost is told"
 
 
 def test_a_guest_of_anybody_else_or_a_bridge_of_docker_is_no_port_and_no_bridge_of_ours():
