@@ -71,7 +71,7 @@ def enrol(
     if as_json:
         options.emit_json(asdict(result))
     else:
-        click.echo(deployment.enrolled(result))
+        click.echo(deployment.enrolled(result, others=len(context.known.all()) > 1))
 
 
 def _pull(text: str) -> tuple[names.AppName, str]:

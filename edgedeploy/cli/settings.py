@@ -19,6 +19,7 @@ this module merges the two files. The user's file, all of it optional:
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,6 +108,14 @@ class Settings:
         here = f"the app here is {self.project_app or 'unnamed'}" if self.project else "no deployment repository"
         known = f"knows {', '.join(self.apps)}" if self.apps else "names no apps"
         looked_at = (f"{Path.cwd()}: {here}", f"{self.user_file}: {known}", f"{folder.absolute()}: no such folder")
+        from edgedeploy.depot import pushed_from  # noqa: PLC0415 - for what is wrong only
+
+        if there := pushed_from.folder(arg):
+            raise errors.UsageFault(
+                f"there is no app {arg!r} here; it was last pushed from {there}",
+                hint=f"type the folder instead: {shlex.quote(str(there))}",
+                details=looked_at,
+            )
         raise errors.UsageFault(f"there is no app {arg!r}", hint=_APP_HINT, details=looked_at)
 
 

@@ -11,7 +11,7 @@ from edgedeploy.core import errors, messages, names
 from edgedeploy.core.board import BoardFacts, Profile
 from edgedeploy.core.names import printable
 from edgedeploy.core.release import Manifest
-from edgedeploy.depot import usual_board
+from edgedeploy.depot import pushed_from, usual_board
 from edgedeploy.depot.repo import Depot
 from edgedeploy.flows import bundle_cache, fitness, proof, uptodate
 from edgedeploy.flows.context import Context, remembered
@@ -233,6 +233,7 @@ def _deploy(depot: Depot, manifest: Manifest, request: Request, reached: Reached
     confirmed = proof.look(manifest, url, context.report, cabled=bool(found.cable))
     remembered(reached, context, manifest.app)
     usual_board.remember(depot.git, reached.welcome.board_id)
+    pushed_from.remember(manifest.app, depot.root)
     return Result(
         manifest.app,
         manifest.release,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgedeploy.core import messages
@@ -40,8 +40,16 @@ def _proof(result: Pushed) -> str:
 
 def left(result: Pushed) -> str:
     """The last line, where something was edited that is not on the board."""
-    some = ", ".join(result.left[:3]) + (f" and {len(result.left) - 3} more" if len(result.left) > 3 else "")
-    return f"NOT on the board: {printable(some, 300)} ({result.why_left})"
+    return f"NOT on the board: {_some(result.left)} ({result.why_left})"
+
+
+def unchecked(here: Here) -> str:
+    """For a check of a release, where something was edited since."""
+    return f"NOT checked, edited since {here.release}: {_some(here.changed)} (edgedeploy push releases and checks them)"
+
+
+def _some(paths: Sequence[str]) -> str:
+    return printable(", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else ""), 300)
 
 
 def took(outage_ms: int, *, was_on_air: bool) -> str:
@@ -50,11 +58,12 @@ def took(outage_ms: int, *, was_on_air: bool) -> str:
     return f"{'outage' if was_on_air else 'first start'} {seconds:.{int(seconds < 10)}f} s"
 
 
-def enrolled(result: Enrolled) -> str:
-    """What enrolment changed."""
+def enrolled(result: Enrolled, *, others: bool = False) -> str:
+    """What enrolment changed. `others`: this laptop knows more boards than this one."""
     done = "dry run, nothing was changed:" if result.dry_run else "changed:"
     would = done if result.changes else "nothing to change"
-    ready = [] if result.dry_run else [f"{result.name} is ready: edgedeploy push APP"]
+    on = f" --on {result.name}" if others else ""
+    ready = [] if result.dry_run else [f"{result.name} is ready: edgedeploy push APP{on}"]
     head = f"{result.name} ({result.profile}, board id {result.board_id}): {would}"
     return "\n".join([head, *(f"  {change}" for change in result.changes), *ready])
 

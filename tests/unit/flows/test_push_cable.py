@@ -12,6 +12,7 @@ import pytest
 
 from edgedeploy.agent import attempt, serve, version
 from edgedeploy.core import errors
+from edgedeploy.depot import pushed_from
 from edgedeploy.flows import proof
 from edgedeploy.flows import push as flow
 from edgedeploy.flows.consolepass import ConsolePassword
@@ -131,6 +132,7 @@ def test_what_the_board_has_and_serves_is_only_confirmed(setting: Setting) -> No
     asked = setting.out.tell()
     assert setting.push().verdict == "live"
     assert "preparing" in setting.out.getvalue()[asked:]
+    assert pushed_from.folder("decks") == setting.model.work
 
 
 def test_what_is_committed_while_the_board_is_looked_for_is_not_sent_unchecked(

@@ -55,6 +55,7 @@ def test_an_enrolment_says_what_it_changed_or_that_there_was_nothing() -> None:
     head, change, ready = deployment.enrolled(result).splitlines()
     assert head == "stage (cubieboard2, board id 00112233aabbccdd): changed:"
     assert (change, ready) == ("  wrote /etc/cron.d/edgedeploy", "stage is ready: edgedeploy push APP")
+    assert deployment.enrolled(result, others=True).endswith("stage is ready: edgedeploy push APP --on stage")
     assert deployment.enrolled(replace(result, changes=())).splitlines()[0].endswith(": nothing to change")
     planned = deployment.enrolled(replace(result, dry_run=True))
     assert planned.splitlines() == [f"{head.rpartition(' changed')[0]} dry run, nothing was changed:", change]
