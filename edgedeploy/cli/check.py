@@ -81,6 +81,12 @@ def check(
     version = f"v{gic_version}" if gic_version in ("2", "3") else gic_version
     path = _resolve(session, target)
     result = flow.check(flow.Request(path, board or _only_kind(path), ramdisk, memory_mb, vcpus, version))
+    if path.is_dir():
+        from edgedeploy.flows import uptodate  # noqa: PLC0415 - of a repository only
+        from edgedeploy.ui import deployment  # noqa: PLC0415
+
+        if (here := uptodate.here(path)) and here.changed:
+            click.echo(deployment.unchecked(here), err=True)
     if as_json:
         options.emit_json(show.as_json(result))
         return 0 if result.fits else DoesNotFit.exit_code

@@ -20,11 +20,8 @@ def test_a_deployment_repository_is_checked_by_its_committed_release(run, tmp_pa
     repo = tmp_path / "decks"
     kernel = tmp_path / "linux"
     assert run("linux", "--board", "virtual-armv7")[0] == 0
-    for argv in (
-        ["init", "decks", "--dir", str(repo), "--board", "virtual-armv7"],
-        ["release", str(kernel), "--repo", str(repo)],
-    ):
-        subprocess.run([sys.executable, "-m", "edgedeploy", *argv], check=True, capture_output=True)
+    _edgedeploy("init", "decks", "--dir", repo, "--board", "virtual-armv7")
+    _edgedeploy("release", kernel, "--repo", repo)
     code, out, _ = run(str(repo), "--board", "virtual-armv7")
     assert (code, out.splitlines()[0]) == (0, "decks.xen fits virtual-armv7")
     assert run(str(repo), "--board", "beaglebone-black")[0] == 20
@@ -53,6 +50,23 @@ def test_a_deployment_repository_is_checked_by_its_committed_release(run, tmp_pa
     subprocess.run(["git", "-C", repo, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qam", "x"], check=True)
     code, _, err = run(str(repo), "--board", "virtual-armv7")
     assert (code, "is not the file its manifest describes" in err) == (22, True)
+
+
+def test_what_was_edited_since_the_release_is_said_to_be_unchecked(run, tmp_path):
+    repo = tmp_path / "decks"
+    _edgedeploy("init", "decks", "--dir", repo, "--board", "virtual-armv7")
+    (repo / "linux").write_bytes(whole := (tmp_path / "linux").read_bytes())
+    _edgedeploy("release", repo / "linux", "--repo", repo)
+    assert run(str(repo))[2] == ""
+    (repo / "linux").write_bytes(whole + b"x")
+    code, out, err = run(str(repo))
+    assert (code, out.splitlines()[0]) == (0, "decks.xen fits virtual-armv7")
+    assert err.startswith("NOT checked, edited since ")
+    assert err.endswith(": linux (edgedeploy push releases and checks them)\n")
+
+
+def _edgedeploy(*argv):
+    subprocess.run([sys.executable, "-m", "edgedeploy", *argv], check=True, capture_output=True)
 
 
 LACKS = "the profile allows it, but a release does not carry it: the guest starts without that hardware"
