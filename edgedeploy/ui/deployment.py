@@ -45,7 +45,7 @@ def left(result: Pushed) -> str:
 
 def unchecked(here: Here) -> str:
     """For a check of a release, where something was edited since."""
-    return f"NOT checked, edited since {here.release}: {_some(here.changed)} (edgedeploy push releases and checks them)"
+    return f"NOT checked, edited since {here.release}: {_some(here.changed)} (to release and check it: edgedeploy push)"
 
 
 def _some(paths: Sequence[str]) -> str:
@@ -63,7 +63,7 @@ def enrolled(result: Enrolled, *, others: bool = False) -> str:
     done = "dry run, nothing was changed:" if result.dry_run else "changed:"
     would = done if result.changes else "nothing to change"
     on = f" --on {result.name}" if others else ""
-    ready = [] if result.dry_run else [f"{result.name} is ready: edgedeploy push APP{on}"]
+    ready = [] if result.dry_run else [f"{result.name} is ready: edgedeploy push APP" + on]
     head = f"{result.name} ({result.profile}, board id {result.board_id}): {would}"
     return "\n".join([head, *(f"  {change}" for change in result.changes), *ready])
 

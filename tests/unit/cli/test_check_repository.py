@@ -62,7 +62,7 @@ def test_what_was_edited_since_the_release_is_said_to_be_unchecked(run, tmp_path
     code, out, err = run(str(repo))
     assert (code, out.splitlines()[0]) == (0, "decks.xen fits virtual-armv7")
     assert err.startswith("NOT checked, edited since ")
-    assert err.endswith(": linux (edgedeploy push releases and checks them)\n")
+    assert err.endswith(": linux (to release and check it: edgedeploy push)\n")
 
 
 def _edgedeploy(*argv):
