@@ -6,6 +6,7 @@ and texts of the real one that mirage-decks-deployment served.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import lzma
 import struct
@@ -96,11 +97,13 @@ def resize(zimage: bytes, packed: bytes, inner_size: int, *, table: bool = True,
     return bytes(image)
 
 
+@functools.lru_cache(8)
 def xz_start(zimage: bytes) -> int:
     """Where the XZ payload of a real zImage begins: the one that can be unpacked."""
     return next(hit for hit, _ in _xz(zimage))
 
 
+@functools.lru_cache(8)
 def xz_inner(zimage: bytes) -> bytes:
     """The kernel inside a real zImage."""
     return next(inner for _, inner in _xz(zimage))

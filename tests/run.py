@@ -3,12 +3,14 @@
     python -m tests.run [--all] [--workers N] [--seed N] [TIER…]
 
 First the tests that need no board, on several workers; meanwhile the virtual board's image is built where the cache has
-none. Then those that need one, on two boards, each with a network of its own. The last line is the sum in plain words.
+none. Then those that need one, on two boards, each with a network of its own; beside them, as far as they leave the cores
+idle, what can wait. The last line is the sum in plain words.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -63,12 +65,20 @@ def run(wanted: list[str], workers: int, env: dict[str, str]) -> int:
     print(f"tiers {', '.join(wanted)}; {workers} workers, load {load:.1f}, seed {env['EDGEDEPLOY_SEED']}", flush=True)
     image = Image(env) if any(tiers.TIERS[name].folder == tiers.BOARDS for name in wanted) else None
     ok, counts, slowest = True, {name: Counter[str]() for name in wanted}, Counter[str]()
-    for together in tiers.runs(wanted):
-        status, told = pytest(together, workers, env, image)
+
+    def count(status: int, told: dict) -> None:
+        nonlocal ok
         ok = ok and status == 0
         slowest.update(dict(told.get("slowest", [])))
         for name, outcomes in told.get("tiers", {}).items():
             counts[name].update(outcomes)
+
+    for together in tiers.runs(wanted):
+        patient = tiers.beside(wanted) if tiers.TIERS[together[0]].folder == tiers.BOARDS else []
+        with Beside(patient, env) as beside:
+            count(*pytest(together, workers, env, image))
+            if patient:
+                count(*beside.end())
     took, after = time.monotonic() - began, os.getloadavg()[0]  # clock: as above
     print("\nthe slowest:\n" + "\n".join(f"  {seconds:6.1f} s  {name}" for name, seconds in slowest.most_common(10)))
     print(f"\n{took / 60:.1f} min with {workers} workers; load {load:.1f} at the start, {after:.1f} at the end")
@@ -86,19 +96,15 @@ def line(outcomes: Counter[str]) -> str:
 
 def pytest(together: list[str], workers: int, env: dict[str, str], image: Image | None) -> tuple[int, dict]:
     """One pytest run of some tiers: its exit status, and what tests/tally.py counted (nothing after a crash)."""
+    argv = command(together, env)
     folders = sorted({tiers.TIERS[name].folder for name in together})
-    argv = [sys.executable, "-m", "pytest", "-q", "-p", "tests.tally", "-m", " or ".join(together), *folders]
-    if env["EDGEDEPLOY_SEED"] != "0":
-        argv.append(f"--hypothesis-seed={env['EDGEDEPLOY_SEED']}")
     if image and tiers.BOARDS in folders:
         image.wait()
         argv += ["-p", "tests.board.apart"]
         if os.geteuid() == 0:  # nobody else can have two boards, which need a network each
             argv += ["-n", str(BOARDS), "--dist", "loadgroup", "--no-loadscope-reorder", "--max-worker-restart", "0"]
     elif all(tiers.TIERS[name].parallel for name in together):
-        if in_memory := memory():
-            env = {**env, "PYTEST_DEBUG_TEMPROOT": str(in_memory)}
-            argv += ["-o", "tmp_path_retention_policy=failed", "-o", "tmp_path_retention_count=1"]
+        argv, env = in_memory(argv, env)
         if workers > 1:
             compiled(folders, env)
             argv += ["-n", str(workers), "--dist", "loadgroup", "--max-worker-restart", "2"]
@@ -106,6 +112,62 @@ def pytest(together: list[str], workers: int, env: dict[str, str], image: Image 
         counted = Path(folder) / "counted"
         ended = subprocess.run(argv, env={**env, "EDGEDEPLOY_TALLY": str(counted)}, check=False)
         return ended.returncode, json.loads(counted.read_text()) if counted.exists() else {}
+
+
+class Beside:
+    """A run of `tiers` that takes what is left of the cores, and is silent until its end. Without tiers it is none."""
+
+    def __init__(self, together: list[str], env: dict[str, str]) -> None:
+        self._folder = tempfile.TemporaryDirectory()
+        self._counted, self._said = (Path(self._folder.name) / name for name in ("counted", "said"))
+        self._process: subprocess.Popen[bytes] | None = None
+        if together:
+            argv, env = in_memory(command(together, env), env)
+            argv += ["-n", str(os.cpu_count() or 2), "--dist", "loadgroup", "--max-worker-restart", "2"]
+            with self._said.open("wb") as said:
+                self._process = subprocess.Popen(
+                    argv, env={**env, "EDGEDEPLOY_TALLY": str(self._counted)}, stdin=subprocess.DEVNULL, stdout=said,
+                    stderr=said, start_new_session=True,
+                )  # fmt: skip
+            _yielding(self._process.pid)
+
+    def __enter__(self) -> Beside:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process and self._process.poll() is None:  # Ctrl-C, in the run beside it
+            self._process.terminate()
+            self._process.wait()
+        self._folder.cleanup()
+
+    def end(self) -> tuple[int, dict]:
+        """Wait for it, and print what it said; as `pytest` returns."""
+        assert self._process
+        status = self._process.wait()
+        print(self._said.read_text(errors="replace"), flush=True)
+        return status, json.loads(self._counted.read_text()) if self._counted.exists() else {}
+
+
+def _yielding(pid: int) -> None:
+    """Have a new session's processes wait for all others (sched(7), "The autogroup feature": nice counts in a session only)."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, pid, 19)
+        Path(f"/proc/{pid}/autogroup").write_text("19")
+
+
+def command(together: list[str], env: dict[str, str]) -> list[str]:
+    """The command line of a pytest run of some tiers."""
+    folders = sorted({tiers.TIERS[name].folder for name in together})
+    seed = [] if env["EDGEDEPLOY_SEED"] == "0" else [f"--hypothesis-seed={env['EDGEDEPLOY_SEED']}"]
+    return [sys.executable, "-m", "pytest", "-q", "-p", "tests.tally", *seed, "-m", " or ".join(together), *folders]
+
+
+def in_memory(argv: list[str], env: dict[str, str]) -> tuple[list[str], dict[str, str]]:
+    """The same run with its folders in memory, where there is room: the agent and git wait for a disk at each step."""
+    if (room := memory()) is None:
+        return argv, env
+    kept = ["-o", "tmp_path_retention_policy=failed", "-o", "tmp_path_retention_count=1"]
+    return [*argv, *kept], {**env, "PYTEST_DEBUG_TEMPROOT": str(room)}
 
 
 def compiled(folders: list[str], env: dict[str, str]) -> None:

@@ -24,11 +24,13 @@ class Tier:
     """in `make test`; else in `make test-all` only"""
     explicit: bool = False
     """its tests carry the marker in their own source"""
+    patient: bool = False
+    """nobody waits in its tests, and no clock runs: they take what the boards leave of the cores"""
 
 
 TIERS = {
     "unit": Tier("tests/unit", "one module, no peers but the file system"),
-    "corpus": Tier("tests/corpus", "every artefact of the corpus, and Xen's own loader beside us"),
+    "corpus": Tier("tests/corpus", "every artefact of the corpus, and Xen's own loader beside us", patient=True),
     "fuzz": Tier("tests/fuzz", "what reads bytes from outside, on its seeds and all that was ever found; nothing is searched"),
     "contract": Tier("tests/contract", "a Protocol's promises, against a real peer (sshd, Avahi, getty, a tty)"),
     "journey": Tier("tests/board", "what a person does with a board, on real Xen under QEMU", parallel=False, explicit=True),
@@ -41,15 +43,18 @@ USUAL = [name for name, tier in TIERS.items() if tier.always]
 
 
 def runs(wanted: Sequence[str]) -> list[list[str]]:
-    """Which tiers are run together, one run after the other.
-
-    Nothing beside the boards, which take both cores: what runs beside them costs them more than it gains.
-    """
+    """Which tiers are run together, one run after the other; what is `beside` the boards is not among them."""
     together: dict[str, list[str]] = {}
     for name, tier in TIERS.items():
-        if name in wanted:
+        if name in wanted and name not in beside(wanted):
             together.setdefault("" if tier.parallel else tier.folder, []).append(name)
     return [together.pop(first) for first in ("", BOARDS) if first in together] + list(together.values())
+
+
+def beside(wanted: Sequence[str]) -> list[str]:
+    """Which tiers run while the boards do: two boards of one core leave a third of two cores, to whom it does not matter when."""
+    boards = any(TIERS[name].folder == BOARDS for name in wanted)
+    return [name for name in wanted if boards and TIERS[name].patient]
 
 
 def of(path: str, marked: Iterable[str]) -> str:

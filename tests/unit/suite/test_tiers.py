@@ -57,8 +57,14 @@ def test_all_that_have_none_are_named() -> None:
 
 
 def test_what_needs_no_board_runs_first_and_the_boards_once_for_both_their_tiers() -> None:
-    without = ["unit", "corpus", "fuzz", "contract"]
-    assert tiers.runs(list(tiers.TIERS)) == [without, ["journey", "board"], ["search"]]
-    assert tiers.runs(tiers.USUAL) == [without, ["journey"]]
+    assert tiers.runs(list(tiers.TIERS)) == [["unit", "fuzz", "contract"], ["journey", "board"], ["search"]]
+    assert tiers.runs(tiers.USUAL) == [["unit", "fuzz", "contract"], ["journey"]]
     assert tiers.runs(["contract", "board"]) == [["contract"], ["board"]]
     assert tiers.runs(["search", "journey"]) == [["journey"], ["search"]]
+
+
+def test_what_can_wait_runs_beside_the_boards_and_with_the_others_where_there_are_none() -> None:
+    assert tiers.beside(tiers.USUAL) == ["corpus"]
+    assert tiers.beside(["unit", "corpus"]) == []
+    assert tiers.runs(["unit", "corpus"]) == [["unit", "corpus"]]
+    assert tiers.beside(["unit", "board"]) == []
