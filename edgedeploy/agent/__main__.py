@@ -114,6 +114,9 @@ def _serve() -> int:
     os.dup2(2, 1)  # whatever prints from here on must not corrupt the conversation
     out.write(greeting.banner())  # before all the rest is loaded: whoever waits knows that it is there
     out.flush()
+    from edgedeploy.agent import xen
+
+    xen.ask_ahead()
     from edgedeploy.agent import serve
     from edgedeploy.agent.board import Board
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from edgedeploy.agent.run import CommandFailed, run
+from edgedeploy.agent.run import CommandFailed, ahead, run
 
 _XL_TIMEOUT = 180.0  # xl create on a loaded board under emulation was seen to need 14 s; a hang must end all the same
 
@@ -54,12 +54,20 @@ class Runtime(Protocol):
         """What the runtime says of the machine."""
 
 
+_LIST, _INFO = ["xl", "list", "-v"], ["xl", "info"]
+
+
+def ask_ahead() -> None:
+    """Have `xl` begin with the answers that a hello needs."""
+    ahead(_LIST, _INFO)
+
+
 class Xl:
     """Runtime by the `xl` toolstack."""
 
     def domains(self) -> list[Running]:
         """Parse `xl list -v`."""
-        return parse_list(run(["xl", "list", "-v"], timeout=_XL_TIMEOUT))
+        return parse_list(run(_LIST, timeout=_XL_TIMEOUT))
 
     def validate(self, config: Path) -> None:
         """`xl create --dryrun`: reads the configuration only, never the kernel (facts: artefacts A7)."""
@@ -100,7 +108,7 @@ class Xl:
 
     def info(self) -> dict[str, str]:
         """`xl info` as a dictionary."""
-        pairs = (line.partition(":")[::2] for line in run(["xl", "info"], timeout=_XL_TIMEOUT).splitlines())
+        pairs = (line.partition(":")[::2] for line in run(_INFO, timeout=_XL_TIMEOUT).splitlines())
         return {key.strip(): value.strip() for key, value in pairs}
 
 

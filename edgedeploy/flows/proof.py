@@ -7,6 +7,7 @@ import http.client
 import re
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from edgedeploy.core import errors, messages, names
@@ -122,6 +123,22 @@ def look(manifest: Manifest, where: str, report: Report, *, cabled: bool = False
         )
         return "contradicted"
     return "confirmed" if wanted else "unknown"
+
+
+def pages(manifest: Manifest, forwards: Mapping[str, str]) -> dict[str, str] | None:
+    """SHA-256 by path of all that a release serves, as this laptop gets it; None where anything is not as it was released."""
+    if manifest.health is None:
+        return {}
+    health, got = manifest.health, {}
+    for path in dict.fromkeys([health.path, *health.serves]):
+        where = url(replace(manifest, health=replace(health, path=path)), forwards)
+        try:
+            status, got[str(path)] = _fetch(where, _FETCH_S)
+        except (OSError, http.client.HTTPException):
+            return None
+        if (path == health.path and status != health.status) or got[path] != health.serves.get(path, got[path]):
+            return None
+    return got
 
 
 def _unseen(where: str, error: Exception, *, cabled: bool) -> str:

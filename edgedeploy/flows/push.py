@@ -53,6 +53,9 @@ class Result:
     """whether anything of this app ran before; when not, outage_ms is how long the first start took"""
     sent_bytes: int = 0
     served: dict[str, str] = field(default_factory=dict)
+    """URL path -> SHA-256 of what `witness` got there"""
+    witness: str = "board"
+    """or laptop, where there was nothing to do"""
     confirmed: str = "unknown"
     """confirmed, contradicted or unknown: the laptop's own look at the URL"""
     cable: str = ""
@@ -220,6 +223,8 @@ def _deploy(depot: Depot, manifest: Manifest, request: Request, reached: Reached
     found, welcome = reached.found, reached.welcome
     app = welcome.apps.get(manifest.app, {})
     live, sent = _on_air(app, depot, manifest), 0
+    if live and not found.cable and (seen := proof.pages(manifest, found.forwards)) is not None:
+        return _unchanged(depot, manifest, reached, context, seen)
     if not live:
         staged, sent = _bring(depot, manifest, reached, context)
         if staged.uuid != manifest.uuid:
@@ -231,9 +236,7 @@ def _deploy(depot: Depot, manifest: Manifest, request: Request, reached: Reached
         proof.demand(manifest, outcome, _retry(depot))
     url = proof.url(manifest, found.forwards)
     confirmed = proof.look(manifest, url, context.report, cabled=bool(found.cable))
-    remembered(reached, context, manifest.app)
-    usual_board.remember(depot.git, reached.welcome.board_id)
-    pushed_from.remember(manifest.app, depot.root)
+    _remember(depot, manifest, reached, context)
     return Result(
         manifest.app,
         manifest.release,
@@ -245,9 +248,34 @@ def _deploy(depot: Depot, manifest: Manifest, request: Request, reached: Reached
         outcome.was_on_air,
         sent,
         dict(outcome.served),
-        confirmed,
-        found.cable,
+        confirmed=confirmed,
+        cable=found.cable,
     )
+
+
+def _unchanged(
+    depot: Depot, manifest: Manifest, reached: Reached, context: Context, seen: Mapping[str, str]
+) -> Result:
+    """Xen runs the release, and this laptop got all that it serves (`seen`): the board need not look, too."""
+    _remember(depot, manifest, reached, context)
+    confirmed = "confirmed" if manifest.health and manifest.health.serves else "unknown"
+    return Result(
+        manifest.app,
+        manifest.release,
+        reached.found.name,
+        "already-live",
+        manifest.uuid,
+        proof.url(manifest, reached.found.forwards),
+        served=dict(seen),
+        witness="laptop",
+        confirmed=confirmed,
+    )
+
+
+def _remember(depot: Depot, manifest: Manifest, reached: Reached, context: Context) -> None:
+    remembered(reached, context, manifest.app)
+    usual_board.remember(depot.git, reached.welcome.board_id)
+    pushed_from.remember(manifest.app, depot.root)
 
 
 def _on_air(app: Mapping[str, Any], depot: Depot, manifest: Manifest) -> bool:

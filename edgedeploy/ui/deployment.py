@@ -34,8 +34,11 @@ def _proof(result: Pushed) -> str:
     pages = len(result.served)
     if not pages:
         return "checked: Xen runs it"
+    got = f"got its {pages} page{'s' if pages > 1 else ''} with the right content"
+    if result.witness == "laptop":
+        return f"checked: Xen runs it, and this laptop {got}"
     first = " (the first one to this laptop, too)" if result.confirmed == "confirmed" else ""
-    return f"checked: Xen runs it, and the board got its {pages} page{'s' if pages > 1 else ''} with the right content{first}"
+    return f"checked: Xen runs it, and the board {got}{first}"
 
 
 def left(result: Pushed) -> str:

@@ -57,7 +57,8 @@ class Deployment:
         default=None, metadata=_says("this laptop's own look at `url`: `confirmed`, `contradicted` or `unknown`")
     )
     served: dict[str, str] = field(
-        default_factory=dict, metadata=_says("URL path: SHA-256 of what the guest served to the board")
+        default_factory=dict,
+        metadata=_says("URL path: SHA-256 of what the guest served to the board; to this laptop, where nothing was to be done"),
     )
     console: list[str] = field(default_factory=list, metadata=_says("last console lines of a guest that failed"))
     cable: str | None = field(default=None, metadata=_says("the serial port it went over; null: the network"))

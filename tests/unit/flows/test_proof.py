@@ -123,12 +123,19 @@ def test_the_laptops_own_look(tmp_path: Any) -> None:
 
         of = replace(manifest(), health=wanted)
         assert proof.look(of, f"http://127.0.0.1:{xen.port}/", REPORT) == "confirmed"
+        assert proof.pages(of, {}) == {"/": sha(b"the deck")}
+        more = replace(wanted, serves={**wanted.serves, names.UrlPath("/deck.css"): sha(b"a style")})
+        assert proof.pages(replace(of, health=more), {}) is None, "one page of two"
+        assert proof.pages(replace(of, health=replace(wanted, status=204)), {}) is None
+        assert proof.pages(replace(of, health=None), {}) == {}
         xen.serves["r1"] = b"another deck"
+        assert proof.pages(of, {}) is None
         assert proof.look(of, f"http://127.0.0.1:{xen.port}/", REPORT) == "contradicted"
         xen.serves["r1"] = None
         assert proof.look(of, f"http://127.0.0.1:{xen.port}/", REPORT) == "contradicted", "a 503 is no witness"
     finally:
         xen.close()
+    assert proof.pages(of, {}) is None, "nobody there"
 
 
 def test_a_guest_that_was_only_slow_may_be_tried_again_or_given_longer() -> None:

@@ -67,10 +67,12 @@ class Setting:
         self.known = KnownBoards(folder / "laptop")
         config = model.board.config
         self.known.remember(KnownBoard(ID, config.name, config.profile, "root", ("192.0.2.1",), 22))
-        self.sent = 0
+        self.network = False
 
     def context(self) -> Context:
         def connect(found: Found) -> Any:
+            if self.network:
+                return Cable(self.model)
             raise errors.Unreachable("192.0.2.1 port 22: no network leads there")
 
         def opened(line: Line) -> Any:
@@ -133,6 +135,20 @@ def test_what_the_board_has_and_serves_is_only_confirmed(setting: Setting) -> No
     assert setting.push().verdict == "live"
     assert "preparing" in setting.out.getvalue()[asked:]
     assert pushed_from.folder("decks") == setting.model.work
+
+
+def test_without_news_this_laptops_own_look_is_enough(setting: Setting) -> None:
+    setting.network = True
+    setting.model.release("r1")
+    assert setting.push().witness == "board"
+    asked, calls = setting.out.tell(), len(setting.model.xen.calls)
+    again = setting.push()
+    assert (again.verdict, again.witness, again.confirmed, set(again.served)) == ("already-live", "laptop", "confirmed", {"/"})
+    assert "confirming" not in setting.out.getvalue()[asked:]
+    assert len(setting.model.xen.calls) == calls
+    setting.model.xen.serves["r1"] = b"not what was released"
+    with pytest.raises(errors.RollbackFailed, match="is not what was released"):  # the board looks, starts it anew, in vain
+        setting.push()
 
 
 def test_what_is_committed_while_the_board_is_looked_for_is_not_sent_unchecked(

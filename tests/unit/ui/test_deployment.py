@@ -41,6 +41,7 @@ def test_a_first_start_is_no_outage() -> None:
 
 def test_what_was_not_asked_is_not_claimed() -> None:
     assert deployment.pushed(but(confirmed="unknown")).splitlines()[1].endswith("2 pages with the right content")
+    assert "and this laptop got its 2 pages" in deployment.pushed(but(witness="laptop")).splitlines()[1]
     assert deployment.pushed(but(served={}, url="")).splitlines()[1:] == ["checked: Xen runs it"]
 
 
