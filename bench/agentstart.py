@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.board import Board
+from bench.board import NAME, Board, edgedeploy
 from bench.figures import Spread
 from bench.host import processor
 from bench.ours import Ours
@@ -37,6 +39,15 @@ _TITLES = {
     "tick": "`edgedeploy-agent pull decks`, nothing new and no remote",
 }
 _TARGETS = {"greeting": 3.0, "hello": 5.0}
+_PUSHES = {
+    "ssh": "`ssh BOARD true`, each a connection of its own",
+    "unchanged": "`edgedeploy push`, nothing new",
+    "edited": "`edgedeploy push`, an edited slide",
+}
+_BEFORE = {"unchanged": 0, "edited": 0}
+"""processes on the board in one push, as this bench counted them with the agent and the laptop of commit 8c05c09"""
+_LATER_S = 2.0
+"""what a push without news may take longer than `ssh BOARD true`"""
 _TAIL = """\
 Ratio of the medians to the first row. Milliseconds: median (least to most). Processes and threads as the board's kernel
 counts them; those of cron and of whoever else runs there are among them.
@@ -65,19 +76,50 @@ def main(argv: Sequence[str] | None = None) -> int:
             board.quieten()
             board.put(Path(__file__).with_name("onboard.py").read_bytes(), "/tmp/bench/onboard.py")
             said = json.loads(board.run(f"python3 -IS /tmp/bench/onboard.py {options.rounds}"))
+            pushes = _pushes(board, ours, max(3, options.rounds // 3))
     except errors.EdgeError as error:
         print(f"the bench did not come to its end: {error.message}\n{error.hint}", file=sys.stderr)
         return error.exit_code
-    text = page(said.pop("processes"), {row: tuple(said[row]) for row in _TITLES}, datetime.now(UTC))
+    text = page(said.pop("processes"), {row: tuple(said[row]) for row in _TITLES}, pushes, datetime.now(UTC))
     print(text)
     if options.write:
         options.write.write_text(text)
     return 1 if "**no**" in text else 0
 
 
-def page(processes: Mapping[str, int], seconds: Mapping[str, Sequence[float]], when: datetime) -> str:
+Pushes = Mapping[str, tuple[Sequence[float], int]]
+"""by row of _PUSHES: seconds, and the processes that one of them started on the board"""
+
+
+def _pushes(board: Board, ours: Ours, rounds: int) -> Pushes:
+    seconds: dict[str, list[float]] = {row: [] for row in _PUSHES}
+    processes = dict.fromkeys(_PUSHES, 0)
+    own = -(_started(board) - _started(board))
+    """what the question itself starts there"""
+    for number in range(rounds):
+        for row in _PUSHES:
+            if row == "edited":
+                ours.prepare(f"round {number}")
+            argv = board.argv("true") if row == "ssh" else [*edgedeploy("-q", "push"), str(ours.folder), "--on", NAME]
+            before = _started(board)
+            began = time.monotonic()
+            subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
+            seconds[row].append(time.monotonic() - began)
+            processes[row] = _started(board) - before - own
+    return {row: (seconds[row], processes[row]) for row in _PUSHES}
+
+
+def _started(board: Board) -> int:
+    """Processes and threads that the board's kernel has started (proc(5), /proc/stat)."""
+    return int(board.run("grep ^processes /proc/stat").split()[1])
+
+
+def page(
+    processes: Mapping[str, int], seconds: Mapping[str, Sequence[float]], pushes: Pushes, when: datetime
+) -> str:
     """The page."""
     yardstick = Spread.of(seconds["python"]).middle
+    middle = {row: Spread.of(took).middle for row, (took, _) in pushes.items()}
     lines = [
         f"Measured on {when:%Y-%m-%d %H:%M} UTC, {len(seconds['python'])} rounds; the board is emulated on {processor()}.\n",
         f"| | of {_TITLES['python']} | ms | processes | target | met |",
@@ -88,6 +130,19 @@ def page(processes: Mapping[str, int], seconds: Mapping[str, Sequence[float]], w
         met = "" if target is None else "yes" if ratio <= target else "**no**"
         told = "" if target is None else f"{target:g}"
         lines.append(f"| {title} | {ratio:.2f} | {Spread.of(seconds[row]).ms()} | {processes[row]} | {told} | {met} |")
+    lines += [
+        "\nAnd what a laptop waits for, beside an SSH connection that does nothing. Processes are those on the board, before",
+        f"and since the agent starts at once; a push without news is to take {_LATER_S:g} s more than the connection at most.\n",
+        "| | s | more than `ssh` | processes | before | met |",
+        "| --- | ---: | ---: | ---: | ---: | --- |",
+    ]
+    for row, title in _PUSHES.items():
+        more, count, before = middle[row] - middle["ssh"], pushes[row][1], _BEFORE.get(row, 0)
+        met = [] if row == "ssh" else [count <= before / 2]
+        met += [more <= _LATER_S] if row == "unchanged" else []
+        told = "" if not met else "yes" if all(met) else "**no**"
+        later = "" if row == "ssh" else f"{more:.1f}"
+        lines.append(f"| {title} | {middle[row]:.1f} | {later} | {count} | {before or ''} | {told} |")
     return _HEAD + "\n".join(lines) + "\n\n" + _TAIL
 
 

@@ -247,8 +247,8 @@ class Situation:
             shutil.copy(self.folder / stage.record.name, stage.record)
         with stage.in_its_state():
             announcing.stop(stage.machine)
+            # where it is, this laptop knows: announcing it anew costs a log-in, which is a second of a core
             snapshot.restore(stage.name, self.folder / "board", report=QuietReport(sys.stderr))
-            announcing.start(stage.machine)
         for name in _FOLDERS:
             shutil.rmtree(stage.folder / name, ignore_errors=True)
             if (self.folder / name).exists():
