@@ -71,6 +71,11 @@ class Stage:
                 patch.setenv(name, self.env[name])
             yield
 
+    def announce(self) -> None:
+        """Have the network see the board, as the lab does when it boots one."""
+        with self.in_its_state():
+            announcing.start(self.machine)
+
     @property
     def record(self) -> Path:
         """The lab's record of the board."""

@@ -40,6 +40,7 @@ def test_the_push_key_forwards_nothing(stage: Stage) -> None:
 
 
 def test_the_board_is_discovered_with_what_runs_on_it(stage: Stage) -> None:
+    stage.announce()
     boards = json.loads(stage.ok("discover", "-t", "60", "--json").out)
     app = stage.status()
     board = next(b for b in boards if b["name"] == "virtual")
@@ -56,6 +57,7 @@ def test_a_board_nobody_knows_is_exit_10_with_what_to_do(stage: Stage) -> None:
 
 def test_a_board_that_is_seen_but_not_enrolled_is_offered_enrolment(stage: Stage, tmp_path: Path) -> None:
     """A second laptop, with ordinary SSH access to the board and nothing else."""
+    stage.announce()
     other, machine = Stage(tmp_path), stage.machine
     ssh = tmp_path / "home/.ssh"
     ssh.mkdir(parents=True, mode=0o700)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from edgedeploy.flows import announcing
 from tests.board.stage import REPO, Stage, get, wait_for
 
 pytestmark = pytest.mark.board
@@ -46,8 +45,6 @@ def test_files_that_differ_on_the_board_are_put_aside_and_the_push_goes_on(stage
 
 
 def test_without_mdns_the_last_known_address_is_used_and_said(stage: Stage) -> None:
-    with stage.in_its_state():
-        announcing.stop(stage.machine)
     stage.edit("found where it was")
     done = stage.ok("push", str(stage.talk))
     assert "last known address" in done.err
