@@ -2,7 +2,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down test test-all fuzz check bench apt-lab apt-test apt-bench
+.PHONY: help setup demo demo-down test test-all fuzz check check-lint check-types check-floors check-links check-clocks bench \
+	apt-lab apt-test apt-bench
 
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PYTHON ?= python3
@@ -46,7 +47,7 @@ $(VENV)/ready: pyproject.toml
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { $(SUDO) apt-get update -q >/dev/null; $(SUDO) apt-get install -q -y --no-install-recommends python3-venv >/dev/null; }
 	@echo "installing edgedeploy and its tools into $(VENV)"
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/pip install -q --disable-pip-version-check -e '.[dev]'
+	@$(BIN)/pip install -q --disable-pip-version-check --no-compile -e '.[dev]'
 	@touch $@
 
 setup: $(VENV)/ready ## edgedeploy and its tools in .venv
@@ -76,11 +77,25 @@ fuzz: setup ## fuzz what reads bytes from outside: SECONDS=600 TARGETS="probe el
 	@# the next run goes on from what is in .fuzz/; what breaks something is put into tests/fuzz/corpus
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(TARGETS)
 
+CHECKS := lint types floors links clocks
+
 check: setup ## lint, types, floors and circles, links, no timed tests
+	@# the types take as long as all else together
+	+@$(MAKE) --no-print-directory --jobs --keep-going --output-sync=target $(CHECKS:%=check-%)
+
+check-lint:
 	$(BIN)/ruff check .
+
+check-types:
 	$(BIN)/mypy
+
+check-floors:
 	$(BIN)/lint-imports
+
+check-links:
 	$(BIN)/python -m tests.links
+
+check-clocks:
 	$(BIN)/python -m tests.clocks
 
 bench: apt-test apt-bench setup ## measure, and write docs/performance*.md
