@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -198,7 +197,6 @@ def cable(session: Session, name: str, baud: int) -> None:
         session.report.note(f"  export EDGEDEPLOY_PORT={shlex.quote(str(plugged.link))}; edgedeploy recover")
         session.report.note(f"log in as {machine.CONSOLE_USER}, password {machine.CONSOLE_PASSWORD}")
         sys.stdout.flush()
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # both are a hand at the plug
         with contextlib.suppress(KeyboardInterrupt):
             while plugged.carry(1.0):
                 pass
