@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from edgedeploy.flows.ask import BoardState
     from edgedeploy.flows.enrol import Result as Enrolled
     from edgedeploy.flows.find import Found
-    from edgedeploy.flows.push import Result as Pushed
+    from edgedeploy.flows.push_result import Result as Pushed
     from edgedeploy.flows.uptodate import Here
 
 

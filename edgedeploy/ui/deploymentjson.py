@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 from edgedeploy.core import messages
 
 if TYPE_CHECKING:
-    from edgedeploy.flows.push import Result as Pushed
+    from edgedeploy.flows.push_result import Result as Pushed
 
 FORMAT = 1
 """grows when a key changes its meaning or goes; new keys may come at any time"""

@@ -18,6 +18,7 @@ from edgedeploy.flows import push as flow
 from edgedeploy.flows.consolepass import ConsolePassword
 from edgedeploy.flows.context import Cables, Context, Line
 from edgedeploy.flows.find import Found, Via, Wanted
+from edgedeploy.flows.push_result import Result
 from edgedeploy.ports.wire import Traits
 from edgedeploy.profiles import catalog
 from edgedeploy.remote import agentkit
@@ -84,7 +85,7 @@ class Setting:
         cables = Cables(lambda: [USB], opened, lambda: password)
         return Context(lambda *_: [], connect, self.known, lambda *_: None, report, "anna@laptop", Path("/"), cables)
 
-    def push(self, **wanted: Any) -> flow.Result:
+    def push(self, **wanted: Any) -> Result:
         def offer(found: Found) -> None:
             raise AssertionError(found)
 

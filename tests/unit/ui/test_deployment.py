@@ -11,7 +11,7 @@ from edgedeploy.core.messages import BoardStatus
 from edgedeploy.flows.ask import BoardState
 from edgedeploy.flows.enrol import Result as Enrolled
 from edgedeploy.flows.find import Found
-from edgedeploy.flows.push import Result
+from edgedeploy.flows.push_result import Result
 from edgedeploy.flows.uptodate import Here
 from edgedeploy.ui import deployment
 

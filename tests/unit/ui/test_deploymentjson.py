@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from edgedeploy.flows.push import Result
+from edgedeploy.flows.push_result import Result
 from edgedeploy.ui import deploymentjson as shape
 
 PAGE = Path(__file__).parents[3] / "docs/json.md"

@@ -1,0 +1,35 @@
+"""What became of a push: what the command line and --json tell of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of it. `url` is where this laptop reaches the app; `confirmed` what it saw there itself."""
+
+    app: str
+    release: str
+    board: str
+    verdict: str
+    uuid: str = ""
+    url: str = ""
+    outage_ms: int = 0
+    was_on_air: bool = False
+    """whether anything of this app ran before; when not, outage_ms is how long the first start took"""
+    sent_bytes: int = 0
+    served: dict[str, str] = field(default_factory=dict)
+    """URL path -> SHA-256 of what `witness` got there"""
+    witness: str = "board"
+    """or laptop, where there was nothing to do"""
+    confirmed: str = "unknown"
+    """confirmed, contradicted or unknown: the laptop's own look at the URL"""
+    cable: str = ""
+    """the serial port it went over, empty when it was the network"""
+    plan: tuple[str, ...] = ()
+    """with dry_run: what would happen"""
+    left: tuple[str, ...] = ()
+    """files that have changed and are not on the board"""
+    why_left: str = ""
+    """what brings them there"""
