@@ -92,7 +92,8 @@ Pushes = Mapping[str, tuple[Sequence[float], int]]
 def _pushes(board: Board, ours: Ours, rounds: int) -> Pushes:
     seconds: dict[str, list[float]] = {row: [] for row in _PUSHES}
     processes = dict.fromkeys(_PUSHES, 0)
-    own = -(_started(board) - _started(board))
+    first = _started(board)
+    own = _started(board) - first
     """what the question itself starts there"""
     for number in range(rounds):
         for row in _PUSHES:

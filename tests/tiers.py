@@ -52,7 +52,7 @@ def runs(wanted: Sequence[str]) -> list[list[str]]:
 
 
 def beside(wanted: Sequence[str]) -> list[str]:
-    """Which tiers run while the boards do: two boards of one core leave a third of two cores, to whom it does not matter when."""
+    """Which tiers run while the boards do: boards of one core leave some of it idle, to whom it does not matter when."""
     boards = any(TIERS[name].folder == BOARDS for name in wanted)
     return [name for name in wanted if boards and TIERS[name].patient]
 

@@ -57,11 +57,11 @@ LIMIT = 100 * 1024
 def build() -> bytes:
     """The zipapp's bytes. Nothing in it is compressed: `shipped` does that better over all modules together.
 
-    Every push compares its digest with the board's, and to take 65 modules apart is a second: what came of the same sources
+    Every push compares its digest with the board's, and taking all modules apart is slow: what came of the same sources
     before is taken from the cache folder.
     """
     found = sources()
-    made_by = [sys.version, *((Path(file)).read_text() for file in (__file__, strip.__file__))]
+    made_by = [sys.version, *(Path(file).read_text() for file in (__file__, strip.__file__))]
     key = hashlib.sha256("\0".join([*made_by, *(text for entry in sorted(found.items()) for text in entry)]).encode())
     kept = folders.cache_dir() / "agents" / key.hexdigest()
     with contextlib.suppress(OSError):
