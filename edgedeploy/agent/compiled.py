@@ -18,6 +18,7 @@ import zipfile
 from pathlib import Path
 
 from edgedeploy.agent.version import VERSION_ENTRY
+from edgedeploy.core import files
 
 _LAUNCHER = """{shebang}
 import sys
@@ -59,7 +60,8 @@ def forget_others(folder: Path, keep: int = 1) -> None:
 
     What an enrolment that was killed has left goes too, once it is an hour old.
     """
-    others = {path: path.stat().st_mtime for path in folder.parent.iterdir() if path != folder}
+    seen = files.sizes_and_ages(path for path in folder.parent.iterdir() if path != folder)
+    others = {path: stat.st_mtime for path, stat in seen.items()}
     whole = sorted((path for path in others if not path.suffix), key=others.__getitem__, reverse=True)
     unfinished = [path for path, made in others.items() if path.suffix and made < time.time() - 3600]
     for path in [*whole[keep:], *unfinished]:

@@ -94,7 +94,8 @@ class GitRepo:
     def torn(self) -> bool:
         """Whether there are objects without content, as a power cut leaves them. Asks no git."""
         objects = self.folder / ".git/objects"
-        return any(path.stat().st_size == 0 for path in objects.glob("[0-9a-f][0-9a-f]/*"))
+        found = files.sizes_and_ages(objects.glob("[0-9a-f][0-9a-f]/*"))  # git may tidy up meanwhile
+        return any(seen.st_size == 0 for seen in found.values())
 
     def head(self) -> CommitId | None:
         """The commit that is checked out, None before the first."""

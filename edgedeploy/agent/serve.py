@@ -138,8 +138,9 @@ class Server(Conversation):
                 with tempfile.NamedTemporaryFile(
                     dir=folder, prefix=f"{put.sha256}.", suffix=".part", delete=False
                 ) as mine:
-                    parts = [path for path in folder.glob(f"{put.sha256}*.part") if path != Path(mine.name)]
-                    for longest in sorted(parts, key=lambda path: path.stat().st_size)[-1:]:
+                    parts = files.sizes_and_ages(folder.glob(f"{put.sha256}*.part"))
+                    longest = max(parts, key=lambda path: parts[path].st_size)  # at least `mine` is there
+                    with contextlib.suppress(FileNotFoundError):  # the other push has all of it by now
                         mine.write(longest.read_bytes())
                 self._receive(put, Path(mine.name), whole)
         self._send(messages.Stored())
@@ -296,6 +297,6 @@ def _detached(work: Callable[[], object], words: Path, *, close: int) -> int:
 
 
 def _forget_old(folder: Path, days: float = 7.0) -> None:
-    for path in folder.iterdir():
-        if time.time() - path.stat().st_mtime > days * 86400:
+    for path, seen in files.sizes_and_ages(folder.iterdir()).items():
+        if time.time() - seen.st_mtime > days * 86400:
             path.unlink(missing_ok=True)

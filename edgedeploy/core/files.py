@@ -5,8 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -48,6 +48,15 @@ def write_if_changed(path: Path, data: bytes, mode: int = 0o644) -> bool:
     if not same:
         atomic_write(path, data, mode)
     return not same
+
+
+def sizes_and_ages(paths: Iterable[Path]) -> dict[Path, os.stat_result]:
+    """stat of each of `paths`; what another process removed since they were listed is left out."""
+    found = {}
+    for path in paths:
+        with suppress(FileNotFoundError):
+            found[path] = path.stat()
+    return found
 
 
 def sha256_file(path: Path) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import lzma
 import tempfile
 import time
@@ -17,6 +18,7 @@ from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from edgedeploy.core import files
 from edgedeploy.core.names import CommitId
@@ -34,9 +36,10 @@ _DICTIONARY = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class CachedBundle:
-    """A file to send, until it is dropped."""
+    """A file to send, until it is dropped. It is open: another push of the same may drop it at any time."""
 
     path: Path
+    file: BinaryIO
     size: int
 
 
@@ -49,7 +52,8 @@ def bundle(depot: Depot, have: Collection[CommitId], *, small: bool) -> Iterator
     with ExitStack() as stack:
         folder = _folder() or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         path = folder / _name(depot, have, small=small)
-        if not path.is_file():
+        file = _open(path)
+        if file is None:
             data = depot.bundle(have)
             if data is None:
                 yield None
@@ -59,7 +63,17 @@ def bundle(depot: Depot, have: Collection[CommitId], *, small: bool) -> Iterator
                 assert stored is not None
                 data = min(data, pack(stored), key=len)
             files.atomic_write(path, data, 0o600)
-        yield CachedBundle(path, path.stat().st_size)
+            file = _open(path) or io.BytesIO(data)
+        size = stack.enter_context(file).seek(0, io.SEEK_END)
+        file.seek(0)
+        yield CachedBundle(path, file, size)
+
+
+def _open(path: Path) -> BinaryIO | None:
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        return None
 
 
 def drop(cached: CachedBundle | None) -> None:
@@ -103,9 +117,10 @@ def _folder() -> Path | None:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
-        kept = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+        seen = files.sizes_and_ages(folder.iterdir())
+        kept = sorted(seen, key=lambda path: seen[path].st_mtime, reverse=True)
         for number, path in enumerate(kept):
-            if number >= KEEP or time.time() - path.stat().st_mtime > WEEK_S:
+            if number >= KEEP or time.time() - seen[path].st_mtime > WEEK_S:
                 path.unlink(missing_ok=True)
     except OSError:
         return None

@@ -266,7 +266,7 @@ def _bring(depot: Depot, manifest: Manifest, reached: Reached, context: Context)
         digest = None
         if made:
             with context.report.step(bundle_cache.sending(made.size, rate), total=made.size) as step:
-                digest = client.put(made.path, step)
+                digest = client.put(made.file, step)
         try:
             with context.report.step("preparing the release on the board") as step:
                 staged = client.stage(manifest.app, depot.head(), digest, _teller(context, step), _STAGE_S)

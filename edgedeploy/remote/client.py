@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
+import io
 from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import BinaryIO, Self, TypeVar
 
 from edgedeploy.core import errors, files, frames, messages
 from edgedeploy.core.deadline import Deadline
@@ -63,32 +62,31 @@ class AgentClient:
         """The last deployments of an app, newest last."""
         return self._ask(messages.Log(app, count), messages.LogLines).records
 
-    def put(self, path: Path, step: Step) -> Sha256:
-        """Send a file; goes on after the last byte the board has. `step` advances in bytes, first by those.
+    def put(self, file: BinaryIO, step: Step) -> Sha256:
+        """Send an open file; goes on after the last byte the board has. `step` advances in bytes, first by those.
 
         What the board has and the file does not begin with (a part that was damaged) is dropped there.
         """
-        with path.open("rb") as file:
-            sha256 = Sha256(hashlib.file_digest(file, "sha256").hexdigest())
-            size = path.stat().st_size
-            self._write(messages.Put(sha256, size))
-            have, known = self._answer(messages.Have, _no_event, Deadline.after(self._timeout))
-            offset = have.offset
-            if not 0 <= offset <= size:
-                raise errors.ProtocolMismatch(f"the agent has {offset} bytes of a file of {size}")
-            if known and known != files.sha256_prefix(file, offset):
-                self._write(messages.Afresh())
-                offset = 0
-            step.advance(offset)
-            if 0 < offset < size:
-                step.detail(f"{offset} of {size} bytes were there from an earlier try")
-            file.seek(offset)
-            while chunk := file.read(self._chunk):
-                if self._said():  # a full disk is no reason to send for another ten minutes
-                    raise self._answer(messages.Failed, _no_event, Deadline.after(self._timeout))[0].to_error()
-                self._write(messages.Chunk(), chunk)
-                step.advance(len(chunk))
-            self._answer(messages.Stored, _no_event, Deadline.after(self._timeout))
+        size = file.seek(0, io.SEEK_END)
+        sha256 = Sha256(files.sha256_prefix(file, size).hex())
+        self._write(messages.Put(sha256, size))
+        have, known = self._answer(messages.Have, _no_event, Deadline.after(self._timeout))
+        offset = have.offset
+        if not 0 <= offset <= size:
+            raise errors.ProtocolMismatch(f"the agent has {offset} bytes of a file of {size}")
+        if known and known != files.sha256_prefix(file, offset):
+            self._write(messages.Afresh())
+            offset = 0
+        step.advance(offset)
+        if 0 < offset < size:
+            step.detail(f"{offset} of {size} bytes were there from an earlier try")
+        file.seek(offset)
+        while chunk := file.read(self._chunk):
+            if self._said():  # a full disk is no reason to send for another ten minutes
+                raise self._answer(messages.Failed, _no_event, Deadline.after(self._timeout))[0].to_error()
+            self._write(messages.Chunk(), chunk)
+            step.advance(len(chunk))
+        self._answer(messages.Stored, _no_event, Deadline.after(self._timeout))
         return sha256
 
     @property

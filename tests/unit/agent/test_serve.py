@@ -15,7 +15,8 @@ import pytest
 from edgedeploy.agent import status
 from edgedeploy.agent.run import CommandFailed
 from edgedeploy.agent.serve import Server
-from edgedeploy.core import errors, frames, greeting, messages, names
+from edgedeploy.core import errors, files, frames, greeting, messages, names
+from edgedeploy.core.names import Sha256
 from edgedeploy.ports.wire import Traits
 from edgedeploy.remote.client import AgentClient
 from tests.guard import USUAL_S, until
@@ -101,14 +102,19 @@ def test_hello_says_who_and_what_runs(model: ModelBoard) -> None:
     assert welcome.apps["decks"]["release"] == "r1"
 
 
+def sent(client: AgentClient, path: Path, step: Counter) -> Sha256:
+    with path.open("rb") as file:
+        return client.put(file, step)  # type: ignore[arg-type]  # a Step as far as put asks
+
+
 def test_a_transfer_arrives_whole_and_is_not_sent_twice(model: ModelBoard, tmp_path: Path) -> None:
     file = tmp_path / "bundle"
     file.write_bytes(os.urandom(700_000))
     step = Counter()
     with talk(model) as client:
-        digest = client.put(file, step)  # type: ignore[arg-type]  # a Step as far as put asks
+        digest = sent(client, file, step)
         again = Counter()
-        client.put(file, again)  # type: ignore[arg-type]  # as above
+        sent(client, file, again)
     assert step.done == again.done == 700_000
     assert (model.layout.incoming / digest).read_bytes() == file.read_bytes()
 
@@ -124,7 +130,7 @@ def test_a_transfer_goes_on_where_it_was_cut(model: ModelBoard, tmp_path: Path) 
     stream.close()
     assert (model.layout.incoming / f"{digest}.part").stat().st_size == 123_456
     with talk(model) as client:
-        assert client.put(file, Counter()) == digest  # type: ignore[arg-type]  # as above
+        assert sent(client, file, Counter()) == digest
     assert (model.layout.incoming / digest).read_bytes() == data
 
 
@@ -157,7 +163,7 @@ def put(model: ModelBoard, file: Path, limit: int = 1 << 40) -> tuple[int, Count
     """Send over the slow line; what went over it, whether it was cut or not."""
     wire, step = CountedWire(model, limit), Counter()
     with AgentClient(wire, timeout=USUAL_S) as client, contextlib.suppress(errors.WireFault):  # type: ignore[arg-type]  # a Wire as far as the client asks
-        client.put(file, step)  # type: ignore[arg-type]  # a Step as far as put asks
+        sent(client, file, step)
     return wire.stream.sent, step
 
 
@@ -222,6 +228,20 @@ def test_a_push_beside_one_that_hangs_goes_on_from_the_longest_part(model: Model
     hanging.close()
 
 
+def test_a_push_beside_one_that_ends_meanwhile_sends_all_by_itself(model: ModelBoard, tmp_path: Path) -> None:
+    data = os.urandom(40_000)
+    file = tmp_path / "bundle"
+    file.write_bytes(data)
+    digest = hashlib.sha256(data).hexdigest()
+    incoming = model.layout.incoming
+    incoming.mkdir(parents=True)
+    for name in (f"{digest}.part", "others.part"):  # listed, and gone when they are looked at: the other took its own
+        (incoming / name).symlink_to(tmp_path / "gone")
+    with files.locked(incoming / f"{digest}.lock", "push"):
+        put(model, file)
+    assert (incoming / digest).read_bytes() == data
+
+
 def test_chunks_on_a_slow_line_are_a_quarter_of_a_second(model: ModelBoard, tmp_path: Path) -> None:
     file = tmp_path / "bundle"
     file.write_bytes(os.urandom(24_000))
@@ -235,7 +255,7 @@ def test_two_transfers_of_the_same_file_at_once_do_not_mix(model: ModelBoard, tm
 
     def send() -> None:
         with talk(model) as client:
-            client.put(file, Counter())  # type: ignore[arg-type]  # as above
+            sent(client, file, Counter())
 
     senders = [threading.Thread(target=send) for _ in range(3)]
     for sender in senders:

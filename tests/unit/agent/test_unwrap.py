@@ -58,7 +58,8 @@ def test_a_packed_bundle_is_staged_like_a_plain_one(model: ModelBoard, tmp_path:
             pass
 
     with talk(model) as client:
-        digest = client.put(bundle, Nobody())
+        with bundle.open("rb") as file:
+            digest = client.put(file, Nobody())
         staged = client.stage(model.app, commit, digest, lambda event: None, 30)
     assert staged.release == "r1"
     assert not (model.layout.incoming / digest).exists()

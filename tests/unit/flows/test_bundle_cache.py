@@ -55,6 +55,17 @@ def test_what_was_made_is_sent_again_byte_for_byte_until_it_was_taken(depot, cac
     assert made(depot, {depot.head()}) is None
 
 
+def test_what_another_push_drops_meanwhile_is_sent_all_the_same(depot, cache):  # noqa: F811  # a fixture
+    with bundle_cache.bundle(depot, set(), small=False) as ours:
+        with bundle_cache.bundle(depot, set(), small=False) as others:
+            bundle_cache.drop(others)
+        data = ours.file.read()
+        assert len(data) == ours.size
+        assert data.startswith(b"# v2 git bundle\n")
+    (cache / "gone").symlink_to(cache / "removed by another push")
+    assert made(depot)
+
+
 def test_what_was_given_up_goes_by_itself(depot, cache):  # noqa: F811  # a fixture
     cache.mkdir(parents=True)
     now = time.time()  # clock: the dates of files

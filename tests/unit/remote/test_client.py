@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import io
 from typing import Any
 
 import pytest
@@ -78,26 +78,24 @@ class Quiet:
     def detail(self, text: str) -> None: ...
 
 
-def put(tmp_path: Path, board: Speaks) -> None:
-    path = tmp_path / "bundle"
-    path.write_bytes(bytes(100_000))
+def put(board: Speaks) -> None:
     step: Any = Quiet()
-    AgentClient(board).put(path, step)  # type: ignore[arg-type]  # a Wire as far as asked
+    AgentClient(board).put(io.BytesIO(bytes(100_000)), step)  # type: ignore[arg-type]  # a Wire as far as asked
 
 
-def test_a_transfer_ends_when_the_board_says_that_its_disk_is_full(tmp_path: Path) -> None:
+def test_a_transfer_ends_when_the_board_says_that_its_disk_is_full() -> None:
     board = Speaks((1, messages.Have(0)), (4, messages.Failed(45, "no space left", "", [])))
     with pytest.raises(errors.NoRoom, match="no space left"):
-        put(tmp_path, board)
+        put(board)
     assert board.heard == 4, "one message asked, three pieces of many"
 
 
-def test_what_came_at_the_end_is_still_the_answer(tmp_path: Path) -> None:
+def test_what_came_at_the_end_is_still_the_answer() -> None:
     pieces = -(-100_000 // (9600 // 4))
-    put(tmp_path, Speaks((1, messages.Have(0)), (1 + pieces, messages.Stored())))
+    put(Speaks((1, messages.Have(0)), (1 + pieces, messages.Stored())))
 
 
 @pytest.mark.parametrize("offset", [-1, 100_001, 2**53])
-def test_a_board_that_has_what_cannot_be_is_not_ours(tmp_path: Path, offset: int) -> None:
+def test_a_board_that_has_what_cannot_be_is_not_ours(offset: int) -> None:
     with pytest.raises(errors.ProtocolMismatch, match="of a file of 100000"):
-        put(tmp_path, Speaks((1, messages.Have(offset))))
+        put(Speaks((1, messages.Have(offset))))
