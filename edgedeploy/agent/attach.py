@@ -102,7 +102,7 @@ class Attachment:
 
     def _find(self) -> tuple[Running | None, str]:
         with contextlib.suppress(CommandFailed):  # xl is not at its best while domains come and go
-            return status.on_air(self._layout, self._board.runtime.domains())
+            return status.on_air(self._layout, self._board.runtime.domains(), self._board.network)
         return None, ""
 
     def _open(self, domain: Running) -> bool:

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgedeploy.agent import attempt, config, state
+from edgedeploy.agent import attempt, config, kept, state
 from edgedeploy.agent.attempt import Attempt
 from edgedeploy.agent.gitrepo import GitRepo
 from edgedeploy.agent.layout import AppLayout, Layout
+from edgedeploy.agent.network import Bridges, Network
 from edgedeploy.agent.run import CommandFailed
 from edgedeploy.agent.xen import Running, Runtime, Xl
 from edgedeploy.core import errors, files, release
@@ -47,9 +48,17 @@ def exclusive(lock: Path, who: str, waiting: Callable[[str], None]) -> Iterator[
 class Board:
     """This board. Every public method may be called by several processes at once; locks keep them in order."""
 
-    def __init__(self, layout: Layout | None = None, runtime: Runtime | None = None) -> None:
+    def __init__(
+        self,
+        layout: Layout | None = None,
+        runtime: Runtime | None = None,
+        network: Network | None = None,
+        later: kept.After = kept.after,
+    ) -> None:
         self.layout = layout or Layout()
         self.runtime: Runtime = runtime or Xl()
+        self.network: Network = network or Bridges()
+        self._later = later
         self.config = config.load(self.layout.config)
         self._staged: tuple[CommitId | None, str] | None = None
         """what was checked out, and the commit that was found to follow it"""
@@ -120,7 +129,9 @@ class Board:
                 layout.swap_lock, who, lambda holder: record.event("wait", f"waiting: {holder} is deploying")
             ):
                 others = frozenset(self._uuids_of_others(name))
-                deployment = deploy.Deployment(name, layout, self.repo(name), self.runtime, record, others)
+                deployment = deploy.Deployment(
+                    name, layout, self.repo(name), self.runtime, self.network, record, others, self._later
+                )
                 yield deployment, record
         except errors.EdgeError as error:
             record.failed(error)
@@ -249,14 +260,16 @@ class Board:
             repo.stage(commit)
             self._staged = (repo.head(), commit)
             domains = self.runtime.domains()
-            live = any(d.uuid == manifest.uuid and not d.dead for d in domains)
+            live = any(
+                d.uuid == manifest.uuid and not d.dead and not self.network.off_air(d.domid) for d in domains
+            )
             if not live:
                 known = state.load(layout.state)
-                ours = {s.uuid for s in (known.good, known.candidate) if s}
+                ours = {s.uuid for s in (known.good, known.previous, known.candidate) if s}
                 freed = [d for d in domains if d.uuid in ours or d.name == manifest.domain.name]
                 from edgedeploy.agent.prepare import Prepare
 
-                Prepare(layout, repo, self.runtime).release(manifest, commit, record, freed)
+                Prepare(layout, repo, self.runtime, self.network.script).release(manifest, commit, record, freed)
         return manifest, live
 
     def boot(self, patience_s: float = 300.0) -> dict[str, str]:

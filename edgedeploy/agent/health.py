@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from edgedeploy.agent import httpget
@@ -25,9 +26,9 @@ class Verdict:
     first_answer: float = 0.0
 
 
-def fetch(health: Health, path: str, timeout: float) -> tuple[int, str]:
+def fetch(health: Health, path: str, timeout: float, within: httpget.Within = nullcontext) -> tuple[int, str]:
     """Status and SHA-256 of one GET. Raises OSError."""
-    answer = httpget.get(health.address, health.port, path, timeout)
+    answer = httpget.get(health.address, health.port, path, timeout, within)
     status, digest, size = next(answer), hashlib.sha256(), 0
     for piece in answer:
         digest.update(piece)
@@ -37,15 +38,15 @@ def fetch(health: Health, path: str, timeout: float) -> tuple[int, str]:
     return int(status), digest.hexdigest()
 
 
-def probe(health: Health, dead: Callable[[], str]) -> Verdict:
+def probe(health: Health, dead: Callable[[], str], within: httpget.Within = nullcontext) -> Verdict:
     """Ask until satisfied, the guest is `dead` (a reason, "" while alive) or health.timeout_s is over.
 
-    Content that is wrong is given a few seconds; a page that hangs once is asked for again.
+    It is reached `within`. Content that is wrong is given a few seconds; a page that hangs once is asked for again.
     """
     ends = time.monotonic() + health.timeout_s
     verdict, look_again, wrong_since = Verdict(), 0.0, 0.0
     while True:
-        problem, wrong = _ask(health, verdict)
+        problem, wrong = _ask(health, verdict, within)
         verdict.reason = problem
         if not problem:
             return verdict
@@ -66,19 +67,19 @@ def probe(health: Health, dead: Callable[[], str]) -> Verdict:
         time.sleep(0.1)
 
 
-def _ask(health: Health, verdict: Verdict) -> tuple[str, bool]:
+def _ask(health: Health, verdict: Verdict, within: httpget.Within) -> tuple[str, bool]:
     """What is wrong ("": nothing), and whether it is the content. Pages that were right before are not asked for again."""
     where = f"http://{health.address}:{health.port}"
     verdict.status = 0
     try:
-        verdict.status, digest = fetch(health, health.path, timeout=2.0)
+        verdict.status, digest = fetch(health, health.path, 2.0, within)
         if verdict.status != health.status:
             return f"{where}{health.path} answered with {verdict.status} instead of {health.status}", False
         verdict.first_answer = verdict.first_answer or time.monotonic()
         verdict.served[str(health.path)] = digest
         for path, wanted in health.serves.items():
             if verdict.served.get(str(path)) != wanted:
-                verdict.served[str(path)] = fetch(health, path, timeout=5.0)[1]
+                verdict.served[str(path)] = fetch(health, path, 5.0, within)[1]
     except OSError as error:
         return f"{where}{health.path}: {error or type(error).__name__}", False
     wrong = [path for path, wanted in health.serves.items() if verdict.served[path] != wanted]

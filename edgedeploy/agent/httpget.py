@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import BinaryIO
 
 _LINE = 16 * 1024  # bytes
@@ -14,13 +15,19 @@ _HEADERS = 200
 _PIECE = 64 * 1024
 
 
-def get(address: str, port: int, path: str, timeout: float) -> Iterator[bytes]:
+Within = Callable[[], AbstractContextManager[None]]
+"""where sockets are opened: as it stands, or in another network namespace"""
+
+
+def get(address: str, port: int, path: str, timeout: float, within: Within = nullcontext) -> Iterator[bytes]:
     """The status as three digits, then the content piece by piece. `timeout` in seconds, for each wait.
 
-    Raises OSError for anything but a whole answer.
+    The connection is opened `within`. Raises OSError for anything but a whole answer.
     """
     host = f"[{address}]" if ":" in address else address
-    with socket.create_connection((address, port), timeout) as connection, connection.makefile("rb") as answer:
+    with within():
+        connection = socket.create_connection((address, port), timeout)
+    with connection, connection.makefile("rb") as answer:
         request = f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\nUser-Agent: edgedeploy-agent\r\n\r\n"
         connection.sendall(request.encode("ascii"))
         status = b"100"

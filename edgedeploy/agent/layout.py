@@ -50,6 +50,11 @@ class Layout:
         return self.root / f"etc/cron.d/edgedeploy-{app}"
 
     @property
+    def hotplug(self) -> Path:
+        """What Xen calls for the network cards of our guests (agent/vif_hotplug.py)."""
+        return self.root / "etc/xen/scripts/vif-edgedeploy"
+
+    @property
     def boot_cron(self) -> Path:
         """What starts the last good release at boot (cron's @reboot: the same on every init system)."""
         return self.root / "etc/cron.d/edgedeploy"
@@ -94,6 +99,11 @@ class AppLayout:
     def domain(self, uuid: str) -> Path:
         """The domain configuration written for a release."""
         return self.folder / "domains" / f"{uuid}.cfg"
+
+    @property
+    def kept(self) -> Path:
+        """Which domain is kept for a way back without a boot, and until when."""
+        return self.run / "kept" / self.folder.name
 
     @property
     def pull_lock(self) -> Path:

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-STEADY, TRIAL, RETURNING, STUCK = "steady", "trial", "returning", "stuck"
+STEADY, STANDBY, CUT, TRIAL, RETURNING, STUCK = "steady", "standby", "cut", "trial", "returning", "stuck"
 _TOO = "; then the previous release failed too: "
-PHASES = (STEADY, TRIAL, RETURNING, STUCK)
+PHASES = (STEADY, STANDBY, CUT, TRIAL, RETURNING, STUCK)
+TRYING = (STANDBY, CUT, TRIAL)
+"""phases with a candidate: beside what is on air, on air while its predecessor waits, on air alone"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +48,12 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The repository wants `wanted`; the app's domain that is alive has UUID `running` ("" : none)."""
+    """The repository wants `wanted`; on air is the app's domain with UUID `running` ("" : none)."""
 
     wanted: Slot | None
     running: str
+    beside: frozenset[str] = frozenset()
+    """UUIDs of the app's other domains that are alive: on no bridge, or on a private one"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +72,20 @@ class RetryAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class NotBeside:
+    """The release cannot be started beside the one on air; nothing was touched."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The standby was created, on the private bridge."""
+
+
+@dataclass(frozen=True, slots=True)
 class Swapped:
-    """The old domain is gone and the new one was created."""
+    """The release is on air: its domain was created there, or its port was moved there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +105,36 @@ class Cleared:
     """The failed domain was removed."""
 
 
-Event = Seen | RollbackAsked | RetryAsked | Swapped | Answered | Broke | Cleared
+Event = Seen | RollbackAsked | RetryAsked | NotBeside | Standing | Swapped | Answered | Broke | Cleared
 
 
 # --- effects: what to do --------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """Create this one on a private bridge, while what is on air stays there. What else there is of the app goes first."""
+
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeBeside:
+    """Wait until the standby serves, on its private bridge, what its manifest says."""
+
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class CutOver:
+    """Put this one, which is alive, on the real bridge, and take what is there off it."""
+
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
 class Swap:
-    """Destroy the app's domain, whichever it is, and create this one."""
+    """Destroy the app's domains, whichever they are, and create this one."""
 
     slot: Slot
 
@@ -118,7 +155,9 @@ class Clear:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Look again at what should run and what does run."""
+    """Look again at what does run and, if not decided already, at what should: the `repository`."""
+
+    repository: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +168,7 @@ class Finish:
     reason: str = ""
 
 
-Effect = Swap | Probe | Clear | Look | Finish
+Effect = Beside | ProbeBeside | CutOver | Swap | Probe | Clear | Look | Finish
 
 
 def decide(state: State, event: Event) -> tuple[State, Effect]:
@@ -142,6 +181,11 @@ def decide(state: State, event: Event) -> tuple[State, Effect]:
         case RetryAsked():
             kept = {uuid: why for uuid, why in state.quarantine.items() if uuid != event.uuid}
             return replace(state, quarantine=kept), Look()
+        case NotBeside():
+            trial = replace(state, phase=TRIAL)
+            return trial, Swap(_on_stage(trial))
+        case Standing():
+            return state, ProbeBeside(_on_stage(state))
         case Swapped():
             return state, Probe(_on_stage(state))
         case Answered():
@@ -153,19 +197,17 @@ def decide(state: State, event: Event) -> tuple[State, Effect]:
 
 
 def _on_stage(state: State) -> Slot:
-    slot = state.candidate if state.phase == TRIAL else state.good
+    slot = state.candidate if state.phase in TRYING else state.good
     assert slot is not None, "a swap was made without a release"
     return slot
 
 
 def _seen(state: State, seen: Seen) -> tuple[State, Effect]:
     wanted = seen.wanted if seen.wanted and seen.wanted.uuid not in state.quarantine else None
-    if state.phase == TRIAL and state.candidate and (wanted is None or wanted == state.candidate):
-        return state, _start_or_probe(state.candidate, seen.running)
+    if state.phase in TRYING and state.candidate and (wanted is None or wanted == state.candidate):
+        return _try(state, state.candidate, seen)
     if wanted and wanted != state.good:
-        return replace(state, phase=TRIAL, candidate=wanted, failed=None, reason=""), _start_or_probe(
-            wanted, seen.running
-        )
+        return _try(replace(state, phase=STEADY, candidate=wanted, failed=None, reason=""), wanted, seen)
     if state.good is None:
         return state, Finish("quarantined" if seen.wanted else "idle", _why_not(state, seen))
     if state.phase == STEADY and seen.running == state.good.uuid:
@@ -173,7 +215,19 @@ def _seen(state: State, seen: Seen) -> tuple[State, Effect]:
             return state, Finish("quarantined", _why_not(state, seen))
         return state, Finish("already-live")
     returning = replace(state, phase=RETURNING, candidate=None)
+    if seen.running != state.good.uuid and state.good.uuid in seen.beside:
+        return returning, CutOver(state.good)
     return returning, _start_or_probe(state.good, seen.running)
+
+
+def _try(state: State, candidate: Slot, seen: Seen) -> tuple[State, Effect]:
+    """Where nothing is to be kept on air the candidate is started there; else beside, whatever was half-done."""
+    if state.phase == CUT and candidate.uuid in seen.beside:
+        return state, CutOver(candidate)
+    if state.good and state.good != candidate and seen.running == state.good.uuid:
+        return replace(state, phase=STANDBY), Beside(candidate)
+    on_air = CUT if state.phase == CUT and seen.running == candidate.uuid else TRIAL
+    return replace(state, phase=on_air), _start_or_probe(candidate, seen.running)
 
 
 def _start_or_probe(slot: Slot, running: str) -> Effect:
@@ -192,15 +246,18 @@ def _rollback(state: State, asked: RollbackAsked) -> tuple[State, Effect]:
         kept = dict(state.quarantine)
         if state.candidate:
             kept[state.candidate.uuid] = f"rolled back by {asked.who}"
-        return replace(state, phase=RETURNING, candidate=None, failed=None, quarantine=kept), Swap(target)
+        back = replace(state, phase=RETURNING, candidate=None, failed=None, quarantine=kept)
+        return back, Look(repository=False) if state.phase in (STANDBY, CUT) else Swap(target)
     quarantine = {uuid: why for uuid, why in state.quarantine.items() if uuid != target.uuid}
     quarantine[state.good.uuid] = f"rolled back by {asked.who}"
-    trial = replace(state, phase=TRIAL, candidate=target, failed=None, reason="", quarantine=quarantine)
-    return trial, Swap(target)
+    # as after a standby's gate: where the target is still alive, nothing is left to do but to put it on air
+    return replace(state, phase=CUT, candidate=target, failed=None, reason="", quarantine=quarantine), Look(repository=False)
 
 
 def _answered(state: State) -> tuple[State, Effect]:
-    if state.phase == TRIAL:
+    if state.phase == STANDBY:
+        return replace(state, phase=CUT), CutOver(_on_stage(state))
+    if state.phase in TRYING:
         previous = state.good if state.good != state.candidate else state.previous
         return (
             replace(
@@ -213,7 +270,7 @@ def _answered(state: State) -> tuple[State, Effect]:
 
 
 def _broke(state: State, reason: str) -> tuple[State, Effect]:
-    if state.phase != TRIAL or state.candidate is None:
+    if state.phase not in TRYING or state.candidate is None:
         first = state.reason.partition(_TOO)[0]  # each tick tries again: the reasons must not pile up
         why = f"{first}{_TOO}{reason}" if state.failed else reason
         return replace(state, phase=STUCK, reason=why), Finish("rollback-failed", why)
@@ -223,4 +280,4 @@ def _broke(state: State, reason: str) -> tuple[State, Effect]:
         return cleared, Clear(state.candidate)
     quarantine.pop(state.good.uuid, None)  # a rollback by hand that failed: what runs now is wanted again
     back = replace(state, phase=RETURNING, candidate=None, failed=state.candidate, reason=reason, quarantine=quarantine)
-    return back, Swap(state.good)
+    return back, Swap(state.good) if state.phase == TRIAL else Look(repository=False)

@@ -28,7 +28,9 @@ _MARGIN = 8 << 20  # bytes of disk that are never ours: logs and state must stil
 class Prepare:
     """Prepares releases of one app."""
 
-    def __init__(self, layout: AppLayout, repo: GitRepo, runtime: Runtime) -> None:
+    def __init__(self, layout: AppLayout, repo: GitRepo, runtime: Runtime, script: str = "") -> None:
+        """`script` is the hotplug script that configurations name, "" for Xen's own."""
+        self._script = script
         self._layout = layout
         self._repo = repo
         self._runtime = runtime
@@ -43,7 +45,7 @@ class Prepare:
             self._unpack(artefact, manifest, commit, attempt)
         attempt.event("check", f"checking that {manifest.release} fits this board", manifest.release)
         self._fits(manifest, freed)
-        config = self._write_config(manifest)
+        config = self.write_config(manifest)
         self._runtime.validate(config)
         files.atomic_write(self._layout.manifest(manifest.release), release.dumps(manifest))
         return config
@@ -132,6 +134,14 @@ class Prepare:
                 details=tuple(misfit.line() for misfit in misfits),
             )
 
+    def room(self, manifest: Manifest) -> str:
+        """Why the board has not the memory for one more guest now, with the numbers; "" when it has, or nobody knows."""
+        from edgedeploy.core import memory  # noqa: PLC0415 - as below
+
+        free = facts.live(self._runtime).free_memory_mb
+        need = memory.host_need_mb(manifest.domain.memory_mb, max(manifest.domain.vcpus, 1))
+        return f"needs {need} MB, {free} MB free" if free is not None and need > free else ""
+
     def _is_ours(self, mac: str, manifest: Manifest, freed: list[Running]) -> bool:
         """Whether it is a guest that will be gone: by the address that the new one has too, or by the hypervisor's word.
 
@@ -140,10 +150,11 @@ class Prepare:
         same = any(vif.mac and vif.mac.lower() == mac for vif in manifest.domain.vifs)
         return same or any(mac in self._runtime.macs(domain.domid) for domain in freed)
 
-    def _write_config(self, manifest: Manifest) -> Path:
+    def write_config(self, manifest: Manifest) -> Path:
+        """The domain configuration of a release that is unpacked."""
         config = self._layout.domain(manifest.uuid)
         ramdisk = self._path(manifest.ramdisk) if manifest.ramdisk else None
-        files.atomic_write(config, xlconf.render(manifest, self._path(manifest.kernel), ramdisk).encode())
+        files.atomic_write(config, xlconf.render(manifest, self._path(manifest.kernel), ramdisk, self._script).encode())
         return config
 
 

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgedeploy.agent import compiled, config, schedule
+from edgedeploy.agent import compiled, config, schedule, vif_hotplug
 from edgedeploy.agent.board import Board
 from edgedeploy.agent.config import AgentConfig, AppConfig
 from edgedeploy.agent.install import Installed
@@ -77,6 +77,8 @@ class Setup:
         text = config.render(wanted)
         config.parse(text, "the new agent.toml")  # what cannot be read again must not be written
         self._write(self._layout.config, text.encode(), 0o644, "the board's configuration")
+        if (self._layout.hotplug.parent / "vif-bridge").is_file():
+            self._write(self._layout.hotplug, vif_hotplug.TEXT, 0o755, "a release on trial has a bridge of its own")
         self._write(self._layout.boot_cron, schedule.BOOT_FILE, 0o644, "the start at boot")
         self._authorize()
         if not self._dry_run:

@@ -1,8 +1,8 @@
 """What the board says of itself and its apps: one dictionary for `status`, `hello` and the command line.
 
 Keys of an app: head (commit or ""), release and uuid (what the hypervisor runs, "" : nothing), healthy (bool: alive),
-phase, good, previous, quarantine ({release or uuid: reason}), wanted (release of the checked-out commit), remote, url,
-last (the newest record).
+phase, good, previous, kept (the release that waits, paused, for a way back at once; "" : none), quarantine ({release or
+uuid: reason}), wanted (release of the checked-out commit), remote, url, last (the newest record).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from edgedeploy.agent import attempt, facts, state, version
 from edgedeploy.agent.board import Board
 from edgedeploy.agent.gitrepo import GitRepo
 from edgedeploy.agent.layout import AppLayout
+from edgedeploy.agent.network import Network
 from edgedeploy.agent.plan import State
 from edgedeploy.agent.run import CommandFailed
 from edgedeploy.agent.xen import Running
@@ -80,7 +81,7 @@ def _app(of: Board, name: AppName, domains: list[Running]) -> dict[str, Any]:
     now = state.load(layout.state)
     head, wanted = _checked_out(layout, repo, name)
     slots = _releases(layout, now, {*now.quarantine, *(domain.uuid for domain in domains)})
-    running, running_release = _on_air(slots, domains)
+    running, running_release = _on_air(slots, domains, of.network)
     last = attempt.last(layout.attempts, 1)
     return {
         "head": head or "",
@@ -95,8 +96,15 @@ def _app(of: Board, name: AppName, domains: list[Running]) -> dict[str, Any]:
         "quarantine": {slots.get(uuid, uuid): why for uuid, why in now.quarantine.items()},
         "remote": of.config.apps[name].remote,
         "url": _url(of, name, now.good.release if now.good else ""),
+        "kept": _kept(now, domains),
         "last": last[0] if last else None,
     }
+
+
+def _kept(now: State, domains: list[Running]) -> str:
+    """The release that waits beside what is on air, ready to go back to at once."""
+    waits = any(now.previous and d.uuid == now.previous.uuid and d.paused and not d.dead for d in domains)
+    return now.previous.release if now.previous and waits else ""
 
 
 def _checked_out(layout: AppLayout, repo: GitRepo, name: AppName) -> tuple[CommitId | None, Manifest | None]:
@@ -112,13 +120,20 @@ def _checked_out(layout: AppLayout, repo: GitRepo, name: AppName) -> tuple[Commi
     return head, wanted
 
 
-def on_air(layout: AppLayout, domains: list[Running]) -> tuple[Running | None, str]:
-    """The app's domain, a living one before one that is only preserved, and its release; (None, "") when there is none."""
-    return _on_air(_releases(layout, state.load(layout.state), {domain.uuid for domain in domains}), domains)
+def on_air(layout: AppLayout, domains: list[Running], network: Network) -> tuple[Running | None, str]:
+    """The app's domain, a living one before one that is only preserved, and its release; (None, "") when there is none.
+
+    One that is beside what is on air, on trial or kept for the way back, counts only where there is nothing else.
+    """
+    slots = _releases(layout, state.load(layout.state), {domain.uuid for domain in domains})
+    return _on_air(slots, domains, network)
 
 
-def _on_air(slots: dict[str, str], domains: list[Running]) -> tuple[Running | None, str]:
-    found = next((d for d in sorted(domains, key=lambda d: d.dead) if d.uuid in slots), None)
+def _on_air(slots: dict[str, str], domains: list[Running], network: Network) -> tuple[Running | None, str]:
+    ours = [domain for domain in domains if domain.uuid in slots]
+    if len(ours) > 1:
+        ours.sort(key=lambda d: (d.dead, network.off_air(d.domid)))
+    found = ours[0] if ours else None
     return found, slots[found.uuid] if found else ""
 
 

@@ -28,6 +28,11 @@ class Running:
     dead: bool
     state: str
 
+    @property
+    def paused(self) -> bool:
+        """Its CPUs were stopped by a person, or by us."""
+        return "p" in self.state
+
 
 class Runtime(Protocol):
     """Starts and stops releases. Every method raises CommandFailed when the runtime says no."""
@@ -38,8 +43,17 @@ class Runtime(Protocol):
     def validate(self, config: Path) -> None:
         """Raise when the runtime would not even read this configuration."""
 
-    def create(self, config: Path) -> None:
-        """Start a guest; returns when the runtime has accepted it."""
+    def create(self, config: Path, name: str = "") -> None:
+        """Start a guest, under another `name` than its configuration's where one is given; returns when it is accepted."""
+
+    def pause(self, domid: int) -> None:
+        """Stop a guest's CPUs; its memory stays as it is."""
+
+    def unpause(self, domid: int) -> None:
+        """Let a paused guest go on."""
+
+    def rename(self, domid: int, name: str) -> None:
+        """Call a guest otherwise; two may not have the same name."""
 
     def destroy(self, domid: int) -> None:
         """Remove a guest, dead or alive; returns when it is gone. Removing one that is gone is no error."""
@@ -73,9 +87,21 @@ class Xl:
         """`xl create --dryrun`: reads the configuration only, never the kernel (facts: artefacts A7)."""
         run(["xl", "create", "--dryrun", str(config)], timeout=_XL_TIMEOUT)
 
-    def create(self, config: Path) -> None:
-        """`xl create`."""
-        run(["xl", "create", "--quiet", str(config)], timeout=_XL_TIMEOUT)
+    def create(self, config: Path, name: str = "") -> None:
+        """`xl create`; what follows the file's name is added to what stands in it."""
+        run(["xl", "create", "--quiet", str(config), *([f'name="{name}"'] if name else [])], timeout=_XL_TIMEOUT)
+
+    def pause(self, domid: int) -> None:
+        """`xl pause`."""
+        run(["xl", "pause", str(domid)], timeout=_XL_TIMEOUT)
+
+    def unpause(self, domid: int) -> None:
+        """`xl unpause`."""
+        run(["xl", "unpause", str(domid)], timeout=_XL_TIMEOUT)
+
+    def rename(self, domid: int, name: str) -> None:
+        """`xl rename`."""
+        run(["xl", "rename", str(domid), name], timeout=_XL_TIMEOUT)
 
     def destroy(self, domid: int) -> None:
         """`xl destroy`, then wait until the hypervisor no longer lists the domain: its memory is needed."""

@@ -146,6 +146,12 @@ class Outcome(Message):
     """URL path -> SHA-256 of what the guest served when it was probed from dom0"""
     console: list[str]
     """last console lines of a guest that failed"""
+    swap: str = ""
+    """how the release that is on air came there: "blue-green", "in-place", "" where nothing was swapped"""
+    why_in_place: str = ""
+    """why it was not started beside what was on air, where that was tried; "" else"""
+    kept: str = ""
+    """the release that waits, paused, for a way back without a boot; "" where there is none"""
 
 
 VERDICTS = (
@@ -278,6 +284,10 @@ def to_frame(message: Message, body: bytes = b"") -> Frame:
     return Frame({"kind": message.kind, **{f.name: getattr(message, f.name) for f in fields(message)}}, body)
 
 
+_LATER = frozenset({"swap", "why_in_place", "kept"})
+"""fields that an older agent does not send"""
+
+
 def from_frame(frame: Frame) -> Message:
     """The message of a frame. Raises errors.ProtocolMismatch for anything outside the closed set."""
     reader = Reader(frame.head, "message", errors.ProtocolMismatch)
@@ -287,7 +297,8 @@ def from_frame(frame: Frame) -> Message:
         raise errors.ProtocolMismatch(
             f"unknown message {kind!r}", hint="install this version's agent: edgedeploy enrol HOST"
         )
-    values = {field.name: _field(reader, kind, field.name, str(field.type)) for field in fields(cls)}
+    sent = [field for field in fields(cls) if field.name not in _LATER or reader.has(field.name)]
+    values = {field.name: _field(reader, kind, field.name, str(field.type)) for field in sent}
     reader.done()
     return cls(**values)
 

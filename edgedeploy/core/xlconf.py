@@ -15,8 +15,10 @@ from edgedeploy.core.release import Manifest, Vif
 _SAFE = re.compile(r"[ !#-&(-\[\]-~]*")
 
 
-def render(manifest: Manifest, kernel: PurePath, ramdisk: PurePath | None) -> str:
+def render(manifest: Manifest, kernel: PurePath, ramdisk: PurePath | None, script: str = "") -> str:
     """The domain configuration of a release; `kernel` and `ramdisk` are the unpacked files on the board.
+
+    `script` is the hotplug script of its network cards, "" for Xen's own.
 
     on_crash, on_watchdog and on_poweroff are `preserve`: the console and the fact of the crash are evidence, and `restart` with a
     guest that dies at boot loops for ever (facts: artefacts A7). The agent reaps what is preserved.
@@ -30,7 +32,7 @@ def render(manifest: Manifest, kernel: PurePath, ramdisk: PurePath | None) -> st
         f"extra = {_quoted(domain.cmdline)}",
         f"memory = {domain.memory_mb}",
         f"vcpus = {domain.vcpus}",
-        f"vif = [ {', '.join(_quoted(_vif(vif)) for vif in domain.vifs)} ]",
+        f"vif = [ {', '.join(_quoted(_vif(vif, script)) for vif in domain.vifs)} ]",
         *([f"gic_version = {_quoted(domain.gic_version)}"] if domain.gic_version != "default" else []),
         'on_poweroff = "preserve"',
         'on_crash = "preserve"',
@@ -40,8 +42,9 @@ def render(manifest: Manifest, kernel: PurePath, ramdisk: PurePath | None) -> st
     return "\n".join(lines) + "\n"
 
 
-def _vif(vif: Vif) -> str:
-    return ",".join([*([f"mac={vif.mac}"] if vif.mac else []), f"bridge={vif.bridge}"])
+def _vif(vif: Vif, script: str) -> str:
+    mac, own = [f"mac={vif.mac}"] if vif.mac else [], [f"script={script}"] if script else []
+    return ",".join([*mac, f"bridge={vif.bridge}", *own])
 
 
 def _quoted(text: str) -> str:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from edgedeploy.agent import deploy, health
+from edgedeploy.agent import effects, health, kept
 from tests.unit.agent.model import ModelBoard
 
 
@@ -17,8 +17,9 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelBoar
     """While a deployment waits for its guest, only the time of this clock passes: a busy machine makes no guest late."""
     passed: list[float] = []
     clock = SimpleNamespace(monotonic=lambda: 1000.0 + sum(passed), sleep=passed.append)
-    for module in (deploy, health):
+    for module in (effects, health, kept):
         monkeypatch.setattr(module, "time", clock)
     board = ModelBoard(tmp_path)
+    board.passed = passed
     yield board
     board.xen.close()

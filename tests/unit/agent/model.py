@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.server
 import re
 import struct
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,9 @@ class ModelXen:
         self.cards: dict[int, set[str]] = {}
         """domain id -> the hardware addresses of its network cards"""
         self.on_create: Callable[[], None] = lambda: None
+        self.network = ModelNetwork(self)
+        self.words: dict[int, str] = {}
+        """domain id -> its release"""
         self._server = _Guest(self)
         self.port = self._server.port
 
@@ -66,26 +70,50 @@ class ModelXen:
         if "name" not in config.read_text():
             raise CommandFailed(["xl", "create", "--dryrun"], "ended with status 1", "no name")
 
-    def create(self, config: Path) -> None:
+    def create(self, config: Path, name: str = "") -> None:
         self._call("create")
         values = dict(re.findall(r'^(\w+) = "?([^"\n]*)"?$', config.read_text(), re.MULTILINE))
         assert Path(values["kernel"]).read_bytes(), "the kernel must be there, unpacked"
+        values["name"] = name or values["name"]
         if any(guest.name == values["name"] for guest in self.guests.values()):
             raise CommandFailed(["xl", "create"], "ended with status 1", "Domain with name already exists")
         word = re.search(r"edgedeploy\.release=(\S+)", values["extra"])
         assert word
         dead = word[1] in self.dies
+        self.words[self.next_id] = word[1]
+        if values["uuid"] in self.network.marks:
+            self.network.off.add(self.next_id)
+        else:
+            self.on_air = "" if dead else word[1]
         self.guests[self.next_id] = Running(
             values["name"], values["uuid"], self.next_id, int(values["memory"]), dead, "---sc-" if dead else "-b----"
         )
         self.next_id += 1
-        self.on_air = "" if dead else word[1]
         self.on_create()
 
     def destroy(self, domid: int) -> None:
         self._call("destroy")
         self.guests.pop(domid, None)
-        self.on_air = ""
+        if domid not in self.network.off:
+            self.on_air = ""
+
+    def pause(self, domid: int) -> None:
+        self._call("pause")
+        self.guests[domid] = replace(self.guests[domid], state="--p---")
+
+    def unpause(self, domid: int) -> None:
+        self._call("unpause")
+        self.guests[domid] = replace(self.guests[domid], state="-b----")
+
+    def rename(self, domid: int, name: str) -> None:
+        self._call("rename")
+        assert name not in {guest.name for guest in self.guests.values()}, "Xen refuses a name that is taken"
+        self.guests[domid] = replace(self.guests[domid], name=name)
+
+    def power_cut(self) -> None:
+        """Nothing of what runs, nor of what is in /run, is left."""
+        self.guests, self.on_air = {}, ""
+        self.network.off, self.network.marks, self.network.made, self.network.asked = set(), set(), set(), []
 
     def console(self, domid: int) -> Path | None:
         tty = self.ttys.get(domid)
@@ -102,11 +130,61 @@ class ModelXen:
         }  # fmt: skip
 
 
+class ModelNetwork:
+    """One real bridge and one private one, as sets; `why` nothing can be started beside ("" : it can)."""
+
+    script = "vif-edgedeploy"
+
+    def __init__(self, xen: ModelXen) -> None:
+        self._xen = xen
+        self.why = "the model has one bridge"
+        self.marks: set[str] = set()
+        self.made: set[str] = set()
+        self.off: set[int] = set()
+        self.asked: list[str] = []
+        """the releases that the next questions reach, whichever is on air"""
+
+    def off_air(self, domid: int) -> bool:
+        return domid in self.off
+
+    def obstacle(self, manifest: release.Manifest) -> str:
+        return self.why
+
+    def prepare(self, manifest: release.Manifest) -> None:
+        self._xen._call("private bridge")
+        self.made.add(manifest.app)
+        self.marks.add(manifest.uuid)
+
+    @contextlib.contextmanager
+    def inside(self, app: names.AppName) -> Iterator[None]:
+        (standby,) = [domid for domid in self.off if domid in self._xen.guests]
+        assert app in self.made
+        self.asked.append(self._xen.words[standby])
+        yield
+
+    def cut_over(self, manifest: release.Manifest, domid: int, old: Sequence[int]) -> None:
+        self._xen._call("cut over")
+        assert not self._xen.guests[domid].paused, "what is put on air must be awake"
+        self.off = (self.off | set(old)) - {domid}
+        self.marks.discard(manifest.uuid)
+        self._xen.on_air = "" if self._xen.guests[domid].dead else self._xen.words[domid]
+
+    def take_off(self, domid: int) -> None:
+        self._xen._call("take off")
+        self.off.add(domid)
+
+    def clear(self, app: names.AppName, uuids: Sequence[str]) -> None:
+        if app in self.made or self.marks & set(uuids):
+            self._xen._call("clear")
+        self.made.discard(app)
+        self.marks -= set(uuids)
+
+
 class _Guest:
     def __init__(self, xen: ModelXen) -> None:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                body = xen.serves.get(xen.on_air)
+                body = xen.serves.get(xen.network.asked.pop() if xen.network.asked else xen.on_air)
                 if body is None:
                     self.send_error(503)
                     return
@@ -147,7 +225,12 @@ class ModelBoard:
         self.layout.config.write_text(text)
         (self.layout.root / "etc/cron.d").mkdir()
         (self.layout.root / "etc/avahi/services").mkdir(parents=True)
-        self.board = Board(self.layout, self.xen)
+        self.network = self.xen.network
+        self.passed: list[float] = []
+        """seconds that the deployments' clock is on"""
+        self.later: list[tuple[float, Sequence[str]]] = []
+        """what was put off: seconds, command"""
+        self.board = Board(self.layout, self.xen, self.network, lambda seconds, argv: self.later.append((seconds, argv)))
         self.board.ensure_app(self.app)
 
     def release(

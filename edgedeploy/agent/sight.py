@@ -1,0 +1,110 @@
+"""What should run of an app, and what does run: the repository and the hypervisor are asked, nothing is remembered."""
+
+from __future__ import annotations
+
+from edgedeploy.agent import state
+from edgedeploy.agent.gitrepo import GitRepo
+from edgedeploy.agent.layout import AppLayout
+from edgedeploy.agent.network import Network
+from edgedeploy.agent.plan import Seen, Slot
+from edgedeploy.agent.xen import Running, Runtime
+from edgedeploy.core import errors, release
+from edgedeploy.core.names import AppName, ReleaseId
+from edgedeploy.core.release import Manifest
+
+
+class Sight:
+    """Of one app, for one deployment. `others` are the UUIDs of other apps' domains: never touched, whatever they are called."""
+
+    def __init__(
+        self,
+        app: AppName,
+        layout: AppLayout,
+        repo: GitRepo,
+        runtime: Runtime,
+        network: Network,
+        others: frozenset[str] = frozenset(),
+    ) -> None:
+        self.others = others
+        self.unreadable: errors.EdgeError | None = None
+        self.domains: list[Running] | None = None
+        """what ran when the hypervisor was asked last, which is half a second of a small core; None: things changed since"""
+        self._app = app
+        self._layout = layout
+        self._repo = repo
+        self._runtime = runtime
+        self._network = network
+        self._manifests: dict[str, Manifest] = {}
+
+    # --- what should run ------------------------------------------------------------------------------------------
+
+    def at_head(self) -> tuple[str | None, Manifest | None]:
+        """The checked-out commit and its release; one that cannot be read is remembered and counts as none."""
+        commit = self._repo.head()
+        try:
+            return commit, self._repo.manifest(commit, self._app) if commit else None
+        except errors.EdgeError as error:
+            self.unreadable = error
+            return commit, None
+
+    def look(self, *, repository: bool = True) -> Seen:
+        """The event for plan.decide; without the `repository` nothing is wanted."""
+        manifest = self.at_head()[1] if repository else None
+        if manifest:
+            self._manifests[manifest.uuid] = manifest
+        on_air, beside = self.sorted()
+        return Seen(
+            Slot(manifest.release, manifest.uuid) if manifest else None,
+            on_air.uuid if on_air else "",
+            frozenset(domain.uuid for domain in beside if not domain.dead),
+        )
+
+    # --- what runs ------------------------------------------------------------------------------------------------
+
+    def ours(self) -> list[Running]:
+        """Domains of this app: by UUID of a release we know, or by a VM name that one of them wants."""
+        known = state.load(self._layout.state)
+        slots = [slot for slot in (known.good, known.previous, known.candidate, known.failed) if slot]
+        manifests = [*self._manifests.values(), *(m for slot in slots if (m := self.recorded(slot)))]
+        names = {m.domain.name for m in manifests}
+        uuids = {m.uuid for m in manifests} | {slot.uuid for slot in slots}
+        if self.domains is None:
+            self.domains = self._runtime.domains()
+        return [d for d in self.domains if d.uuid not in self.others and (d.uuid in uuids or d.name in names)]
+
+    def sorted(self) -> tuple[Running | None, list[Running]]:
+        """The app's living domain that is on air, and all its others. Of two on air the proven one counts."""
+        good = state.load(self._layout.state).good
+        ours = self.ours()
+        on_air = [domain for domain in ours if not domain.dead and not self._network.off_air(domain.domid)]
+        first = min(on_air, key=lambda domain: not good or domain.uuid != good.uuid, default=None)
+        return first, [domain for domain in ours if domain is not first]
+
+    def domain(self, slot: Slot) -> Running | None:
+        """A release's domain, dead or alive; the hypervisor is asked."""
+        return next((d for d in self._runtime.domains() if d.uuid == slot.uuid), None)
+
+    # --- what is known of a release -------------------------------------------------------------------------------
+
+    def recorded(self, slot: Slot) -> Manifest | None:
+        """A release's manifest as it was when it was prepared, None where it is gone."""
+        try:
+            return release.loads(self._layout.manifest(ReleaseId.parse(slot.release)).read_bytes())
+        except OSError:
+            return None
+
+    def manifest(self, slot: Slot) -> Manifest:
+        """The same, or the checked-out one. Raises errors.Bug where there is neither."""
+        manifest = self._manifests.get(slot.uuid) or self.recorded(slot)
+        if manifest is None or manifest.uuid != slot.uuid:
+            raise errors.Bug(f"the manifest of {slot.release} is gone from this board", hint="push the app again")
+        return manifest
+
+    def remember(self, manifest: Manifest) -> None:
+        """Count a release's domains as this app's from now on."""
+        self._manifests.setdefault(manifest.uuid, manifest)
+
+    def slot_of(self, target: ReleaseId) -> Slot | None:
+        """A kept release by its id."""
+        manifest = self.recorded(Slot(target, ""))
+        return Slot(target, manifest.uuid) if manifest else None
