@@ -217,6 +217,8 @@ def _deploy(depot: Depot, manifest: Manifest, request: Request, reached: Reached
         url,
         outcome.outage_ms,
         outcome.was_on_air,
+        outcome.why_in_place,
+        outcome.kept,
         sent,
         dict(outcome.served),
         confirmed=confirmed,

@@ -18,6 +18,10 @@ class Result:
     outage_ms: int = 0
     was_on_air: bool = False
     """whether anything of this app ran before; when not, outage_ms is how long the first start took"""
+    why_in_place: str = ""
+    """why it was not started beside what was on air, where that was not possible"""
+    kept: str = ""
+    """the release that waits on the board for a way back without a boot"""
     sent_bytes: int = 0
     served: dict[str, str] = field(default_factory=dict)
     """URL path -> SHA-256 of what `witness` got there"""

@@ -27,7 +27,14 @@ def pushed(result: Pushed) -> str:
         said = f"{result.app} {result.release} is already live on {result.board}; nothing was touched"
     else:
         said = f"{result.app} {result.release} is live on {result.board}; {took(result.outage_ms, was_on_air=result.was_on_air)}"
-    return "\n".join([said, _proof(result), *([result.url] if result.url else [])])
+    return "\n".join([said, *_swapped(result), _proof(result), *([result.url] if result.url else [])])
+
+
+def _swapped(result: Pushed) -> list[str]:
+    """How it was put on air, where that needs a word, and whether there is a way back without a boot."""
+    if result.kept:
+        return [printable(f"ready to go back to {result.kept} at once: edgedeploy rollback {result.app}")]
+    return [printable(f"in place of the release before, not beside it: {result.why_in_place}")] if result.why_in_place else []
 
 
 def _proof(result: Pushed) -> str:
@@ -57,6 +64,8 @@ def _some(paths: Sequence[str]) -> str:
 
 def took(outage_ms: int, *, was_on_air: bool) -> str:
     """How long nothing was on air: an outage only where something had been."""
+    if was_on_air and not outage_ms:
+        return "outage none"
     seconds = outage_ms / 1000
     return f"{'outage' if was_on_air else 'first start'} {seconds:.{int(seconds < 10)}f} s"
 
@@ -140,7 +149,9 @@ def _record(record: dict[str, Any], verbose: bool) -> list[str]:
     outcome, failed = record.get("outcome"), record.get("failed")
     if outcome:
         lasted = (
-            took(outcome["outage_ms"], was_on_air=outcome.get("was_on_air", True)) if outcome.get("outage_ms") else ""
+            took(outcome.get("outage_ms", 0), was_on_air=outcome.get("was_on_air", True))
+            if outcome.get("outage_ms") or outcome.get("swap")
+            else ""
         )
         lines = ["  ".join(word for word in (when, who, outcome["release"], outcome["verdict"].replace("-", " "), lasted) if word)]
         lines += [f"    {outcome['reason']}"] if outcome.get("reason") else []

@@ -161,7 +161,8 @@ _NARROWED: dict[str, dict[str, Any]] = {"format": {"const": FORMAT}, "verdict": 
 
 
 def _timed(told: Deployment, milliseconds: int, *, was_on_air: bool) -> Deployment:
-    seconds = milliseconds / 1000 if told.verdict != "already-live" and milliseconds else None
+    lasted = milliseconds or (was_on_air and told.verdict in ("live", "rolled-back"))
+    seconds = milliseconds / 1000 if told.verdict != "already-live" and lasted else None
     return replace(told, outage_s=seconds) if was_on_air else replace(told, first_start_s=seconds)
 
 
