@@ -121,13 +121,16 @@ class Bridges:
         if own is None:
             raise CommandFailed(["ip", "addr", "show", "dev", real], "shows no address in the guest's network", "")
         mtu = _number(self._net / real / "mtu") or 1500
+        # the guest keeps for half a minute who the board was: on the real bridge that must still be the board
+        mac = _text(self._net / real / "address")
+        address = f" address {mac}" if mac else ""
         # forward_delay is refused by kernels that know a least one where STP is on: it is off
         _batch(
             [
                 f"link add {names.bridge} mtu {mtu} type bridge stp_state 0 mcast_snooping 0",
                 f"link set {names.bridge} up",
                 f"netns add {names.space}",
-                f"link add {names.near} mtu {mtu} type veth peer name {names.far} netns {names.space}",
+                f"link add {names.near} mtu {mtu} type veth peer name {names.far}{address} netns {names.space}",
                 f"link set {names.near} master {names.bridge} up",
             ]
         )
@@ -218,11 +221,16 @@ def _master(port: Path) -> str:
         return ""
 
 
-def _number(path: Path) -> int:
+def _text(path: Path) -> str:
     try:
-        return int(path.read_text())
-    except (OSError, ValueError):
-        return 0
+        return path.read_text().strip()
+    except OSError:
+        return ""
+
+
+def _number(path: Path) -> int:
+    said = _text(path)
+    return int(said) if said.isdigit() else 0
 
 
 def _own(bridge: BridgeName, address: str) -> str | None:

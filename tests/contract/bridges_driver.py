@@ -72,6 +72,13 @@ class Driver:
         verdict = health.probe(self.manifest.health, lambda: "", lambda: self._bridges.inside(self.manifest.app))
         return verdict.reason or verdict.served["/"]
 
+    def same(self) -> bool:
+        """Whether who asks in the private namespace has the real bridge's hardware address."""
+        (space,) = Path("/run/netns").glob("edgedeploy-*")
+        links = json.loads(subprocess.check_output(["ip", "-netns", space.name, "-json", "link"]))
+        (end,) = [link for link in links if link["ifname"].startswith("edf")]
+        return bool(end["address"] == Path("/sys/class/net/xenbr0/address").read_text().strip())
+
     def own(self) -> str:
         """What the board itself is answered."""
         assert self.manifest.health

@@ -103,6 +103,11 @@ def test_the_standby_is_asked_where_nobody_else_is_and_then_takes_the_others_pla
     assert bench.do("back", "client", "own", "off") == [None, "old", digest("old"), [new]]
 
 
+def test_the_guest_knows_the_board_by_the_same_hardware_address_before_and_after(bench: Bench) -> None:
+    """It remembers the one that asked at its gate; answers to another would be lost for half a minute after the cut-over."""
+    assert bench.do("prepare", "same", "clear")[1] is True
+
+
 def test_a_cut_over_that_was_killed_half_way_is_done_again(bench: Bench) -> None:
     assert bench.do("prepare", "hotplug", "cut", "both", "off", "cut", "off", "client")[4:] == [
         [], None, [bridges_driver.OLD], "new",
