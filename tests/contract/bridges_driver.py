@@ -5,6 +5,7 @@ One process for all: what `ip netns add` makes in here is seen in here alone.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from edgedeploy.agent import health
 from edgedeploy.agent.network import Bridges
+from edgedeploy.agent.run import CommandFailed
 from edgedeploy.core import names, release
 
 OLD, NEW = 7, 8
@@ -21,14 +23,14 @@ _ASK = "import urllib.request as u; print(u.urlopen('http://10.0.2.80:8080/', ti
 
 
 class Driver:
-    def __init__(self, run: Path, scripts: Path, client: str) -> None:
+    def __init__(self, run: Path, scripts: Path, client: str, app: str) -> None:
         self._bridges = Bridges(run, scripts=scripts)
         self._client = client
         domain = release.Domain(
             names.DomainName("decks"), 96, 1, (release.Vif(names.BridgeName("xenbr0")),), names.CommandLine("")
         )
         self.manifest = release.Manifest(
-            names.AppName("decks"), names.ReleaseId("r2"), (), domain, (),
+            names.AppName(app), names.ReleaseId("r2"), (), domain, (),
             release.Health("10.0.2.80", 8080, names.UrlPath("/"), 200, 5),
         )  # fmt: skip
 
@@ -74,8 +76,8 @@ class Driver:
 
     def same(self) -> bool:
         """Whether who asks in the private namespace has the real bridge's hardware address."""
-        (space,) = Path("/run/netns").glob("edgedeploy-*")
-        links = json.loads(subprocess.check_output(["ip", "-netns", space.name, "-json", "link"]))
+        (space,) = self._spaces()
+        links = json.loads(subprocess.check_output(["ip", "-netns", space, "-json", "link"]))
         (end,) = [link for link in links if link["ifname"].startswith("edf")]
         return bool(end["address"] == Path("/sys/class/net/xenbr0/address").read_text().strip())
 
@@ -111,15 +113,22 @@ class Driver:
     def left(self) -> list[str]:
         """Whatever there is of ours."""
         links = [path.name for path in Path("/sys/class/net").iterdir() if path.name.startswith(("edb", "edn", "edf"))]
-        spaces = [path.name for path in Path("/run/netns").glob("edgedeploy-*")]
         marks = [path.name for path in (Path(os.environ["RUN"]) / "standby").glob("*")]
-        return links + spaces + marks
+        return links + self._spaces() + marks
+
+    def _spaces(self) -> list[str]:
+        """The names of network namespaces are one folder's for the whole machine, with those of tests beside this one."""
+        tag = hashlib.sha256(self.manifest.app.encode()).hexdigest()[:10]
+        return [path.name for path in Path("/run/netns").glob("edgedeploy-*") if tag in path.name]
 
 
 if __name__ == "__main__":
-    driver = Driver(Path(os.environ["RUN"]), Path(os.environ["SCRIPTS"]), os.environ["CLIENT"])
+    driver = Driver(Path(os.environ["RUN"]), Path(os.environ["SCRIPTS"]), os.environ["CLIENT"], os.environ["APP"])
     said = []
     for step in sys.argv[1:]:
         name, _, word = step.partition(":")
-        said.append(getattr(driver, name)(*([word] if word else [])))
+        try:
+            said.append(getattr(driver, name)(*([word] if word else [])))
+        except CommandFailed as failed:
+            raise SystemExit(f"{step}: {failed}\n{failed.words}") from failed
     print(json.dumps(said))

@@ -32,7 +32,7 @@ class Bench:
         """The driver's answers."""
         env = [
             f"RUN={self.run}", f"SCRIPTS={self.scripts}", f"CLIENT={self.client}", f"PYTHONPATH={HERE}",
-            f"PATH={self.run}:{os.environ['PATH']}",
+            f"PATH={self.run}:{os.environ['PATH']}", f"APP={self.board.name}",
         ]  # fmt: skip
         done = self.board.run("env", *env, sys.executable, "-m", bridges_driver.__name__, *steps)
         assert done.returncode == 0, done.stderr
@@ -74,7 +74,9 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         store = run / "xenstore-write"
         store.write_text('#!/bin/sh\necho "$@" >> "${0%/*}/xenstore.log"\n')  # there is no hypervisor here
         store.chmod(0o755)
-        yield Bench(board, run, scripts, client.name)
+        bench = Bench(board, run, scripts, client.name)
+        yield bench
+        bench.do("clear")
 
 
 def digest(text: str) -> str:
