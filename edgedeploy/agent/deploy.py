@@ -149,8 +149,7 @@ class Deployment:
                 )
         if not on_trial and self._prepare.ready(manifest):
             return  # the way back: proven once, and no arithmetic may forbid it
-        commit, wanted = self._sight.at_head()
-        if commit and manifest == wanted:
+        if commit := self._sight.commit(manifest):
             self._prepare.release(manifest, commit, self._attempt, self._sight.ours())
         elif not self._prepare.ready(manifest):
             raise errors.BadRepository(f"{slot.release} is not whole on this board any more", hint="push the app again")

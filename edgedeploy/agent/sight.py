@@ -35,23 +35,29 @@ class Sight:
         self._runtime = runtime
         self._network = network
         self._manifests: dict[str, Manifest] = {}
+        self._commits: dict[str, str] = {}
 
     # --- what should run ------------------------------------------------------------------------------------------
 
-    def at_head(self) -> tuple[str | None, Manifest | None]:
-        """The checked-out commit and its release; one that cannot be read is remembered and counts as none."""
+    def _at_head(self) -> Manifest | None:
+        """The checked-out commit's release; one that cannot be read is remembered and counts as none."""
         commit = self._repo.head()
         try:
-            return commit, self._repo.manifest(commit, self._app) if commit else None
+            manifest = self._repo.manifest(commit, self._app) if commit else None
         except errors.EdgeError as error:
             self.unreadable = error
-            return commit, None
+            return None
+        if commit and manifest:
+            self._manifests[manifest.uuid], self._commits[manifest.uuid] = manifest, commit
+        return manifest
+
+    def commit(self, manifest: Manifest) -> str | None:
+        """Where `look` found a release. The checked-out commit may be another by now: a tick fetches while this one swaps."""
+        return self._commits.get(manifest.uuid)
 
     def look(self, *, repository: bool = True) -> Seen:
         """The event for plan.decide; without the `repository` nothing is wanted."""
-        manifest = self.at_head()[1] if repository else None
-        if manifest:
-            self._manifests[manifest.uuid] = manifest
+        manifest = self._at_head() if repository else None
         on_air, beside = self.sorted()
         return Seen(
             Slot(manifest.release, manifest.uuid) if manifest else None,

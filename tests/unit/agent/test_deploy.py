@@ -9,6 +9,7 @@ import pytest
 
 from edgedeploy.agent import attempt, facts, health, neighbour, state, status
 from edgedeploy.agent.run import CommandFailed
+from edgedeploy.agent.xen import Running
 from edgedeploy.core import errors, names, release
 from tests.unit.agent.model import ModelBoard
 
@@ -358,6 +359,27 @@ def test_an_unreadable_head_does_not_keep_the_good_one_off_the_air(model: ModelB
     assert "not JSON" in model.board.boot()["decks"]
     assert model.xen.on_air == "r2"
     assert model.board.rollback(model.app, None, "anna")["running"] == "r1"
+
+
+def test_what_was_looked_at_is_deployed_while_a_tick_checks_out_the_next(
+    model: ModelBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model.release("r1")
+    model.deploy()
+    model.release("r2", memory=900)
+    model.fetch()
+    domains = model.xen.domains
+
+    def tick_meanwhile() -> list[Running]:
+        monkeypatch.setattr(model.xen, "domains", domains)
+        model.release("r3")
+        model.fetch()
+        return domains()
+
+    monkeypatch.setattr(model.xen, "domains", tick_meanwhile)
+    with pytest.raises(errors.NoRoom, match="nothing was touched"):
+        model.board.apply(model.app, "anna")
+    assert model.board.apply(model.app, "anna")["running"] == "r3"
 
 
 def test_being_stuck_for_days_leaves_a_state_that_can_be_read_and_mended(model: ModelBoard) -> None:
