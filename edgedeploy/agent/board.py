@@ -24,6 +24,7 @@ from edgedeploy.core.names import AppName, CommitId, ReleaseId
 
 if TYPE_CHECKING:
     from edgedeploy.agent.deploy import Deployment
+    from edgedeploy.agent.otherapps import OtherApps
 
 _RELEASES = 3  # kept unpacked, for `rollback APP RELEASE`; what is good and what was before it always are
 Before = Callable[[Attempt], None]
@@ -116,7 +117,7 @@ class Board:
 
     @contextlib.contextmanager
     def _deployment(
-        self, name: AppName, who: str, follow: Path | None, before: Before
+        self, name: AppName, who: str, follow: Path | None, before: Before, how: str = ""
     ) -> Iterator[tuple[Deployment, Attempt]]:
         from edgedeploy.agent import deploy
 
@@ -128,9 +129,8 @@ class Board:
             with exclusive(
                 layout.swap_lock, who, lambda holder: record.event("wait", f"waiting: {holder} is deploying")
             ):
-                others = frozenset(self._uuids_of_others(name))
                 deployment = deploy.Deployment(
-                    name, layout, self.repo(name), self.runtime, self.network, record, others, self._later
+                    name, layout, self.repo(name), self.runtime, self.network, record, self._others(name), self._later, how
                 )
                 yield deployment, record
         except errors.EdgeError as error:
@@ -144,15 +144,17 @@ class Board:
             self.announce(deployment.domains if deployment else None)
 
     def apply(
-        self, name: AppName, who: str, *, retry: bool = False, follow: Path | None = None, before: Before = _nothing
-    ) -> dict[str, object]:
+        self, name: AppName, who: str, *, retry: bool = False, follow: Path | None = None, before: Before = _nothing,
+        how: str = "",
+    ) -> dict[str, object]:  # fmt: skip
         """Bring the app to what its checked-out commit wants. Returns the fields of messages.Outcome.
 
-        `follow` is where the record goes when somebody reads along; `before` runs first, under no lock of ours.
+        `follow` is where the record goes when somebody reads along; `before` runs first, under no lock of ours; `how` is
+        one of release.SWAPS, "" for what the manifest says.
         A schedule that is none is told (BadRepository) only after the guest that should run was seen to.
         """
         problem: errors.BadRepository | None = None
-        with self._deployment(name, who, follow, before) as (deployment, record):
+        with self._deployment(name, who, follow, before, how) as (deployment, record):
             try:
                 for change in self.install_schedule(name):
                     record.event("schedule", change)
@@ -168,12 +170,11 @@ class Board:
             raise problem
         return outcome
 
-    def _uuids_of_others(self, name: AppName) -> Iterator[str]:
-        for other in self.config.apps:
-            if other != name:
-                with contextlib.suppress(errors.EdgeError):
-                    now = state.load(self.layout.app(other).state)
-                    yield from (slot.uuid for slot in (now.good, now.previous, now.candidate) if slot)
+    def _others(self, name: AppName) -> OtherApps:
+        from edgedeploy.agent.otherapps import OtherApps
+
+        layouts = {other: self.layout.app(other) for other in self.config.apps if other != name}
+        return OtherApps(layouts, self.runtime, self.network)
 
     def rollback(
         self, name: AppName, target: ReleaseId | None, who: str, *, follow: Path | None = None
@@ -213,7 +214,9 @@ class Board:
             raise problems[0]
         return outcome
 
-    def activate(self, name: AppName, commit: CommitId, who: str, follow: Path, *, retry: bool) -> dict[str, object]:
+    def activate(
+        self, name: AppName, commit: CommitId, who: str, follow: Path, *, retry: bool, how: str = ""
+    ) -> dict[str, object]:
         """Fast-forward to a staged commit and deploy it."""
         from edgedeploy.agent import pull
 
@@ -226,18 +229,18 @@ class Board:
                         repo.stage(commit)
                     record.events("repair", pull.staged(repo))
 
-        return self.apply(name, who, retry=retry, follow=follow, before=merge)
+        return self.apply(name, who, retry=retry, follow=follow, before=merge, how=how)
 
     def _pulling(self, name: AppName, who: str, record: Attempt) -> contextlib.AbstractContextManager[None]:
         lock = self.app(name).pull_lock
         return exclusive(lock, who, lambda holder: record.event("wait", f"waiting: {holder} is pulling"))
 
     def stage(
-        self, name: AppName, commit: CommitId, bundle: Path | None, record: Attempt
+        self, name: AppName, commit: CommitId, bundle: Path | None, record: Attempt, how: str = ""
     ) -> tuple[release.Manifest, bool]:
         """Take commits in and do everything that can fail before the guest is touched.
 
-        Returns the manifest of the commit's release and whether it is on air already.
+        `how` as in `apply`. Returns the manifest of the commit's release and whether it is on air already.
         """
         from edgedeploy.agent import unwrap, worktree
 
@@ -260,17 +263,44 @@ class Board:
             repo.stage(commit)
             self._staged = (repo.head(), commit)
             domains = self.runtime.domains()
-            live = any(
-                d.uuid == manifest.uuid and not d.dead and not self.network.off_air(d.domid) for d in domains
-            )
+            live = any(d.uuid == manifest.uuid and self._on_air(d) for d in domains)
             if not live:
-                known = state.load(layout.state)
-                ours = {s.uuid for s in (known.good, known.previous, known.candidate) if s}
-                freed = [d for d in domains if d.uuid in ours or d.name == manifest.domain.name]
                 from edgedeploy.agent.prepare import Prepare
 
-                Prepare(layout, repo, self.runtime, self.network.script).release(manifest, commit, record, freed)
+                if (how or manifest.swap.how) == "blue-green":
+                    self.rehearse(manifest, "blue-green")  # refused now, not after the merge
+                spare = self._others(name).spare(domains)
+                Prepare(layout, repo, self.runtime, self.network.script).release(
+                    manifest, commit, record, self._ours(manifest, domains), spare
+                )
         return manifest, live
+
+    def _on_air(self, domain: Running) -> bool:
+        return not domain.dead and not self.network.off_air(domain.domid)
+
+    def _ours(self, manifest: release.Manifest, domains: list[Running]) -> list[Running]:
+        """Domains of the manifest's app."""
+        known = state.load(self.layout.app(manifest.app).state)
+        ours = {slot.uuid for slot in (known.good, known.previous, known.candidate) if slot}
+        return [d for d in domains if d.uuid in ours or d.name == manifest.domain.name]
+
+    def rehearse(self, manifest: release.Manifest, how: str) -> tuple[str, str]:
+        """How a release would take the place of what is on air ("" : nothing is), and why in its place; nothing is touched.
+
+        Raises NoRoom or DoesNotFit where it is to be beside or not at all, and cannot.
+        """
+        from edgedeploy.agent import beside
+
+        domains, how = self.runtime.domains(), how or manifest.swap.how
+        ours = self._ours(manifest, domains)
+        on_air = [domain for domain in ours if self._on_air(domain)]
+        if not on_air:
+            return "", ""
+        gone = [d for d in ours if d not in on_air] + self._others(manifest.app).spare(domains)
+        problem = beside.obstacle(manifest, how, self.network, self.runtime, gone)
+        if problem and how == "blue-green":
+            raise beside.refusal(manifest, problem)
+        return ("in-place", problem.message) if problem else ("blue-green", "")
 
     def boot(self, patience_s: float = 300.0) -> dict[str, str]:
         """After power-on: wait until the hypervisor answers, then put every app's last good release on air."""

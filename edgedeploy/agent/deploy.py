@@ -16,6 +16,7 @@ from edgedeploy.agent.gitrepo import GitRepo
 from edgedeploy.agent.layout import AppLayout
 from edgedeploy.agent.leftovers import Leftovers
 from edgedeploy.agent.network import Network
+from edgedeploy.agent.otherapps import OtherApps
 from edgedeploy.agent.plan import Slot, State
 from edgedeploy.agent.prepare import Prepare
 from edgedeploy.agent.sight import Sight
@@ -37,17 +38,19 @@ class Deployment:
         runtime: Runtime,
         network: Network,
         attempt: Attempt,
-        others: frozenset[str] = frozenset(),
+        others: OtherApps,
         later: kept.After = kept.after,
+        how: str = "",
     ) -> None:
-        """`others` are the UUIDs of other apps' domains; `later` starts a command after some seconds."""
+        """`later` starts a command after some seconds; `how` is one of release.SWAPS, "" for what each manifest says."""
         self._app = app
         self._layout = layout
         self._runtime = runtime
         self._attempt = attempt
+        self._others = others
         self._prepare = Prepare(layout, repo, runtime, network.script)
         self._sight = Sight(app, layout, repo, runtime, network, others)
-        self._effects = Effects(layout, self._sight, runtime, network, self._prepare, attempt)
+        self._effects = Effects(layout, self._sight, runtime, network, self._prepare, attempt, others, how)
         self._leftovers = Leftovers(app, layout, self._sight, runtime, network, later)
 
     @property
@@ -84,6 +87,7 @@ class Deployment:
             )
         if not self._prepare.ready(self._sight.manifest(slot)):
             raise errors.NoRoom(f"{slot.release} is no longer unpacked on this board", hint="push it again")
+        self._effects.insists = False
         self._effects.look()
         return self._run(now, plan.RollbackAsked(slot, who))
 
@@ -114,6 +118,8 @@ class Deployment:
                         event = self._effects.swap(good)  # alive, but not serving: started anew
                         continue
                     self._leftovers.tidy(now, self._effects)
+                    if learned.refusal:
+                        raise learned.refusal
                     return self._outcome(now, effect)
                 event = self._effects.perform(effect, now)
         finally:
@@ -150,7 +156,8 @@ class Deployment:
         if not on_trial and self._prepare.ready(manifest):
             return  # the way back: proven once, and no arithmetic may forbid it
         if commit := self._sight.commit(manifest):
-            self._prepare.release(manifest, commit, self._attempt, self._sight.ours())
+            spare = self._others.spare(self._runtime.domains())
+            self._prepare.release(manifest, commit, self._attempt, self._sight.ours(), spare)
         elif not self._prepare.ready(manifest):
             raise errors.BadRepository(f"{slot.release} is not whole on this board any more", hint="push the app again")
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field, replace
 
+from edgedeploy.agent import beside as beside_air
 from edgedeploy.agent import health, plan
 from edgedeploy.agent.attempt import Attempt
 from edgedeploy.agent.console import ConsoleTail, Kept
 from edgedeploy.agent.layout import AppLayout
 from edgedeploy.agent.network import Network
+from edgedeploy.agent.otherapps import OtherApps
 from edgedeploy.agent.plan import Slot, State
 from edgedeploy.agent.prepare import Prepare
 from edgedeploy.agent.run import CommandFailed
@@ -37,6 +39,8 @@ class Learned:
     started: set[str] = field(default_factory=set)
     """UUIDs of what this deployment has started on air itself"""
     prepared: set[str] = field(default_factory=set)
+    refusal: errors.EdgeError | None = None
+    """why nothing was touched, where it was to be beside what is on air or not at all"""
 
 
 def aside_name(manifest: Manifest) -> str:
@@ -48,9 +52,15 @@ class Effects:
     """Of one deployment; what it learns on its way is in `learned`."""
 
     def __init__(
-        self, layout: AppLayout, sight: Sight, runtime: Runtime, network: Network, prepare: Prepare, attempt: Attempt
-    ) -> None:
+        self, layout: AppLayout, sight: Sight, runtime: Runtime, network: Network, prepare: Prepare, attempt: Attempt,
+        others: OtherApps, how: str = "",
+    ) -> None:  # fmt: skip
+        """`how` is one of release.SWAPS, "" for what each manifest says."""
         self.learned = Learned()
+        self._others = others
+        self._how = how
+        self.insists = True
+        """whether what is to be beside the other or nowhere is refused; the way back never is"""
         self._layout = layout
         self._sight = sight
         self._runtime = runtime
@@ -104,23 +114,36 @@ class Effects:
         return not verdict.reason
 
     def _beside(self, slot: Slot) -> plan.Event:
-        manifest = self._sight.manifest(slot)
-        self.retire(self._sight.sorted()[1])
-        reason = self._network.obstacle(manifest) or self._prepare.room(manifest)
+        manifest, running = self._sight.manifest(slot), self._runtime.domains()
+        how, beside = self._how or manifest.swap.how, self._sight.sorted()[1]
+        gone = [*beside, *self._others.spare(running)]
+        problem = beside_air.obstacle(manifest, how, self._network, self._runtime, gone)
         name = aside_name(manifest)
-        if any(domain.name == name for domain in self._runtime.domains()):
-            reason = f"there is a domain {name} that is not edgedeploy's"
-        if reason:
-            return self._not_beside(reason)
+        if any(domain.name == name and domain not in beside for domain in running):
+            problem = errors.DoesNotFit(f"there is a domain {name} that is not edgedeploy's")
+        if problem:
+            return self._not_beside(manifest, problem)
+        self.retire(beside)
+        self._make_room(manifest)
         self._attempt.event("standby", f"starting {slot.release} beside the release on air", slot.release)
         self._prepare.write_config(manifest)
         try:
             self._network.prepare(manifest)
         except CommandFailed as error:
-            return self._not_beside("; ".join([error.message, *error.details[-1:]]))
+            return self._not_beside(manifest, errors.DoesNotFit("; ".join([error.message, *error.details[-1:]])))
         return self._create(manifest, tries=2, name=name) or plan.Standing()
 
-    def _not_beside(self, reason: str) -> plan.NotBeside:
+    def _make_room(self, manifest: Manifest) -> None:
+        """Have other apps' predecessors give way where memory is short."""
+        running = self._runtime.domains()
+        if self._others.spare(running) and (missing := beside_air.missing_mb(manifest, self._runtime, ())):
+            self._others.give_up(missing[0], running, self._attempt)
+
+    def _not_beside(self, manifest: Manifest, problem: errors.EdgeError) -> plan.NotBeside:
+        reason = problem.message
+        if self.insists and (self._how or manifest.swap.how) == "blue-green":
+            self.learned.refusal = beside_air.refusal(manifest, problem)
+            return plan.NotBeside(reason, must=True)
         self.learned.why_in_place = reason
         self._attempt.event("in-place", f"not beside the release on air: {reason}")
         return plan.NotBeside(reason)
@@ -131,6 +154,7 @@ class Effects:
             try:
                 if not name:
                     self._destroy_ours([manifest])
+                    self._make_room(manifest)
                 self._runtime.create(self._layout.domain(manifest.uuid), name)
             except CommandFailed as error:
                 tries -= 1

@@ -14,7 +14,6 @@ from edgedeploy.agent.layout import PROGRAM, AppLayout
 from edgedeploy.core import files
 from edgedeploy.core.names import AppName
 
-KEEP_S = 30 * 60.0
 _SLACK_S = 5.0
 After = Callable[[float, Sequence[str]], None]
 
@@ -28,7 +27,7 @@ def after(seconds: float, argv: Sequence[str]) -> None:
         )  # fmt: skip
 
 
-def keep(layout: AppLayout, app: AppName, uuid: str, later: After, seconds: float = KEEP_S) -> None:
+def keep(layout: AppLayout, app: AppName, uuid: str, later: After, seconds: float) -> None:
     """Note until when a domain is kept (time.monotonic, which all processes share), and have it removed then."""
     files.atomic_write(layout.kept, f"{uuid} {time.monotonic() + seconds}".encode())
     later(seconds + _SLACK_S, [PROGRAM, "apply", app])

@@ -37,7 +37,7 @@ class Leftovers:
         way_back = now.previous if on_air and now.phase == plan.STEADY else None
         doomed = []
         for domain in others:
-            if way_back and domain.uuid == way_back.uuid and not domain.dead and self._keeps(domain, way_back):
+            if way_back and domain.uuid == way_back.uuid and not domain.dead and self._keeps(domain, way_back, now):
                 continue
             if on_air or not domain.dead:  # what died with nothing to take its place is evidence
                 doomed.append(domain)
@@ -49,15 +49,18 @@ class Leftovers:
             if on_air and now.good and on_air.uuid == now.good.uuid:
                 self._call(on_air, self._sight.manifest(now.good).domain.name)
 
-    def _keeps(self, domain: Running, slot: Slot) -> bool:
-        """Whether a predecessor stays: paused just now, or still within its time."""
+    def _keeps(self, domain: Running, slot: Slot, now: State) -> bool:
+        """Whether a predecessor stays: paused just now, or still within its time, which what is on air decides about."""
         if domain.paused:
             return kept.is_kept(self._layout, domain.uuid)
+        minutes = self._sight.manifest(now.good).swap.keep_previous_min if now.good else 0
+        if not minutes:
+            return False
         try:
             self._network.take_off(domain.domid)
             self._runtime.pause(domain.domid)
             self._call(domain, aside_name(self._sight.manifest(slot)))
-            kept.keep(self._layout, self._app, domain.uuid, self._later)
+            kept.keep(self._layout, self._app, domain.uuid, self._later, minutes * 60.0)
         except (CommandFailed, OSError):
             return False
         self._sight.domains = None

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 STEADY, STANDBY, CUT, TRIAL, RETURNING, STUCK = "steady", "standby", "cut", "trial", "returning", "stuck"
+REFUSED = "refused"
+"""no verdict on a release: nothing was touched, and it may be tried again"""
 _TOO = "; then the previous release failed too: "
 PHASES = (STEADY, STANDBY, CUT, TRIAL, RETURNING, STUCK)
 TRYING = (STANDBY, CUT, TRIAL)
@@ -73,9 +75,10 @@ class RetryAsked:
 
 @dataclass(frozen=True, slots=True)
 class NotBeside:
-    """The release cannot be started beside the one on air; nothing was touched."""
+    """The release cannot be started beside the one on air; nothing was touched. `must`: it was to be there or nowhere."""
 
     reason: str
+    must: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +165,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """Nothing more to do; `verdict` is one of core.messages.VERDICTS."""
+    """Nothing more to do; `verdict` is one of core.messages.VERDICTS, or REFUSED."""
 
     verdict: str
     reason: str = ""
@@ -181,6 +184,8 @@ def decide(state: State, event: Event) -> tuple[State, Effect]:
         case RetryAsked():
             kept = {uuid: why for uuid, why in state.quarantine.items() if uuid != event.uuid}
             return replace(state, quarantine=kept), Look()
+        case NotBeside(reason, must=True):
+            return replace(state, phase=STEADY, candidate=None), Finish(REFUSED, reason)
         case NotBeside():
             trial = replace(state, phase=TRIAL)
             return trial, Swap(_on_stage(trial))

@@ -10,6 +10,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -35,16 +36,18 @@ class Prepare:
         self._repo = repo
         self._runtime = runtime
 
-    def release(self, manifest: Manifest, commit: str, attempt: Attempt, freed: list[Running]) -> Path:
+    def release(
+        self, manifest: Manifest, commit: str, attempt: Attempt, freed: list[Running], spare: Sequence[Running] = ()
+    ) -> Path:
         """Make a release ready to start and return its domain configuration.
 
-        `freed` are the domains that will be gone when it starts: their memory counts as free.
+        `freed` are the domains that will be gone when it starts, `spare` those that can be: their memory counts as free.
         Raises NoRoom, DoesNotFit, BadRepository or CommandFailed, each before anything was touched.
         """
         for artefact in manifest.artefacts:
             self._unpack(artefact, manifest, commit, attempt)
         attempt.event("check", f"checking that {manifest.release} fits this board", manifest.release)
-        self._fits(manifest, freed)
+        self._fits(manifest, freed, spare)
         config = self.write_config(manifest)
         self._runtime.validate(config)
         files.atomic_write(self._layout.manifest(manifest.release), release.dumps(manifest))
@@ -109,13 +112,13 @@ class Prepare:
         if got != (artefact.sha256, artefact.size):
             raise errors.BadRepository(f"{path} does not unpack to what its manifest describes (SHA-256 differs)")
 
-    def _fits(self, manifest: Manifest, freed: list[Running]) -> None:
+    def _fits(self, manifest: Manifest, freed: list[Running], spare: Sequence[Running]) -> None:
         from edgedeploy.agent import known_kernels, neighbour  # noqa: PLC0415 - a tick without news need not pay for these
         from edgedeploy.core import board, fit, ramdisk  # noqa: PLC0415
 
         live = facts.live(self._runtime)
         if live.free_memory_mb is not None:
-            live = replace(live, free_memory_mb=live.free_memory_mb + sum(domain.memory_mb for domain in freed))
+            live = replace(live, free_memory_mb=live.free_memory_mb + sum(domain.memory_mb for domain in (*freed, *spare)))
         if manifest.address and manifest.domain.vifs:
             holder = neighbour.holder(manifest.address, manifest.domain.vifs[0].bridge)
             if holder and not self._is_ours(holder, manifest, freed):
@@ -133,14 +136,6 @@ class Prepare:
                 hint=misfits[0].hint,
                 details=tuple(misfit.line() for misfit in misfits),
             )
-
-    def room(self, manifest: Manifest) -> str:
-        """Why the board has not the memory for one more guest now, with the numbers; "" when it has, or nobody knows."""
-        from edgedeploy.core import memory  # noqa: PLC0415 - as below
-
-        free = facts.live(self._runtime).free_memory_mb
-        need = memory.host_need_mb(manifest.domain.memory_mb, max(manifest.domain.vcpus, 1))
-        return f"needs {need} MB, {free} MB free" if free is not None and need > free else ""
 
     def _is_ours(self, mac: str, manifest: Manifest, freed: list[Running]) -> bool:
         """Whether it is a guest that will be gone: by the address that the new one has too, or by the hypervisor's word.

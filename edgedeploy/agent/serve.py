@@ -21,7 +21,7 @@ from typing import BinaryIO
 from edgedeploy.agent import attempt, facts, status, version
 from edgedeploy.agent.attempt import Attempt
 from edgedeploy.agent.board import Board
-from edgedeploy.core import errors, files, frames, messages
+from edgedeploy.core import errors, files, frames, messages, release
 from edgedeploy.core.names import AppName, CommitId, ReleaseId, Sha256, printable
 
 _IDLE_S = 600.0  # a laptop that asks nothing for so long is gone
@@ -73,6 +73,7 @@ class Server(Conversation):
             messages.Hello: self._hello,
             messages.Put: self._put,
             messages.Stage: self._stage,
+            messages.Rehearse: self._rehearse,
             messages.Activate: self._activate,
             messages.Rollback: self._rollback,
             messages.Status: self._status,
@@ -199,14 +200,19 @@ class Server(Conversation):
         with _Follow(path, self._send):
             record = Attempt(path, "push")
             try:
-                manifest, live = self._board.stage(app, CommitId(ask.commit), bundle, record)
+                manifest, live = self._board.stage(app, CommitId(ask.commit), bundle, record, ask.swap)
             finally:
                 record.close()
         self._send(messages.Staged(manifest.release, manifest.uuid, live))
 
+    def _rehearse(self, ask: messages.Rehearse) -> None:
+        manifest = release.from_json(ask.manifest, "the manifest")
+        swap = self._board.rehearse(manifest, ask.swap) if manifest.app in self._board.config.apps else ("", "")
+        self._send(messages.Rehearsed(*swap))
+
     def _activate(self, ask: messages.Activate) -> None:
         app, commit, who = AppName(ask.app), CommitId(ask.commit), printable(ask.who, 100)
-        self._deploy(app, lambda path: self._board.activate(app, commit, who, path, retry=ask.retry))
+        self._deploy(app, lambda path: self._board.activate(app, commit, who, path, retry=ask.retry, how=ask.swap))
 
     def _rollback(self, ask: messages.Rollback) -> None:
         app, who = AppName(ask.app), printable(ask.who, 100)

@@ -6,6 +6,7 @@ from edgedeploy.agent import state
 from edgedeploy.agent.gitrepo import GitRepo
 from edgedeploy.agent.layout import AppLayout
 from edgedeploy.agent.network import Network
+from edgedeploy.agent.otherapps import OtherApps
 from edgedeploy.agent.plan import Seen, Slot
 from edgedeploy.agent.xen import Running, Runtime
 from edgedeploy.core import errors, release
@@ -14,7 +15,7 @@ from edgedeploy.core.release import Manifest
 
 
 class Sight:
-    """Of one app, for one deployment. `others` are the UUIDs of other apps' domains: never touched, whatever they are called."""
+    """Of one app, for one deployment."""
 
     def __init__(
         self,
@@ -23,9 +24,9 @@ class Sight:
         repo: GitRepo,
         runtime: Runtime,
         network: Network,
-        others: frozenset[str] = frozenset(),
+        others: OtherApps,
     ) -> None:
-        self.others = others
+        self.others = others.uuids
         self.unreadable: errors.EdgeError | None = None
         self.domains: list[Running] | None = None
         """what ran when the hypervisor was asked last, which is half a second of a small core; None: things changed since"""

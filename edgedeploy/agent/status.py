@@ -1,8 +1,8 @@
 """What the board says of itself and its apps: one dictionary for `status`, `hello` and the command line.
 
 Keys of an app: head (commit or ""), release and uuid (what the hypervisor runs, "" : nothing), healthy (bool: alive),
-phase, good, previous, kept (the release that waits, paused, for a way back at once; "" : none), quarantine ({release or
-uuid: reason}), wanted (release of the checked-out commit), remote, url, last (the newest record).
+phase, good, previous, kept (the release that waits, paused, for a way back at once; "" : none) and kept_mb (its memory),
+quarantine ({release or uuid: reason}), wanted (release of the checked-out commit), remote, url, last (the newest record).
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _app(of: Board, name: AppName, domains: list[Running]) -> dict[str, Any]:
     head, wanted = _checked_out(layout, repo, name)
     slots = _releases(layout, now, {*now.quarantine, *(domain.uuid for domain in domains)})
     running, running_release = _on_air(slots, domains, of.network)
-    last = attempt.last(layout.attempts, 1)
+    last, waits = attempt.last(layout.attempts, 1), _kept(now, domains)
     return {
         "head": head or "",
         "release": running_release,
@@ -96,15 +96,16 @@ def _app(of: Board, name: AppName, domains: list[Running]) -> dict[str, Any]:
         "quarantine": {slots.get(uuid, uuid): why for uuid, why in now.quarantine.items()},
         "remote": of.config.apps[name].remote,
         "url": _url(of, name, now.good.release if now.good else ""),
-        "kept": _kept(now, domains),
+        "kept": now.previous.release if now.previous and waits else "",
+        "kept_mb": waits.memory_mb if waits else 0,
         "last": last[0] if last else None,
     }
 
 
-def _kept(now: State, domains: list[Running]) -> str:
-    """The release that waits beside what is on air, ready to go back to at once."""
-    waits = any(now.previous and d.uuid == now.previous.uuid and d.paused and not d.dead for d in domains)
-    return now.previous.release if now.previous and waits else ""
+def _kept(now: State, domains: list[Running]) -> Running | None:
+    """The domain that waits beside what is on air, to go back to at once."""
+    mine = [d for d in domains if now.previous and d.uuid == now.previous.uuid and d.paused and not d.dead]
+    return mine[0] if mine else None
 
 
 def _checked_out(layout: AppLayout, repo: GitRepo, name: AppName) -> tuple[CommitId | None, Manifest | None]:

@@ -60,11 +60,15 @@ class Session:
         """Whether --json was given, known even when the command line did not parse."""
         return "--json" in self.argv[: self.argv.index("--") if "--" in self.argv else len(self.argv)]
 
+    def can_ask(self) -> bool:
+        """Whether somebody is there to answer."""
+        return sys.stdin.isatty()
+
     def confirm(self, question: str, *, yes: bool) -> None:
         """Ask before what cannot be undone. Never prompts without a terminal: then --yes is needed."""
         if yes:
             return
-        if not sys.stdin.isatty():
+        if not self.can_ask():
             raise errors.UsageFault(f"{question} - cannot ask: the input is not a terminal", hint="add --yes")
         if not click.confirm(question, err=True):
             raise errors.Interrupted("nothing was done")

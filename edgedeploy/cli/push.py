@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 @options.interface
 @options.way
 @click.option("--retry", is_flag=True, help="Try a release again that failed on this board before.")
+@click.option(
+    "--swap", type=click.Choice(["auto", "blue-green", "in-place"]),
+    help="Start it beside what is on air where that is possible (auto), there or not at all, or in its place.",
+)
+@click.option("--keep", is_flag=True, help="Do not offer to go back when this laptop sees something else there.")
 @click.option("--no-release", is_flag=True, help="Push the latest release as it is, whatever has changed since.")
 @options.yes
 @options.dry_run
@@ -35,6 +40,8 @@ def push(
     port: str | None,
     timeout: float | None,
     retry: bool,
+    swap: str | None,
+    keep: bool,
     no_release: bool,
     yes: bool,
     dry_run: bool,
@@ -44,7 +51,8 @@ def push(
 
     APP is a name from your configuration, a folder, or left out: then it is the repository you stand in. Where slides,
     kernel or edgedeploy.toml have changed since the latest release, a new one is made and committed first, as
-    `edgedeploy release` does. Nothing on the board is touched until it is proven to fit; if it is not served in the
+    `edgedeploy release` does. Nothing on the board is touched until it is proven to fit. Where the board has room, it
+    is started and proven beside what is on air, and takes its place without an outage; if it is not served in the
     end, the board puts the previous one back and the exit code is 40.
     """
     from edgedeploy.cli import target  # noqa: PLC0415 - a command pays for its own imports only
@@ -65,7 +73,12 @@ def push(
         session.confirm(f"{found.label} is not enrolled on this laptop. Enrol it now?", yes=yes)
         enrolling.enrol_found(found, context)
 
-    request = flow.Request(repository, wanted, dry_run=dry_run, retry=retry, release=not no_release)
+    def go_back(release: str) -> bool:
+        # that nobody is there to ask is no reason to undo what the board has proven
+        asks = not (keep or yes or as_json) and session.can_ask()
+        return asks and click.confirm(f"Go back to {release} at once?", err=True)
+
+    request = flow.Request(repository, wanted, dry_run, retry, not no_release, swap or "", go_back)
     result = flow.push(request, context, catalog.load_all(), offer)
     if as_json:
         options.emit_json(deploymentjson.of_push(result).to_plain())

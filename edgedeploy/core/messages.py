@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from edgedeploy.core import errors
 from edgedeploy.core.frames import Frame
 from edgedeploy.core.names import AppName, CommitId, ReleaseId, Sha256
+from edgedeploy.core.release import SWAPS
 from edgedeploy.core.strict import Reader
 
 
@@ -94,6 +95,8 @@ class Stage(Message):
     commit: str
     bundle: str
     """SHA-256 of the stored bundle; empty when the board has the commit already"""
+    swap: str = ""
+    """as in Activate"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,26 @@ class Staged(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class Rehearse(Message):
+    """How would this release take the place of what is on air? Nothing is touched. Answered by `Rehearsed`."""
+
+    kind = "rehearse"
+    app: str
+    manifest: dict[str, Any]
+    swap: str
+    """as in Activate"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed(Message):
+    """`swap` is blue-green, in-place, or "" where nothing of the app is on air; `why` is why it is in-place."""
+
+    kind = "rehearsed"
+    swap: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Activate(Message):
     """Fast-forward to a staged commit (`git merge --ff-only`), then deploy it. Answered by `Outcome`."""
 
@@ -115,6 +138,8 @@ class Activate(Message):
     commit: str
     who: str
     retry: bool = False
+    swap: str = ""
+    """one of release.SWAPS, "" for what the manifest says"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,13 +304,17 @@ _GATES: dict[str, Callable[[object], str]] = {"app": AppName.parse, "commit": Co
 _MAYBE: dict[str, Callable[[object], str]] = {"bundle": Sha256.parse, "sha256": Sha256.parse}
 
 
+_LATER = frozenset(
+    [("stage", "swap"), ("activate", "swap"), ("outcome", "swap"), ("outcome", "why_in_place"), ("outcome", "kept")]
+)
+"""fields that older versions neither send nor take: said only where they say something"""
+
+
 def to_frame(message: Message, body: bytes = b"") -> Frame:
     """The frame of a message."""
-    return Frame({"kind": message.kind, **{f.name: getattr(message, f.name) for f in fields(message)}}, body)
+    said = [f for f in fields(message) if (message.kind, f.name) not in _LATER or getattr(message, f.name) != f.default]
+    return Frame({"kind": message.kind, **{f.name: getattr(message, f.name) for f in said}}, body)
 
-
-_LATER = frozenset({"swap", "why_in_place", "kept"})
-"""fields that an older agent does not send"""
 
 
 def from_frame(frame: Frame) -> Message:
@@ -297,7 +326,7 @@ def from_frame(frame: Frame) -> Message:
         raise errors.ProtocolMismatch(
             f"unknown message {kind!r}", hint="install this version's agent: edgedeploy enrol HOST"
         )
-    sent = [field for field in fields(cls) if field.name not in _LATER or reader.has(field.name)]
+    sent = [field for field in fields(cls) if (kind, field.name) not in _LATER or reader.has(field.name)]
     values = {field.name: _field(reader, kind, field.name, str(field.type)) for field in sent}
     reader.done()
     return cls(**values)
@@ -319,4 +348,6 @@ def _field(reader: Reader, kind: str, name: str, declared: str) -> Any:
         return reader.name(name, _MAYBE[name])
     if text and (kind, name) == ("rollback", "release"):
         return reader.name(name, ReleaseId.parse)
+    if text and name == "swap" and kind in ("stage", "activate", "rehearse"):
+        return reader.choice(name, SWAPS)
     return text

@@ -24,6 +24,9 @@ ROLES = ("kernel", "ramdisk")
 CODECS = ("none", "gz", "bz2", "xz", "lzma", "zst")
 GIC_VERSIONS = ("default", "v2", "v3")
 """xl.cfg(5), gic_version: "default" is what the board itself has."""
+SWAPS = ("auto", "blue-green", "in-place")
+"""how a release may take another's place: beside it where that is possible, beside it or not at all, never beside it"""
+KEEP_PREVIOUS_MIN, MOST_KEEP_PREVIOUS_MIN = 30, 24 * 60
 # uuid5 wants a namespace: a fixed random one of our own, so that no other tool's domains can collide with ours
 _NAMESPACE = bytes.fromhex("7e0c3a5e5f0e4c559a3eed6ede9107a1")
 
@@ -75,6 +78,15 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class Swap:
+    """How a release takes the place of the one on air: one of SWAPS, and for how long that one waits for a way back."""
+
+    how: str = "auto"
+    keep_previous_min: int = KEEP_PREVIOUS_MIN
+    """minutes; 0: not at all"""
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """One release, whole. `health` is None where nothing can be asked; then a living domain is all that is proven."""
 
@@ -84,6 +96,7 @@ class Manifest:
     domain: Domain
     artefacts: tuple[Artefact, ...]
     health: Health | None = None
+    swap: Swap = Swap()
 
     @property
     def kernel(self) -> Artefact:
@@ -159,6 +172,8 @@ def to_json(manifest: Manifest) -> dict[str, object]:
     if manifest.health:
         health = {name: getattr(manifest.health, name) for name in Health.__slots__}
         data["health"] = {**health, "serves": dict(manifest.health.serves)}
+    if manifest.swap != Swap():  # as gic_version above
+        data["swap"] = {name: getattr(manifest.swap, name) for name in Swap.__slots__}
     return data
 
 
@@ -191,6 +206,7 @@ def from_json(data: object, where: str = "manifest.json") -> Manifest:
         domain=_domain(reader.table("domain")),
         artefacts=tuple(_artefact(Reader(row, f"{where}: artefacts")) for row in reader.rows("artefacts", limit=2)),
         health=_health(reader.table("health")) if reader.has("health") else None,
+        swap=_swap(reader.table("swap")) if reader.has("swap") else Swap(),
     )
     reader.done()
     roles = [artefact.role for artefact in manifest.artefacts]
@@ -246,6 +262,15 @@ def _health(reader: Reader) -> Health:
     )
     reader.done()
     return health
+
+
+def _swap(reader: Reader) -> Swap:
+    swap = Swap(
+        reader.choice("how", SWAPS, "auto"),
+        reader.whole("keep_previous_min", KEEP_PREVIOUS_MIN, high=MOST_KEEP_PREVIOUS_MIN),
+    )
+    reader.done()
+    return swap
 
 
 def parse_address(value: object) -> str:

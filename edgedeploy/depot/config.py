@@ -13,6 +13,8 @@ vcpus = 1
 bridge = "xenbr0"
 mac = "00:16:3e:aa:bb:cc"             # default: derived from the app's name
 gic_version = "default"               # or "v2", "v3": the interrupt controller the guest is shown
+swap = "auto"                         # or "blue-green", "in-place": how a release takes the other's place
+keep_previous = 30                    # minutes that the release before waits for a way back at once
 cmdline = "console=hvc0 quiet"        # may hold {ip} {address} {cidr} {gateway}; else ip=… is added
 
 [network]
@@ -44,7 +46,7 @@ from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
 from edgedeploy.core import errors, names, strict
-from edgedeploy.core.release import GIC_VERSIONS, Domain, Vif
+from edgedeploy.core.release import GIC_VERSIONS, KEEP_PREVIOUS_MIN, MOST_KEEP_PREVIOUS_MIN, SWAPS, Domain, Swap, Vif
 from edgedeploy.core.strict import Reader
 
 FILE = "edgedeploy.toml"
@@ -107,6 +109,7 @@ class Config:
     network: Network | None = None
     health: HealthConfig = HealthConfig()
     build: Build = Build()
+    swap: Swap = field(default_factory=Swap)
 
 
 def loads(raw: bytes, where: str = FILE) -> Config:
@@ -182,13 +185,15 @@ def _config(root: _Collector) -> Config:
     # checked where it is used (cli/settings.py); named here so that it is no unknown key
     root.attempt(lambda: root.rows("interfaces", []), [])
     network = _network(root.inner("network")) if root.has("network") else None
-    domain = _domain(root.inner("domain"), app, network)
+    given = root.inner("domain")
+    swap = _swap(given)
+    domain = _domain(given, app, network)
     health = _health(root.inner("health"))
     build = _build(root.inner("build"))
     root.done()
     if root.faults:
         raise _verdict(root)
-    return Config(app, runtime, boards, domain, board, network, health, build)
+    return Config(app, runtime, boards, domain, board, network, health, build, swap)
 
 
 def _verdict(root: _Collector) -> errors.EdgeError:
@@ -240,6 +245,13 @@ def _domain(reader: _Collector, app: names.AppName, network: Network | None) -> 
     )
     reader.done()
     return domain
+
+
+def _swap(reader: _Collector) -> Swap:
+    return Swap(
+        reader.choice("swap", SWAPS, "auto"),
+        reader.whole("keep_previous", KEEP_PREVIOUS_MIN, high=MOST_KEEP_PREVIOUS_MIN),
+    )
 
 
 def _cmdline(reader: _Collector, network: Network | None) -> names.CommandLine:

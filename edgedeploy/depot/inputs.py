@@ -119,7 +119,7 @@ def _configured(depot: Depot, release: Manifest, known: Mapping[UrlPath, Sha256]
     """The content of the release, had it been made with edgedeploy.toml as it is now."""
     config = depot.config
     return content(
-        replace(release, app=config.app, boards=config.boards, domain=config.domain, health=health_of(config, known))
+        replace(release, app=config.app, boards=config.boards, domain=config.domain, health=health_of(config, known), swap=config.swap)
     )
 
 

@@ -96,6 +96,7 @@ def draft_release(
         domain=config.domain,
         artefacts=tuple(one.artefact for one in packed),
         health=health_of(config, serves),
+        swap=config.swap,
     )
     if current and _is_ours(depot, current.release) and content(bare) == content(current):
         return Draft(current, {}, None, current.release)

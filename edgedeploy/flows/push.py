@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from edgedeploy.core import errors, messages, names
 from edgedeploy.core.board import BoardFacts, Profile
@@ -13,7 +13,7 @@ from edgedeploy.core.names import printable
 from edgedeploy.core.release import Manifest
 from edgedeploy.depot import pushed_from, usual_board
 from edgedeploy.depot.repo import Depot
-from edgedeploy.flows import bundle_cache, fitness, proof, uptodate
+from edgedeploy.flows import bundle_cache, fitness, proof, push_plan, uptodate
 from edgedeploy.flows.context import Context, remembered
 from edgedeploy.flows.conversation import Reached
 from edgedeploy.flows.find import Found, Wanted, candidates
@@ -30,13 +30,19 @@ _MARGIN_S = 240.0  # on top of the health probe's own time, twice (release and w
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to push. `retry`: try a quarantined release again. `release`: make a new one where files have changed."""
+    """What to push. `retry`: try a quarantined release again. `release`: make a new one where files have changed.
+
+    `swap`: one of core.release.SWAPS, "" for what edgedeploy.toml says. `go_back`: asked with a release's id, where this
+    laptop sees something else than what was released, whether that one is to be put on air again.
+    """
 
     repository: Path
     wanted: Wanted
     dry_run: bool = False
     retry: bool = False
     release: bool = True
+    swap: str = ""
+    go_back: Callable[[str], bool] = lambda _: False
 
 
 def push(request: Request, context: Context, profiles: Sequence[Profile], offer: Callable[[Found], None]) -> Result:
@@ -69,7 +75,7 @@ def _push(
         with reach(wanted, context, stranger) as reached:
             return _over(reached, depot, what, request, context, profiles)
     except _WouldEnrolError as would:
-        plan = (*_first(what), f"enrol {would.found.label}", f"push {_named(what)}")
+        plan = (*push_plan.first(what), f"enrol {would.found.label}", f"push {push_plan.named(what)}")
         return Result(manifest.app, manifest.release, would.found.name, "dry-run", plan=plan)
 
 
@@ -92,7 +98,7 @@ def _over(
     live = BoardFacts.from_plain(reached.welcome.facts)
     _check_against_board(depot, what, profiles, reached.welcome, live)
     if request.dry_run:
-        return _would(depot, what, reached.found, reached.welcome)
+        return push_plan.would(depot, what, reached, request.swap)
     if depot.head() != what.commit:
         raise errors.BadRepository(f"something was committed in {depot.root} meanwhile", hint="push again")
     return _deploy(depot, what.manifest, request, reached, context)
@@ -108,7 +114,7 @@ def _check_before_network(
     wanted = replace(request.wanted, app=manifest.app)
     kinds = {board.profile for board in candidates(wanted, context.known.all())} or set(manifest.boards)
     suited = [profile for profile in profiles if profile.name in kinds] or [p for p in profiles if p.supported]
-    with context.report.step(f"checking that {_called(what)} fits") as step:
+    with context.report.step(f"checking that {push_plan.called(what)} fits") as step:
         step.detail(", ".join(fitness.some(fitness.Release.of(depot, manifest, what.draft), suited)[:3]))
     if not what.draft and not depot.has_manifest(manifest.release):
         raise errors.BadRepository(
@@ -133,46 +139,9 @@ def _check_against_board(
             hint=f"add it to `boards` in {depot.root.name}/edgedeploy.toml and release again",
         )
     app = welcome.apps.get(manifest.app, {})
-    freed = manifest.domain.memory_mb if app.get("release") else 0
+    waiting = sum(other.get("kept_mb", 0) for other in welcome.apps.values())  # gives way when its memory is wanted
+    freed = waiting + (manifest.domain.memory_mb if app.get("release") else 0)
     fitness.require(fitness.Release.of(depot, manifest, what.draft), profile, live, freed)
-
-
-def _called(what: UpToDate) -> str:
-    """A release that is not made yet will have another time in its id."""
-    return f"the new release of {what.manifest.app}" if what.draft else what.manifest.release
-
-
-def _named(what: UpToDate) -> str:
-    return _called(what) if what.draft else f"{what.manifest.app} {what.manifest.release}"
-
-
-def _first(what: UpToDate) -> tuple[str, ...]:
-    return (f"make a release, because {what.why}",) if what.draft else ()
-
-
-def _would(depot: Depot, what: UpToDate, found: Found, welcome: messages.Welcome) -> Result:
-    manifest = what.manifest
-    app = welcome.apps.get(manifest.app, {})
-    head = str(app.get("head") or "")
-    if head:
-        depot.check_continues({names.CommitId.parse(head)})
-    plan = [*_first(what), f"push {_named(what)} to {found.label}"]
-    if app.get("uuid") == manifest.uuid:
-        plan.append("nothing would be swapped: this release is on air")
-    else:
-        plan.append(f"swap {app.get('release') or 'nothing'} for {_called(what)}")
-    if what.draft or head != depot.head():
-        to = "that of the new release" if what.draft else depot.head()[:12]
-        plan.append(f"send the commits from {head[:12] or 'the beginning'} to {to}")
-    return Result(
-        manifest.app,
-        manifest.release,
-        found.name,
-        "dry-run",
-        manifest.uuid,
-        plan=tuple(plan),
-        url=proof.url(manifest, found.forwards),
-    )
 
 
 # --- touch ----------------------------------------------------------------------------------------------------------
@@ -197,7 +166,7 @@ def _deploy(depot: Depot, manifest: Manifest, request: Request, reached: Reached
     if live and not found.cable and (seen := proof.pages(manifest, found.forwards)) is not None:
         return _unchanged(depot, manifest, reached, context, seen)
     if not live:
-        staged, sent = _bring(depot, manifest, reached, context)
+        staged, sent = _bring(depot, manifest, reached, context, request.swap)
         if staged.uuid != manifest.uuid:
             raise errors.Bug(f"the board staged {staged.release}, not {manifest.release}")
         live = staged.live
@@ -208,6 +177,8 @@ def _deploy(depot: Depot, manifest: Manifest, request: Request, reached: Reached
     url = proof.url(manifest, found.forwards)
     confirmed = proof.look(manifest, url, context.report, cabled=bool(found.cable))
     _remember(depot, manifest, reached, context)
+    if confirmed == "contradicted" and outcome.kept and request.go_back(printable(outcome.kept, 100)):
+        _go_back(manifest, outcome.kept, url, reached, context)
     return Result(
         manifest.app,
         manifest.release,
@@ -217,12 +188,29 @@ def _deploy(depot: Depot, manifest: Manifest, request: Request, reached: Reached
         url,
         outcome.outage_ms,
         outcome.was_on_air,
+        outcome.swap,
         outcome.why_in_place,
         outcome.kept,
         sent,
         dict(outcome.served),
         confirmed=confirmed,
         cable=found.cable,
+    )
+
+
+def _go_back(manifest: Manifest, kept: str, url: str, reached: Reached, context: Context) -> NoReturn:
+    """What this laptop sees is not what was released, and a person wants what was there before. Raises RolledBack."""
+    with context.report.step(f"going back to {printable(kept, 100)}") as step:
+        tell, to = _teller(context, step), names.ReleaseId.parse(kept)
+        outcome = reached.client.rollback(manifest.app, to, context.who, tell, _MARGIN_S)
+    if outcome.running != kept:
+        raise errors.RollbackFailed(
+            f"the board did not go back to {to} ({printable(outcome.reason, 500)}); it serves {outcome.running or 'nothing'}",
+            hint=f"edgedeploy log {manifest.app}",
+        )
+    raise errors.RolledBack(
+        f"{url} showed this laptop something else than {manifest.release}; the board serves {to} again",
+        hint="see who else answers at that address, then: edgedeploy push --retry",
     )
 
 
@@ -257,7 +245,9 @@ def _on_air(app: Mapping[str, Any], depot: Depot, manifest: Manifest) -> bool:
     return there and app.get("healthy") is True and app.get("phase") == "steady"
 
 
-def _bring(depot: Depot, manifest: Manifest, reached: Reached, context: Context) -> tuple[messages.Staged, int]:
+def _bring(
+    depot: Depot, manifest: Manifest, reached: Reached, context: Context, swap: str
+) -> tuple[messages.Staged, int]:
     """Send what the board lacks, and have it prepared: the board's answer, and how many bytes that were."""
     client, welcome, rate = reached.client, reached.welcome, reached.rate
     head = str(welcome.apps.get(manifest.app, {}).get("head", ""))
@@ -271,7 +261,8 @@ def _bring(depot: Depot, manifest: Manifest, reached: Reached, context: Context)
                 digest = client.put(made.file, step)
         try:
             with context.report.step("preparing the release on the board") as step:
-                staged = client.stage(manifest.app, depot.head(), digest, _teller(context, step), _STAGE_S)
+                tell = _teller(context, step)
+                staged = client.stage(manifest.app, depot.head(), digest, tell, _STAGE_S, swap=swap)
         except errors.WireFault:
             raise  # the same bytes will be wanted again
         except errors.EdgeError:
@@ -287,7 +278,7 @@ def _activate(
     patience = _MARGIN_S + 2 * (manifest.health.timeout_s if manifest.health else 10)
     try:
         return reached.client.activate(
-            manifest.app, depot.head(), context.who, _teller(context, step), patience, retry=request.retry
+            manifest.app, depot.head(), context.who, _teller(context, step), patience, retry=request.retry, swap=request.swap
         )
     except KeyboardInterrupt:
         raise errors.Interrupted(

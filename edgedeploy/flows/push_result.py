@@ -18,6 +18,8 @@ class Result:
     outage_ms: int = 0
     was_on_air: bool = False
     """whether anything of this app ran before; when not, outage_ms is how long the first start took"""
+    swap: str = ""
+    """blue-green or in-place, "" where nothing was swapped"""
     why_in_place: str = ""
     """why it was not started beside what was on air, where that was not possible"""
     kept: str = ""

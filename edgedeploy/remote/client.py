@@ -7,9 +7,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import BinaryIO, Self, TypeVar
 
-from edgedeploy.core import errors, files, frames, messages
+from edgedeploy.core import errors, files, frames, messages, release
 from edgedeploy.core.deadline import Deadline
 from edgedeploy.core.names import AppName, CommitId, ReleaseId, Sha256, printable
+from edgedeploy.core.release import Manifest
 from edgedeploy.ports.report import Step
 from edgedeploy.ports.wire import Stream, Wire
 from edgedeploy.remote.attached import Attachment
@@ -95,23 +96,37 @@ class AgentClient:
         return CHUNK if rate is None else min(CHUNK, max(_LEAST, rate // 4))
 
     def stage(
-        self, app: AppName, commit: CommitId, bundle: Sha256 | None, on_event: OnEvent, timeout: float
+        self, app: AppName, commit: CommitId, bundle: Sha256 | None, on_event: OnEvent, timeout: float, *, swap: str = ""
     ) -> messages.Staged:
-        """Have the board take the commit in and check everything; the guest is not touched."""
-        ask = messages.Stage(app, commit, bundle or "")
+        """Have the board take the commit in and check everything; the guest is not touched. `swap` as in `activate`."""
+        ask = messages.Stage(app, commit, bundle or "", swap)
         return self._ask(ask, messages.Staged, on_event, timeout)
 
+    def rehearse(self, manifest: Manifest, swap: str) -> messages.Rehearsed | None:
+        """How the board would put a release on air; None where its agent is from before it could say so.
+
+        Raises NoRoom or DoesNotFit where it is to be beside what is on air or not at all, and cannot.
+        """
+        try:
+            return self._ask(messages.Rehearse(manifest.app, release.to_json(manifest), swap), messages.Rehearsed)
+        except errors.ProtocolMismatch:
+            return None
+
     def activate(
-        self, app: AppName, commit: CommitId, who: str, on_event: OnEvent, timeout: float, *, retry: bool = False
-    ) -> messages.Outcome:
-        """Have the board deploy the staged commit. Raises OutcomeUnknown when contact is lost on the way."""
-        return self._decide(messages.Activate(app, commit, who, retry), on_event, timeout)
+        self, app: AppName, commit: CommitId, who: str, on_event: OnEvent, timeout: float, *, retry: bool = False,
+        swap: str = "",
+    ) -> messages.Outcome:  # fmt: skip
+        """Have the board deploy the staged commit; `swap` is one of release.SWAPS, "" for what its manifest says.
+
+        Raises OutcomeUnknown when contact is lost on the way.
+        """
+        return self._decide(messages.Activate(app, commit, who, retry, swap), on_event, timeout)
 
     def rollback(
-        self, app: AppName, release: ReleaseId | None, who: str, on_event: OnEvent, timeout: float
+        self, app: AppName, to: ReleaseId | None, who: str, on_event: OnEvent, timeout: float
     ) -> messages.Outcome:
         """Have the board go back. Raises OutcomeUnknown when contact is lost on the way."""
-        return self._decide(messages.Rollback(app, release or "", who), on_event, timeout)
+        return self._decide(messages.Rollback(app, to or "", who), on_event, timeout)
 
     def attach(self, app: AppName, who: str) -> Attachment:
         """Be at the console of an app's guest. Nothing else may be asked until it is left.

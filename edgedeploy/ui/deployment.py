@@ -115,7 +115,9 @@ def _app(name: str, app: dict[str, Any], forwards: Mapping[str, str]) -> list[st
     lines = [f"  {name}: {_what_runs(app)}{url}"]
     if app["wanted"] and app["wanted"] != app["release"]:
         lines.append(f"    the board's repository wants {app['wanted']}")
-    if app["previous"]:
+    if app.get("kept"):
+        lines.append(f"    ready to go back to {app['kept']} at once: edgedeploy rollback {name}")
+    elif app["previous"]:
         lines.append(f"    previous: {app['previous']}  (edgedeploy rollback {name})")
     lines += [f"    kept off the air: {release} ({why})" for release, why in app["quarantine"].items()]
     if app["phase"] == "stuck":

@@ -51,6 +51,16 @@ class Deployment:
     first_start_s: float | None = field(
         default=None, metadata=_says("the same, where nothing had been on air before: no outage")
     )
+    swap: str | None = field(
+        default=None,
+        metadata=_says("`blue-green` (beside what was on air, then put in its place) or `in-place`; null: nothing was swapped"),
+    )
+    why_in_place: str | None = field(
+        default=None, metadata=_says("why it was not started beside what was on air, where that was tried")
+    )
+    kept: str | None = field(
+        default=None, metadata=_says("the release that waits on the board: `rollback` to it takes no boot")
+    )
     reason: str | None = field(default=None, metadata=_says("why it is not live, or was refused"))
     url: str | None = field(default=None, metadata=_says("where this laptop reaches the app"))
     confirmed: str | None = field(
@@ -86,6 +96,9 @@ def of_push(result: Pushed) -> Deployment:
         verdict="dry-run" if result.plan else result.verdict,
         running=None if result.plan else result.release,  # a push returns only when that is proven
         uuid=result.uuid or None,
+        swap=result.swap or None,
+        why_in_place=result.why_in_place or None,
+        kept=result.kept or None,
         url=result.url or None,
         confirmed=None if result.plan else result.confirmed,
         served=dict(result.served),
@@ -106,6 +119,9 @@ def of_outcome(outcome: Mapping[str, Any], app: str, board: str) -> Deployment:
         verdict=str(outcome.get("verdict", "")),
         running=outcome.get("running") or None,
         uuid=outcome.get("uuid") or None,
+        swap=outcome.get("swap") or None,
+        why_in_place=outcome.get("why_in_place") or None,
+        kept=outcome.get("kept") or None,
         reason=outcome.get("reason") or None,
         served=dict(outcome.get("served", {})),
         console=list(outcome.get("console", [])),

@@ -157,7 +157,7 @@ class ModelNetwork:
 
     @contextlib.contextmanager
     def inside(self, app: names.AppName) -> Iterator[None]:
-        (standby,) = [domid for domid in self.off if domid in self._xen.guests]
+        (standby,) = [domid for domid in self.off if domid in self._xen.guests and not self._xen.guests[domid].paused]
         assert app in self.made
         self.asked.append(self._xen.words[standby])
         yield
@@ -244,6 +244,7 @@ class ModelBoard:
         kernel: bytes = b"",
         ramdisk: bytes | None = None,
         codec: packing.Codec = packing.Codec.XZ,
+        swap: release.Swap = release.Swap(),  # noqa: B008 - it cannot be changed
         **given: Any,
     ) -> str:
         """Commit a release whose guest serves `body` (default: its name) and push it to the remote.
@@ -265,6 +266,7 @@ class ModelBoard:
             domain,
             tuple(artefacts),
             release.Health("127.0.0.1", self.xen.port, names.UrlPath("/"), 200, timeout, {names.UrlPath("/"): sha(body)}),
+            swap,
         )  # fmt: skip
         folder = self.work / "xen" / name
         folder.mkdir(parents=True, exist_ok=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from edgedeploy.agent import config, kept, state, status
+from edgedeploy.agent import config, state, status
 from edgedeploy.agent.run import CommandFailed
-from edgedeploy.core import names
+from edgedeploy.core import names, release
 from tests.unit.agent.model import ModelBoard
 
 
@@ -136,7 +136,7 @@ def test_what_waits_is_gone_after_its_time_and_status_says_what_waits(two: Model
     assert status.apps(two.board)["decks"]["kept"] == "r1"
     assert status.apps(two.board)["decks"]["release"] == "r2", "what is on air is told, not what waits"
     ((seconds, argv),) = two.later
-    assert seconds > kept.KEEP_S
+    assert seconds > 60 * release.KEEP_PREVIOUS_MIN
     assert list(argv)[1:] == ["apply", "decks"]
     two.board.apply(two.app, "timer")
     assert waiting(two) == ["r1"], "its time is not over"

@@ -140,7 +140,7 @@ class Crashes(RuleBasedStateMachine):
         self.saved = State()
         self.running = ""
         self.beside: set[str] = set()
-        self.room = True
+        self.room, self.must = True, False
         self.wanted: Slot | None = None
         self.works = {A.uuid: True, B.uuid: True, C.uuid: True}
         self.proven: set[str] = set()
@@ -166,6 +166,10 @@ class Crashes(RuleBasedStateMachine):
     @rule(steps=st.integers(1, 12))
     def run_and_be_killed(self, steps: int) -> None:
         self.loop(self.seen(), steps)
+
+    @rule(must=st.booleans())
+    def wants_it_beside_or_nowhere(self, must: bool) -> None:
+        self.must = must
 
     @rule(steps=st.integers(1, 12))
     def roll_back_and_be_killed(self, steps: int) -> None:
@@ -196,7 +200,7 @@ class Crashes(RuleBasedStateMachine):
                 case plan.Beside(slot):
                     assert self.running not in ("", slot.uuid), "there must be something that stays on air"
                     self.beside = {slot.uuid} if self.room else set()
-                    event = plan.Standing() if self.room else plan.NotBeside("no memory")
+                    event = plan.Standing() if self.room else plan.NotBeside("no memory", must=self.must)
                 case plan.ProbeBeside(slot):
                     assert slot.uuid in self.beside
                     event = plan.Answered() if self.works[slot.uuid] else plan.Broke("no answer")

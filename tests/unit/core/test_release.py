@@ -57,6 +57,17 @@ def test_the_uuid_says_app_release_artefacts_and_domain_and_nothing_else() -> No
         assert release.from_json(changed(path, value)).uuid != base, path
 
 
+def test_how_it_takes_the_others_place_is_written_only_where_somebody_chose() -> None:
+    assert b"swap" not in release.dumps(manifest())
+    chosen = manifest(swap={"how": "in-place", "keep_previous_min": 0})
+    assert release.loads(release.dumps(chosen)).swap == release.Swap("in-place", 0)
+    assert chosen.uuid == manifest().uuid, "the guest is the same"
+    assert chosen.content_key != manifest().content_key, "and yet the board must be told"
+    for wrong in ({"how": "often"}, {"keep_previous_min": -1}, {"keep_previous_min": 1441}, {"when": 1}):
+        with pytest.raises(errors.BadRepository):
+            manifest(swap=wrong)
+
+
 def test_the_uuid_is_pinned_because_boards_in_the_field_compare_it() -> None:
     assert manifest().uuid == "e4ce5f6e-02d6-508b-8864-293b018cef87"
 

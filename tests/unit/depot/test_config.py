@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgedeploy.core import errors
+from edgedeploy.core.release import Swap
 from edgedeploy.depot import config, scaffold
 
 FULL = """\
@@ -140,6 +141,15 @@ def test_a_command_line_that_grows_too_long_is_named():
     text = f'app="a"\n[domain]\ncmdline="{"x" * 1020}"\n[network]\naddress="10.0.0.9/16"\n'
     with pytest.raises(errors.BadConfig, match="domain: cmdline"):
         config.loads(text.encode())
+
+
+def test_the_way_of_swapping_may_be_chosen():
+    assert config.loads(b'app="a"').swap == Swap("auto", 30)
+    assert config.loads(b'app="a"\n[domain]\nswap="in-place"\nkeep_previous=0').swap == Swap("in-place", 0)
+    with pytest.raises(errors.BadConfig, match="swap: must be one of auto, blue-green, in-place"):
+        config.loads(b'app="a"\n[domain]\nswap="never"')
+    with pytest.raises(errors.BadConfig, match="keep_previous"):
+        config.loads(b'app="a"\n[domain]\nkeep_previous=2000')
 
 
 def test_the_interrupt_controller_may_be_chosen():

@@ -112,6 +112,20 @@ def test_status_says_what_is_here_and_not_on_the_board() -> None:
 
 
 @pytest.mark.parametrize(
+    ("kept", "said"),
+    [("r0", "ready to go back to r0 at once: edgedeploy rollback decks"), ("", "previous: r0  (edgedeploy rollback decks)")],
+)
+def test_status_says_whether_the_way_back_takes_a_boot(kept: str, said: str) -> None:
+    app = {
+        "release": "r1", "healthy": True, "url": "", "wanted": "r1", "previous": "r0", "kept": kept, "quarantine": {},
+        "phase": "steady",
+    }  # fmt: skip
+    board = BoardStatus({"profile": "virtual-armv7"}, {"decks": app})
+    lines = deployment.status(BoardState(Found("stage", ("192.0.2.1",), 22, ""), board)).splitlines()
+    assert [line.strip() for line in lines[2:]] == [said]
+
+
+@pytest.mark.parametrize(
     ("changes", "said"),
     [
         ({}, "decks: r1 on air  http://192.0.2.7/"),
