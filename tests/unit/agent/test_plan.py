@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from edgedeploy.agent import plan, state
 from edgedeploy.agent.plan import Slot, State
+from tests import plan_table
 from tests.needs import examples
 
 A, B, C = (Slot(name, f"uuid-{name}") for name in "abc")
+
+
+def test_the_docs_say_what_is_decided() -> None:
+    page = Path(__file__).parents[3] / "docs/rollback.md"
+    assert page.read_text() == plan_table.written(page.read_text()), (
+        "python -m tests.plan_table --write docs/rollback.md"
+    )
+    assert len(plan_table.seen_rows()) > 100, "each of them was asked"
 
 
 def test_nothing_wanted_nothing_done() -> None:
