@@ -116,7 +116,20 @@ class Settings:
                 hint=f"type the folder instead: {shlex.quote(str(there))}",
                 details=looked_at,
             )
+        if boards := _boards_with(arg):
+            raise errors.UsageFault(
+                f"{arg} is an app of {', '.join(boards)}; this laptop does not know where its deployment repository is",
+                hint="push it from its folder: clone it here, or name the folder",
+                details=looked_at,
+            )
         raise errors.UsageFault(f"there is no app {arg!r}", hint=_APP_HINT, details=looked_at)
+
+
+def _boards_with(app: str) -> list[str]:
+    """Enrolled boards that had such an app when they last answered."""
+    from edgedeploy.remote.known import KnownBoards  # noqa: PLC0415 - for what is wrong only
+
+    return [board.name for board in KnownBoards(folders.state_dir()).all() if app in board.apps]
 
 
 def find_project(start: Path) -> Path | None:

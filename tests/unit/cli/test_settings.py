@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from edgedeploy.cli import settings
-from edgedeploy.core import errors
+from edgedeploy.core import errors, names
+from edgedeploy.remote.known import KnownBoard, KnownBoards
 
 
 @pytest.fixture
@@ -131,3 +132,17 @@ def test_an_app_nobody_knows_says_what_was_looked_at(home):
     assert str(home / "work/deck") in looked
     with pytest.raises(errors.UsageFault, match="which app"):
         settings.resolve_app(None)
+
+
+def test_an_app_that_a_board_alone_knows_is_told_where_it_runs(home, monkeypatch):
+    monkeypatch.setenv("EDGEDEPLOY_STATE_DIR", str(home / "state"))
+    board = KnownBoard(
+        names.BoardId("0" * 16), names.BoardName("stage"), names.ProfileName("cubieboard2"), "root", ("10.0.0.8",), 22,
+        (names.AppName("decks"),),
+    )  # fmt: skip
+    KnownBoards(home / "state").remember(board)
+    with pytest.raises(errors.UsageFault, match="decks is an app of stage; this laptop does not know where") as caught:
+        settings.resolve_app("decks")
+    assert "clone it here, or name the folder" in caught.value.hint
+    with pytest.raises(errors.UsageFault, match="no app 'other'"):
+        settings.resolve_app("other")
