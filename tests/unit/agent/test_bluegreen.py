@@ -188,8 +188,10 @@ class Killed(BaseException):
     """The agent is gone, there and then."""
 
 
-def killed_at(two: ModelBoard, monkeypatch: pytest.MonkeyPatch, where: str) -> bool:
-    """Deploy, and be killed before the n-th call of a kind, or before or after the n-th time that the state is saved."""
+def killed_at(
+    two: ModelBoard, monkeypatch: pytest.MonkeyPatch, where: str, work: Callable[[], object] | None = None
+) -> bool:
+    """Deploy (or do other `work`), and be killed before the n-th call of a kind, or before or after a saving of the state."""
     kind, _, number = where.rpartition(" ")
     count = 0
 
@@ -209,7 +211,7 @@ def killed_at(two: ModelBoard, monkeypatch: pytest.MonkeyPatch, where: str) -> b
     with monkeypatch.context() as patched:
         patched.setattr(state, "save", save)
         try:
-            two.deploy()
+            (work or two.deploy)()
         except Killed:
             return True
         finally:
@@ -254,11 +256,34 @@ def test_killed_anywhere_one_release_is_served_and_nothing_is_left_over(
     assert (now.phase, now.good and now.good.release) == ("steady", served)
 
 
+BACK = ["unpause 1", "cut over 1", "take off 1", "pause 1", "rename 1", "rename 2", *SAVING[:4]]
+
+
+@pytest.mark.parametrize("after", ["the next tick", "the power cut"])
+@pytest.mark.parametrize("where", BACK)
+def test_killed_anywhere_on_the_way_back_one_release_is_served_and_nothing_is_left_over(
+    two: ModelBoard, monkeypatch: pytest.MonkeyPatch, where: str, after: str
+) -> None:
+    two.deploy()
+    two.xen.calls.clear()
+    assert killed_at(two, monkeypatch, where, lambda: two.board.rollback(two.app, None, "anna"))
+    if after == "the power cut":
+        two.xen.power_cut()
+        shutil.rmtree(two.layout.root / "run", ignore_errors=True)
+        two.board.boot()
+    outcome = two.board.apply(two.app, "tick")
+    served = "r2" if where == "before saving 1" else "r1"
+    assert (on_air(two), outcome["running"], two.xen.on_air) == ([served], served, served)
+    assert set(waiting(two)) <= {"r1", "r2"} - {served}
+    now = state.load(two.layout.app(two.app).state)
+    assert (now.phase, now.good and now.good.release) == ("steady", served)
+
+
 def test_no_doing_is_forgotten_above(two: ModelBoard) -> None:
     two.deploy()
     two.xen.serves["r3"] = b"something else"
     two.release("r3")
     two.deploy()
     two.board.rollback(two.app, None, "anna")
-    places = {place.rpartition(" ")[0] for places in PLACES.values() for place in places}
-    assert set(two.xen.calls) - {"unpause"} <= places
+    places = {place.rpartition(" ")[0] for places in [*PLACES.values(), BACK] for place in places}
+    assert set(two.xen.calls) <= places
