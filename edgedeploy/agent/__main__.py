@@ -154,6 +154,10 @@ def _end(outcome: dict[str, object]) -> int:
         said += (
             f", {'outage' if outcome['was_on_air'] else 'first start'} {int(str(outcome['outage_ms'])) / 1000:.1f} s"
         )
+    elif outcome["swap"] and verdict == "live":
+        said += ", outage none"
+    if outcome["kept"]:
+        said += f"; {outcome['kept']} waits for a way back at once"
     if outcome["reason"]:
         from edgedeploy.core.names import printable
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from edgedeploy.agent import __main__ as agent
 from edgedeploy.agent import config, state, status
 from edgedeploy.agent.run import CommandFailed
 from edgedeploy.core import names, release
@@ -144,6 +145,18 @@ def test_what_waits_is_gone_after_its_time_and_status_says_what_waits(two: Model
     assert two.board.apply(two.app, "timer")["verdict"] == "already-live"
     assert (on_air(two), waiting(two)) == (["r2"], [])
     assert status.apps(two.board)["decks"]["kept"] == ""
+
+
+def test_console_and_announcement_mean_the_one_on_air(two: ModelBoard, capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = two.deploy()
+    domain, named = status.on_air(two.layout.app(two.app), two.xen.domains(), two.network)
+    assert (named, domain and two.xen.words[domain.domid]) == ("r2", "r2")
+    two.board.announce()
+    said = two.layout.avahi_service.read_text()
+    assert "decks=r2" in said
+    assert "r1" not in said
+    assert agent._end(outcome) == 0
+    assert capsys.readouterr().out == "live: r2 is on air, outage none; r1 waits for a way back at once\n"
 
 
 def test_the_next_deployment_retires_what_waits_before_it_asks_for_memory(two: ModelBoard) -> None:
