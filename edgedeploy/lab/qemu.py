@@ -15,7 +15,10 @@ WEB = tuple(f"{address}:80" for address in GUEST_ADDRESSES)
 # bootscrub=0: scrubbing memory makes the emulator touch all of it.
 # Pinning is essential: a virtual CPU that moves loses its network interrupt for good under QEMU's GICv2.
 _XEN = "console=dtuart dtuart=/pl011@9000000 dom0_mem={}M bootscrub=0 dom0_max_vcpus={} dom0_vcpus_pin"
-_LINUX = "console=hvc0 quiet loglevel=3 cryptomgr.notests"
+# norandmaps: QEMU translates code by the address it runs at; at new addresses in each process it would begin anew each time.
+_LINUX = "console=hvc0 quiet loglevel=3 cryptomgr.notests norandmaps"
+# Megabytes of translated code: when they are full QEMU forgets all of it. A boot and two pushes make 400.
+_TRANSLATED = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ def argv(boot: Boot, network: Network, hardware: Hardware, memory: Path | None =
     cache = "writeback" if hardware.durable else "unsafe"
     return [
         *("qemu-system-arm", "-M", "virt,virtualization=on,gic-version=2,highmem=off", "-cpu", "cortex-a7"),
-        *("-smp", str(hardware.cpus), "-m", str(hardware.memory), "-accel", "tcg,thread=multi,tb-size=256"),
+        *("-smp", str(hardware.cpus), "-m", str(hardware.memory), "-accel", f"tcg,thread=multi,tb-size={_TRANSLATED}"),
         *("-nodefaults", "-display", "none", "-rtc", "base=utc"),
         *("-kernel", _path(boot.xen), "-append", _XEN.format(hardware.dom0_memory, hardware.cpus)),
         *("-device", f"guest-loader,addr=0x49000000,kernel={_path(boot.kernel)},bootargs={_LINUX}"),
