@@ -35,7 +35,9 @@ STATES: dict[str, State] = {
     "nothing was ever good": State(),
     **{f"`{phase}`": _state(phase) for phase in (plan.STEADY, plan.STANDBY, plan.CUT, plan.TRIAL)},
     "`trial` with nothing good": State(plan.TRIAL, candidate=CANDIDATE),
-    **{f"`{phase}`": _state(phase) for phase in (plan.RETURNING, plan.STUCK)},
+    f"`{plan.RETURNING}`": _state(plan.RETURNING),
+    f"`{plan.RETURNING}` with a candidate": replace(_state(plan.RETURNING), candidate=CANDIDATE, failed=None),
+    f"`{plan.STUCK}`": _state(plan.STUCK),
 }
 """by what a reader calls them"""
 

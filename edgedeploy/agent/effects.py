@@ -249,6 +249,7 @@ class Effects:
             return broke
         if self.learned.down_since:
             self.learned.outage_ms = round((verdict.first_answer - self.learned.down_since) * 1000)
+            self.learned.down_since = 0.0
         return plan.Answered()
 
     def _judged(self, verdict: health.Verdict) -> plan.Broke | None:

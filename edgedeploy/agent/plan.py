@@ -37,7 +37,7 @@ class State:
     previous: Slot | None = None
     """the one before it, kept unpacked"""
     candidate: Slot | None = None
-    """on trial"""
+    """on trial; in RETURNING, to be tried when what is good is on air again"""
     failed: Slot | None = None
     """the release that is being returned from, with `reason`"""
     reason: str = ""
@@ -209,7 +209,10 @@ def _on_stage(state: State) -> Slot:
 
 def _seen(state: State, seen: Seen) -> tuple[State, Effect]:
     wanted = seen.wanted if seen.wanted and seen.wanted.uuid not in state.quarantine else None
-    if state.phase in TRYING and state.candidate and (wanted is None or wanted == state.candidate):
+    if state.candidate and (wanted is None or wanted == state.candidate):
+        if state.good and state.phase in (STANDBY, RETURNING) and not seen.running:
+            # the power was cut before it was proven: first what is good, then the candidate beside it
+            return _return(replace(state, phase=RETURNING), state.good, seen)
         return _try(state, state.candidate, seen)
     if wanted and wanted != state.good:
         return _try(replace(state, phase=STEADY, candidate=wanted, failed=None, reason=""), wanted, seen)
@@ -219,10 +222,14 @@ def _seen(state: State, seen: Seen) -> tuple[State, Effect]:
         if seen.wanted and wanted is None and seen.wanted != state.good:
             return state, Finish("quarantined", _why_not(state, seen))
         return state, Finish("already-live")
-    returning = replace(state, phase=RETURNING, candidate=None)
-    if seen.running != state.good.uuid and state.good.uuid in seen.beside:
-        return returning, CutOver(state.good)
-    return returning, _start_or_probe(state.good, seen.running)
+    return _return(replace(state, phase=RETURNING, candidate=None), state.good, seen)
+
+
+def _return(returning: State, good: Slot, seen: Seen) -> tuple[State, Effect]:
+    """On the way back to what is good."""
+    if seen.running != good.uuid and good.uuid in seen.beside:
+        return returning, CutOver(good)
+    return returning, _start_or_probe(good, seen.running)
 
 
 def _try(state: State, candidate: Slot, seen: Seen) -> tuple[State, Effect]:
@@ -270,6 +277,8 @@ def _answered(state: State) -> tuple[State, Effect]:
             ),
             Finish("live"),
         )
+    if state.candidate:
+        return replace(state, phase=STANDBY), Beside(state.candidate)
     verdict = Finish("rolled-back", state.reason) if state.failed else Finish("live")
     return replace(state, phase=STEADY, failed=None, reason=""), verdict
 
@@ -278,7 +287,7 @@ def _broke(state: State, reason: str) -> tuple[State, Effect]:
     if state.phase not in TRYING or state.candidate is None:
         first = state.reason.partition(_TOO)[0]  # each tick tries again: the reasons must not pile up
         why = f"{first}{_TOO}{reason}" if state.failed else reason
-        return replace(state, phase=STUCK, reason=why), Finish("rollback-failed", why)
+        return replace(state, phase=STUCK, candidate=None, reason=why), Finish("rollback-failed", why)
     quarantine = {**state.quarantine, state.candidate.uuid: reason}
     if state.good is None or state.good == state.candidate:
         cleared = replace(state, phase=STEADY, candidate=None, reason=reason, quarantine=quarantine)

@@ -292,6 +292,19 @@ def test_killed_anywhere_on_the_way_back_one_release_is_served_and_nothing_is_le
     assert (now.phase, now.good and now.good.release) == ("steady", served)
 
 
+def test_a_bad_release_on_trial_beside_when_the_power_is_cut_does_not_darken_the_next_boot(
+    two: ModelBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two.xen.serves["r2"] = b"something else"
+    assert killed_at(two, monkeypatch, "create 1")
+    two.xen.power_cut()
+    started: list[str] = []
+    two.xen.on_create = lambda: started.append(two.xen.words[two.xen.next_id - 1])
+    two.board.boot()
+    assert started == ["r1", "r2"], "first what is good, then the other one beside it"
+    assert (on_air(two), waiting(two)) == (["r1"], [])
+
+
 def test_no_doing_is_forgotten_above(two: ModelBoard) -> None:
     two.deploy()
     two.xen.serves["r3"] = b"something else"

@@ -107,12 +107,23 @@ def test_a_trial_that_was_cut_off_goes_on_where_it_was() -> None:
     standby = State(phase=plan.STANDBY, good=A, candidate=B)
     beside = frozenset({B.uuid})
     assert plan.decide(standby, plan.Seen(B, A.uuid, beside))[1] == plan.Beside(B), "its gate begins anew"
-    assert plan.decide(standby, plan.Seen(B, ""))[1] == plan.Swap(B), "nothing is on air that could be kept there"
     cut = State(phase=plan.CUT, good=A, candidate=B)
     assert plan.decide(cut, plan.Seen(B, A.uuid, beside))[1] == plan.CutOver(B)
     assert plan.decide(cut, plan.Seen(B, B.uuid, frozenset({A.uuid})))[1] == plan.Probe(B)
     assert plan.decide(cut, plan.Seen(B, A.uuid))[1] == plan.Beside(B)
     assert plan.decide(cut, plan.Seen(B, ""))[1] == plan.Swap(B)
+
+
+def test_after_a_power_cut_what_was_proven_comes_before_what_was_not() -> None:
+    standby = State(phase=plan.STANDBY, good=A, candidate=B)
+    back, effect = plan.decide(standby, plan.Seen(B, ""))
+    assert (back.phase, effect) == (plan.RETURNING, plan.Swap(A))
+    assert plan.decide(back, plan.Seen(B, ""))[1] == plan.Swap(A), "also when it is cut again"
+    again, effect = plan.decide(back, plan.Answered())
+    assert (again, effect) == (standby, plan.Beside(B)), "and then goes on as if nothing had been"
+    stuck, _ = plan.decide(back, plan.Broke("no answer"))
+    assert (stuck.phase, stuck.candidate) == (plan.STUCK, None)
+    assert plan.decide(stuck, plan.Seen(B, ""))[1] == plan.Swap(B), "what may be better is not kept back by what is broken"
 
 
 def test_the_quarantined_release_is_not_tried_again() -> None:
