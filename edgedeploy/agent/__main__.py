@@ -11,7 +11,7 @@ import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from edgedeploy.core import errors
+from edgedeploy.core import errors, gitenv
 
 if TYPE_CHECKING:
     from edgedeploy.agent.board import Board
@@ -43,6 +43,7 @@ def arguments(argv: list[str]) -> SimpleNamespace:
 def main() -> int:
     """Returns the exit status; the codes are those of core.errors."""
     args = arguments(sys.argv[1:])
+    gitenv.forget(os.environ)  # `git pull` exports its own for the hook that calls us
     # cron and some SSH servers leave root without the sbin folders, where xl is
     os.environ["PATH"] = f"{os.environ.get('PATH', '/usr/bin:/bin')}:/usr/local/sbin:/usr/sbin:/sbin"
     try:

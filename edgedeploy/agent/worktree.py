@@ -76,9 +76,9 @@ def _save(repo: GitRepo, head: str | None, ref: str) -> str:
     if tree == base and not index:
         return ""
     words = "The work tree as a pull found it" + (f"; staged: {index}" if index else "")
-    lines = repo.git("for-each-ref", "--format=%(refname) %(objectname) %(tree) %(subject)", f"{ASIDE}*").splitlines()
+    lines = repo.git("for-each-ref", "--format=%(refname) %(objectname) %(tree) %(subject)", f"{ASIDE}*").strip().split("\n")
     earlier = {}
-    for name, commit, same in (line.split(" ", 2) for line in lines):
+    for name, commit, same in (line.split(" ", 2) for line in lines if line):
         if same == f"{tree} {words}":
             return name  # a reset that fails at every tick must not push out what was kept first
         earlier[name] = commit

@@ -32,7 +32,8 @@ def make(git: Git, head: CommitId, branch: str, known: Sequence[CommitId], *, st
     listed = git.run(*_WALK, "rev-list", "--objects", head, *(f"^{each}" for each in known))
     theirs = _folders(git, known)
     asked = [f"-{each}" for each in known]
-    asked += [_by_their_path(line, theirs) for line in listed.splitlines()]
+    # Python's lines end at U+0085, form feeds and more, which may stand in a file's name
+    asked += [_by_their_path(line, theirs) for line in listed.split("\n") if line]
     level = ("--compression=0",) if stored else ("--compression=9",)
     pack = git.raw(*_PACK, *_FORM, *level, data="\n".join([*asked, ""]).encode(errors="surrogateescape"))
     lines = ["# v2 git bundle", *(f"-{each} " for each in known), f"{head} refs/heads/{branch}", "", ""]

@@ -15,10 +15,13 @@ os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
 import git as gitpython
 
-from edgedeploy.core import errors
+from edgedeploy.core import errors, gitenv
 from edgedeploy.core.names import CommitId
 
-_ENV = {"GIT_TERMINAL_PROMPT": "0", "GIT_LITERAL_PATHSPECS": "1", "GIT_OPTIONAL_LOCKS": "0"}
+gitenv.forget(os.environ)  # a hook of another repository may be what started us; GitPython hands on what stands there
+_ENV = {
+    "GIT_TERMINAL_PROMPT": "0", "GIT_LITERAL_PATHSPECS": "1", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C.UTF-8", "LANGUAGE": "",
+}  # fmt: skip
 
 
 class _RefusedError(Exception):

@@ -256,6 +256,17 @@ def test_bundles(depot, built, report, tmp_path):
     assert "another name" in caught.value.hint
 
 
+@pytest.mark.parametrize("name", ["caf\xc3\x85.png", "a\u2028b.png", "page\x0ctwo.png", "fs\x1c.png", "tab\t.png", " led.png"])
+def test_names_that_hold_what_python_takes_for_an_end_of_line(depot, tmp_path, name):
+    (depot.root / "slides" / name).write_text("x")
+    git(depot.root, "add", "-A")
+    git(depot.root, "commit", "-qm", "an odd name")
+    board = tmp_path / "board"
+    git(tmp_path, "init", "-q", "-b", "main", str(board))
+    assert pull(board, depot.bundle(set())) == depot.head()
+    assert (board / "slides" / name).read_text() == "x"
+
+
 @pytest.mark.parametrize("stored", [False, True])
 def test_a_changed_word_goes_over_as_a_difference_though_a_release_lies_in_a_folder_of_its_own(
     depot, built, report, tmp_path, stored
