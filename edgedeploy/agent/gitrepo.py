@@ -125,6 +125,7 @@ class GitRepo:
                 "--quiet",
                 "--no-write-fetch-head",
                 "--no-tags",
+                "--prune",  # a branch `talk` of last year and one `talk/2026` cannot be side by side
                 str(bundle),
                 "+refs/heads/*:refs/edgedeploy/incoming/*",
                 timeout=_SLOW,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -511,6 +512,20 @@ def test_stage_checks_everything_and_touches_nothing(model: ModelBoard) -> None:
     assert (manifest.release, live, model.xen.on_air) == ("r2", False, "r1")
     assert model.xen.calls == ["validate"]
     assert repo.head() != commit
+
+
+def test_a_branch_may_become_a_folder_of_branches_and_back(model: ModelBoard) -> None:
+    repo = model.board.repo(model.app)
+    for number, branch in enumerate(["talk", "talk/2026", "talk/2026/spring", "talk"]):
+        commit = model.commit(readme=f"{number}")
+        subprocess.run(["git", "-C", model.work, "branch", "-qm", branch], check=True)
+        bundle = model.layout.state / "bundle"
+        subprocess.run(["git", "-C", model.work, "bundle", "create", "-q", bundle, branch], check=True)
+        repo.fetch_bundle(bundle)
+        assert repo.has(commit)
+        assert repo.git("for-each-ref", "--format=%(refname)", "refs/edgedeploy/incoming").split() == [
+            f"refs/edgedeploy/incoming/{branch}"
+        ]
 
 
 def test_stage_refuses_a_diverged_history(model: ModelBoard) -> None:
