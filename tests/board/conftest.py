@@ -104,6 +104,12 @@ def stage(live: Situation) -> Stage:
     return live.restore()
 
 
+@pytest.fixture
+def untouched(live: Situation) -> Stage:
+    """As `stage`, for a test that only looks: those that follow each other share it."""
+    return live.restore(to_look=True)
+
+
 @pytest.fixture(scope="session")
 def rolled_back(live: Situation, tmp_path_factory: pytest.TempPathFactory) -> Situation:
     """A release without its first page was pushed (`done`), died at boot and was rolled back. Notes: bad, before."""

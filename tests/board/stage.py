@@ -54,6 +54,8 @@ class Stage:
         self.folder = folder
         self.name = name
         self.talk = folder / "decks"
+        self.at: Situation | None = None
+        """the kept situation that it is in: nobody has acted since"""
         self.env = {
             **os.environ,
             "EDGEDEPLOY_STATE_DIR": str(folder / "state"),
@@ -234,7 +236,8 @@ class Situation:
         for path in (stage.known, stage.record):
             shutil.copy(path, folder / path.name)
         (folder / _TOLD).write_text(json.dumps({"done": asdict(done), "notes": notes}))
-        return cls(stage, folder, done, notes)
+        stage.at = cls(stage, folder, done, notes)
+        return stage.at
 
     @classmethod
     def load(cls, stage: Stage, folder: Path) -> Situation | None:
@@ -244,8 +247,15 @@ class Situation:
         told = json.loads((folder / _TOLD).read_text())
         return cls(stage, folder, Done(**told["done"]), told["notes"])
 
-    def restore(self) -> Stage:
-        """Go back to it."""
+    def restore(self, *, to_look: bool = False) -> Stage:
+        """Go back to it, unless this is where everything still is. Whoever comes `to_look` changes nothing, there or here."""
+        there, self.stage.at = self.stage.at, None
+        if there is not self:
+            self._go_back()
+        self.stage.at = self if to_look else None
+        return self.stage
+
+    def _go_back(self) -> None:
         stage = self.stage
         if not stage.record.exists():  # its ports, which what is known of the board names
             stage.record.parent.mkdir(parents=True)
@@ -259,7 +269,6 @@ class Situation:
             if (self.folder / name).exists():
                 shutil.copytree(self.folder / name, stage.folder / name, symlinks=True)
         shutil.copy(self.folder / stage.known.name, stage.known)
-        return stage
 
 
 class Remote:

@@ -93,7 +93,7 @@ def test_a_guest_that_dies_at_boot_is_rolled_back_with_its_last_words(rolled_bac
     assert f"serves {before} again" in done.err
     assert "guest: " in done.err
     assert "index.html" in done.err, "the guest's own last words say what is wrong"
-    stage = rolled_back.restore()
+    stage = rolled_back.restore(to_look=True)
     assert TITLE in get(stage.url())
     assert stage.status()["release"] == before
 
@@ -145,41 +145,44 @@ def test_two_pushes_at_once_make_one_deployment(stage: Stage) -> None:
     assert "two at once" in get(stage.url())
 
 
-def test_the_first_push_puts_the_talk_on_air_and_proves_it(live: Situation, stage: Stage) -> None:
+@pytest.mark.xdist_group("untouched")
+def test_the_first_push_puts_the_talk_on_air_and_proves_it(live: Situation, untouched: Stage) -> None:
     assert f"is live on {BOARD}; first start " in live.done.out
     assert live.done.out.splitlines()[-1].startswith("http://127.0.0.1:")
-    app = stage.status()
-    assert TITLE in get(stage.url())
+    app = untouched.status()
+    assert TITLE in get(untouched.url())
     assert app["healthy"]
     assert app["release"] == app["good"] == app["wanted"]
-    assert app["uuid"] in stage.board("xl list -v"), "the hypervisor itself says which release runs"
+    assert app["uuid"] in untouched.board("xl list -v"), "the hypervisor itself says which release runs"
 
 
-def test_the_push_key_can_run_nothing_but_the_agent(stage: Stage) -> None:
+@pytest.mark.xdist_group("untouched")
+def test_the_push_key_can_run_nothing_but_the_agent(untouched: Stage) -> None:
     for command in (("id",), ("sh", "-c", "id"), (), ("cat", "/etc/shadow")):
-        done = stage.push_key_ssh(*command)
+        done = untouched.push_key_ssh(*command)
         assert b"edgedeploy-agent/1" in done.stdout, command
         assert b"uid=" not in done.stdout, command
         assert b"root:" not in done.stdout, command
 
 
-def test_the_x86_kernel_is_refused_before_any_connection(stage: Stage) -> None:
+@pytest.mark.xdist_group("untouched")
+def test_the_x86_kernel_is_refused_before_any_connection(untouched: Stage) -> None:
     """The artefact of the original mirage-decks repository: an x86-64 MirageOS kernel, in the original layout."""
-    repo = stage.folder / "original"
+    repo = untouched.folder / "original"
     folder = repo / "xen/0123456789abcdef"
     folder.mkdir(parents=True)
     (folder / "decksopenmirageorg.xen.bz2").write_bytes(bz2.compress(kernels.x86_mirage()))
     (repo / "xen/latest").write_text("0123456789abcdef\n")
     (repo / "xl.conf.in").write_text("name='@NAME@'\nmemory='256'\nkernel='@KERNEL@'\nvif=['bridge=xenbr0']\n")
     for args in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-qm", "original"]):
-        subprocess.run(["git", "-C", str(repo), *args], check=True, env=stage.env)
-    domain = stage.domain()
+        subprocess.run(["git", "-C", str(repo), *args], check=True, env=untouched.env)
+    domain = untouched.domain()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0)
         port = listener.getsockname()[1]
-        done = stage.run("push", str(repo), "--host", f"127.0.0.1:{port}")
+        done = untouched.run("push", str(repo), "--host", f"127.0.0.1:{port}")
         with pytest.raises(BlockingIOError):  # nobody has come
             listener.accept()
     assert done.status == 20, done
     assert "x86-64 MirageOS" in done.err
-    assert stage.domain() == domain
+    assert untouched.domain() == domain
