@@ -114,7 +114,6 @@ class Rehearse(Message):
     """How would this release take the place of what is on air? Nothing is touched. Answered by `Rehearsed`."""
 
     kind = "rehearse"
-    app: str
     manifest: dict[str, Any]
     swap: str
     """as in Activate"""

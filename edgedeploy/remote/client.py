@@ -108,7 +108,7 @@ class AgentClient:
         Raises NoRoom or DoesNotFit where it is to be beside what is on air or not at all, and cannot.
         """
         try:
-            return self._ask(messages.Rehearse(manifest.app, release.to_json(manifest), swap), messages.Rehearsed)
+            return self._ask(messages.Rehearse(release.to_json(manifest), swap), messages.Rehearsed)
         except errors.ProtocolMismatch:
             return None
 

@@ -37,6 +37,8 @@ CALLS = {
     "the successor's name": "^xl rename [0-9]+ decks *$",
 }
 
+OVER = "sed -i 's/ .*/ 0/' /run/edgedeploy/kept/decks"
+"""what waits was to be kept until a moment long ago"""
 KILLS = [
     ("the private bridge", "after"),
     ("the standby's creation", "before"),
@@ -128,7 +130,7 @@ def test_where_memory_is_short_it_is_done_in_place_and_said(edited: Situation) -
     kernel = stage.board(
         r"""sed -n 's/^kernel = "\(.*\)"$/\1/p' /var/lib/edgedeploy/apps/decks/domains/* | head -n 1"""
     ).strip()
-    stage.board("rm /run/edgedeploy/kept/decks; edgedeploy-agent apply decks")  # what waits would give way
+    stage.board(f"{OVER}; edgedeploy-agent apply decks")  # what waits would give way
     free = int(stage.board("xl info | sed -n 's/^free_memory *: //p'"))
     stage.board(
         f"""xl create -p /dev/null 'name="other"' 'kernel="{kernel}"' memory={free - 60} 'on_crash="preserve"'"""
@@ -145,11 +147,11 @@ def test_where_memory_is_short_it_is_done_in_place_and_said(edited: Situation) -
 
 
 @pytest.mark.xdist_group("edited")
-def test_the_way_back_at_once_is_seen_in_status_and_gone_by_the_timer(edited: Situation) -> None:
+def test_the_way_back_at_once_is_seen_in_status_and_gone_when_its_time_is_over(edited: Situation) -> None:
     stage = edited.restore()
     before = edited.notes["before"]
     assert f"ready to go back to {before} at once: edgedeploy rollback decks" in stage.ok("status").out
-    stage.board("rm -f /run/edgedeploy/kept/decks; edgedeploy-agent apply decks")
+    stage.board(f"{OVER}; edgedeploy-agent apply decks")
     assert "at once" not in stage.ok("status").out
     serves_one(stage, "first edit")
     back = stage.ok("rollback", str(stage.talk))
