@@ -2,14 +2,14 @@
 
 Named by `script=` in the configurations that the agent writes, so that a configuration is final from the start: a guest
 that reboots by itself long after its trial comes back on its real bridge. While the mark of `network.Bridges` stands the
-script writes the private bridge's name where vif-bridge reads it; else it is vif-bridge and nothing more
+script writes the private bridge's name where the board's own script reads it; then it is that script and nothing more.
+The board's own is vif.default.script of xl.conf(5), or vif-bridge, whose bash starts forty processes
 (tools/hotplug/Linux/vif-bridge; XENBUS_PATH is backend/vif/DOMID/NUMBER, /local/domain/DOMID/vm is /vm/UUID).
 """
 
 from __future__ import annotations
 
-TEXT = b"""\
-#!/bin/sh
+TEXT = rb"""#!/bin/sh
 # Written by `edgedeploy enrol`. A release on trial comes into a bridge of its own, any other guest where it belongs.
 domid=${XENBUS_PATH#*/vif/}
 domid=${domid%%/*}
@@ -18,5 +18,9 @@ mark=/run/edgedeploy/standby/${vm#/vm/}
 if [ "$1" != offline ] && [ -n "$vm" ] && [ -s "$mark" ]; then
   xenstore-write "$XENBUS_PATH/bridge" "$(cat "$mark")"
 fi
-exec "${0%/*}/vif-bridge" "$@"
+here=${0%/*}
+own=$(sed -n "s/^[[:blank:]]*vif\.default\.script[[:blank:]]*=[[:blank:]]*[\"']\([^\"']*\)[\"'].*/\1/p" "$here/../xl.conf" 2>/dev/null)
+case $own in */vif-edgedeploy|vif-edgedeploy) own= ;; /*) ;; ?*) own=$here/$own ;; esac
+[ -x "$own" ] || own=$here/vif-bridge
+exec "$own" "$@"
 """
