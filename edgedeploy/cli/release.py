@@ -22,7 +22,7 @@ _FILE = options.FilePath()
 @click.option("--codec", type=click.Choice(["xz", "bz2", "gz", "none"]), help="Pack like this, whatever it came as.")
 @click.option("--id", "release_id", metavar="ID", help="The release's id. [default: date, time and content]")
 @click.option("--repo", type=_FILE, metavar="FOLDER", help="The deployment repository. [default: the one you are in]")
-@click.option("--force", is_flag=True, help="Release even what does not fit.")
+@click.option("--force", is_flag=True, help="Release even what does not fit, or lacks something.")
 @options.as_json
 @options.pass_session
 def release(

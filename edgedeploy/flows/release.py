@@ -12,10 +12,11 @@ from edgedeploy.core.board import Misfit, Profile
 from edgedeploy.core.fit import DomainNeeds
 from edgedeploy.core.names import ReleaseId
 from edgedeploy.core.release import Manifest
-from edgedeploy.depot import buildtable
+from edgedeploy.depot import buildtable, served
 from edgedeploy.depot.config import FILE
 from edgedeploy.depot.release import Added, Draft, Sources, commit_release, draft_release
 from edgedeploy.depot.repo import Depot
+from edgedeploy.depot.served import Doubt
 from edgedeploy.depot.slides import INDEX
 from edgedeploy.flows.init import tell_nameless
 from edgedeploy.ports import folders
@@ -75,6 +76,8 @@ def prove(depot: Depot, request: Request, *, report: Report) -> Proven:
     sources = sources_of(depot, request)
     if sources.slides and depot.config.health.path == "/" and not request.force:
         _first_page(sources.slides / INDEX, folders.typed(depot.root))
+    if sources.slides:
+        _as_served(served.doubts(depot.git, sources.slides), force=request.force, report=report)
     profiles = [catalog.load(name) for name in depot.config.boards]
     for warning in depot.leftover(sources.kernel.name).warnings:
         report.warn(warning.line())
@@ -97,6 +100,20 @@ def _first_page(index: Path, where: str) -> None:
         hint=f"write it, or have the last one back: git -C {shlex.quote(str(index.parent))} checkout HEAD -- {index.name}   "
         f"or release it all the same: edgedeploy release --force{where and ' --repo' + where}",
     )
+
+
+def _as_served(doubts: list[Doubt], *, force: bool, report: Report) -> None:
+    """Warns of what is not as it seems. Raises BadRepository where something of the talk is not here, unless `force`."""
+    missing = [doubt for doubt in doubts if doubt.missing]
+    for doubt in doubts:
+        if force or not doubt.missing:
+            report.warn(f"{doubt.message}{f' ({doubt.hint})' if doubt.hint else ''}")
+    if missing and not force:
+        raise errors.BadRepository(
+            missing[0].message,
+            hint=f"{missing[0].hint}   or release it all the same: edgedeploy release --force",
+            details=tuple(doubt.message for doubt in missing[1:]),
+        )
 
 
 def _with_build(depot: Depot, draft: Draft, request: Request, report: Report) -> Draft:
