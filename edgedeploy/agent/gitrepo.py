@@ -40,6 +40,7 @@ class GitRepo:
         """Run git in the repository. Raises CommandFailed. Never asks for a password."""
         ssh = os.environ.get("GIT_SSH_COMMAND", "ssh -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=10")
         env = {**os.environ, "GIT_SSH_COMMAND": ssh, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", _OURS: "1"}
+        env["GIT_DEFAULT_HASH"] = "sha1"  # what laptops send, whatever this board's git would choose by itself
         return run(["git", "-C", str(self.folder), *args], timeout=timeout, env=env, data=data)
 
     def listed(self, *args: str) -> dict[bytes, str]:

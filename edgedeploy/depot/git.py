@@ -21,6 +21,7 @@ from edgedeploy.core.names import CommitId
 gitenv.forget(os.environ)  # a hook of another repository may be what started us; GitPython hands on what stands there
 _ENV = {
     "GIT_TERMINAL_PROMPT": "0", "GIT_LITERAL_PATHSPECS": "1", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C.UTF-8", "LANGUAGE": "",
+    "GIT_DEFAULT_HASH": "sha1",
 }  # fmt: skip
 
 

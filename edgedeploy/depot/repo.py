@@ -18,7 +18,7 @@ from typing import BinaryIO, Self
 from edgedeploy.core import errors, names, release
 from edgedeploy.core.names import CommitId, ReleaseId
 from edgedeploy.core.release import Artefact, Domain, Manifest
-from edgedeploy.depot import bundle, legacy, scaffold
+from edgedeploy.depot import bundle, legacy, scaffold, usable
 from edgedeploy.depot import config as configs
 from edgedeploy.depot.commit import Change, Committed, commit
 from edgedeploy.depot.git import Git
@@ -27,7 +27,6 @@ from edgedeploy.depot.lint import Findings
 
 BRANCH = "main"
 _NOT_RELEASED = ("xen/", "scripts/", "README", ".git")
-_START = "start one: edgedeploy init APP"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +59,15 @@ class Depot:
     def open(cls, path: Path) -> Self:
         """The repository that `path` lies in. Raises errors.BadRepository when it is none of ours."""
         if not path.is_dir():
-            raise errors.BadRepository(f"{path} is not a folder", hint=_START)
-        top = Git(path).ask("rev-parse", "--show-toplevel")
-        if not top:
-            raise errors.BadRepository(f"{path} is not in a git repository with a work tree", hint=_START)
-        depot = cls(Git(Path(top)))
+            raise errors.BadRepository(f"{path} is not a folder", hint=usable.START)
+        top = usable.top_of(path)
+        depot = cls(Git(top))
         if not depot.has_config and depot.latest() is None:
             raise errors.BadRepository(
                 f"{top} is a git repository, but has neither {configs.FILE} nor a committed {release.LATEST}",
                 hint=f"make it a deployment repository: edgedeploy init APP --add --dir {top}",
             )
+        usable.check(depot.git)
         return depot
 
     @classmethod
@@ -89,6 +87,7 @@ class Depot:
                 undo.callback(shutil.rmtree, path / ".git", ignore_errors=True)
                 git.run("init", "--quiet", f"--initial-branch={BRANCH}")
             depot = cls(git)
+            usable.check(git)
             _ = depot.branch  # a detached HEAD is named before anything is written
             missing = {name: data for name, data in files.items() if not (path / name).exists()}
             made = commit(git, Change(f"Start the deployment repository of {plan.app}\n", missing))

@@ -84,19 +84,27 @@ def resolve_target(request: Request) -> Target:
 
 
 def _of_repository(folder: Path) -> Target:
-    from edgedeploy.depot.repo import Depot  # noqa: PLC0415 - git's libraries cost 80 ms, and a file needs none
+    from edgedeploy.depot import usable  # noqa: PLC0415 - git's libraries cost 80 ms, and a file needs none
+    from edgedeploy.depot.repo import Depot  # noqa: PLC0415
     from edgedeploy.flows import fitness  # noqa: PLC0415
 
     try:
         depot = Depot.open(folder)
     except errors.BadRepository as error:
-        raise errors.UsageFault(error.message, hint="name a kernel file, an app or a deployment repository") from None
+        none = error.hint == usable.START  # else there is one, and its own hint leads on
+        hint = "name a kernel file, an app or a deployment repository" if none else error.hint
+        raise errors.UsageFault(error.message, hint=hint, details=error.details) from None
     release = depot.latest()
     if release is None:
         raise errors.BadRepository(f"{depot.root} has no release yet", hint="edgedeploy release KERNEL")
     contents = depot.contents(release)
     files = fitness.inspect(depot.blob, contents)
-    return Target(files["kernel"], files.get("ramdisk"), DomainNeeds.of(contents.domain, address=contents.address), contents.findings)
+    return Target(
+        files["kernel"],
+        files.get("ramdisk"),
+        DomainNeeds.of(contents.domain, address=contents.address),
+        contents.findings,
+    )
 
 
 def check(request: Request, *, boards: Path | None = None, live: BoardFacts | None = None) -> Result:
