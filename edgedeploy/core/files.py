@@ -20,8 +20,14 @@ def fsync_dir(folder: Path) -> None:
         os.close(fd)
 
 
-def atomic_write(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Replace `path` by `data` so that a reader, or a power cut, sees the old or the new content and nothing between."""
+def atomic_write(path: Path, data: bytes, mode: int = 0o644, *, follow: bool = True) -> None:
+    """Replace `path` by `data` so that a reader, or a power cut, sees the old or the new content and nothing between.
+
+    A link stays one, and what it leads to is replaced (dotfiles, an /etc that is read-only but for its links). `follow`
+    False where somebody else may have made the link.
+    """
+    if follow and path.is_symlink():
+        path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     # not by tempfile, which imports shutil, random and all codecs: a tick of cron without news would pay for that
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")

@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from edgedeploy.core.files import atomic_write
 from edgedeploy.core.names import CommitId
+from edgedeploy.depot.config import FILE
 from edgedeploy.depot.git import Git
 
 FALLBACK_NAME = "edgedeploy"
@@ -57,8 +58,8 @@ def commit(git: Git, change: Change) -> Committed:
     with ExitStack() as undo, tempfile.TemporaryDirectory(dir=_git_path(git, ".")) as scratch:
         made = _build(git, change, head, Path(scratch), who)
         _place(git.folder, change, undo)
-        _sync_index(git, change, made, undo)
-        subject = change.message.splitlines()[0]
+        _sync_index(git, change, head, made, undo)
+        subject = change.message.partition("\n")[0]
         git.run("update-ref", "-m", f"edgedeploy: {subject}", ref, made, head or _BORN)
         undo.pop_all()
     for path in change.remove:
@@ -94,7 +95,8 @@ def _build(git: Git, change: Change, head: CommitId | None, scratch: Path, who: 
         # as they are: no line-ending or LFS filter may touch what a digest was taken of
         blob = git.run("hash-object", "-w", "--no-filters", str(stored))
         stored.unlink()
-        git.run("update-index", "--add", "--cacheinfo", f"100644,{blob},{path}", env=own)
+        for place in _tracked(git, head, path):
+            git.run("update-index", "--add", "--cacheinfo", f"100644,{blob},{place}", env=own)
     if change.remove:
         git.run("update-index", "--force-remove", "--", *map(str, change.remove), env=own)
     if change.folders:
@@ -107,6 +109,20 @@ def _build(git: Git, change: Change, head: CommitId | None, scratch: Path, who: 
     return CommitId.parse(git.run("commit-tree", *sign, *parent, "-F", str(text), tree, env=who))
 
 
+def _tracked(git: Git, head: CommitId | None, path: PurePosixPath) -> list[PurePosixPath]:
+    """Where a file's content is committed: a configuration that is committed as a link stays one, and its target is meant.
+
+    None where that lies outside of the repository.
+    """
+    target = git.folder / path
+    if str(path) != FILE or not head or not target.is_symlink():
+        return [path]
+    if not git.run("ls-tree", head, "--", str(path)).startswith("120000 "):  # a link of this laptop alone
+        return [path]
+    inside, root = target.resolve(), git.folder.resolve()
+    return [PurePosixPath(inside.relative_to(root))] if inside.is_relative_to(root) else []
+
+
 def _place(root: Path, change: Change, undo: ExitStack) -> None:
     for path, data in change.files.items():
         target = root / path
@@ -115,15 +131,18 @@ def _place(root: Path, change: Change, undo: ExitStack) -> None:
                 undo.callback(_remove_folder, root / folder)
         before = target.read_bytes() if target.exists() else None
         undo.callback(_restore, target, before)
-        atomic_write(target, data)
+        # any other link came with a clone: what it leads to is nobody's to write
+        ours = str(path) == FILE and before is not None
+        atomic_write(target, data, target.stat().st_mode & 0o7777 if ours else 0o644, follow=ours)
 
 
-def _sync_index(git: Git, change: Change, made: CommitId, undo: ExitStack) -> None:
+def _sync_index(git: Git, change: Change, head: CommitId | None, made: CommitId, undo: ExitStack) -> None:
     if not change.paths:
         return  # "reset COMMIT --" without paths would mean something else altogether
     index = _git_path(git, "index")
     undo.callback(_restore, index, index.read_bytes() if index.exists() else None)
-    git.run("reset", "--quiet", made, "--", *change.paths)
+    targets = [str(place) for path in change.files for place in _tracked(git, head, path)]
+    git.run("reset", "--quiet", made, "--", *dict.fromkeys([*change.paths, *targets]))
 
 
 def _restore(path: Path, content: bytes | None) -> None:

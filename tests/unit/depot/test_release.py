@@ -316,6 +316,44 @@ def test_line_endings_and_filters_do_not_touch_artefacts(depot, built, report):
     assert not git(depot.root, "status", "--porcelain")
 
 
+@pytest.mark.parametrize("tracked", [False, True], ids=["of this laptop", "committed"])
+@pytest.mark.parametrize("outside", [False, True], ids=["in the repository", "outside"])
+def test_a_configuration_that_is_a_link_stays_one(depot, built, report, tmp_path, tracked, outside):
+    file = depot.root / "edgedeploy.toml"
+    target = tmp_path / "dotfiles/decks.toml" if outside else depot.root / "shared/decks.toml"
+    target.parent.mkdir()
+    file.rename(target)
+    target.chmod(0o600)
+    file.symlink_to(target if outside else "shared/decks.toml")
+    if tracked:
+        git(depot.root, "add", "-A")
+        git(depot.root, "commit", "-qm", "a link")
+    target.write_bytes(target.read_bytes() + b"# caf\xe9\n")
+    added = release(Depot.open(depot.root), built, report)
+    assert file.is_symlink()
+    assert (target.stat().st_mode & 0o777, target.read_bytes().endswith(b"# caf\xe9\n")) == (0o600, True)
+    kind = git(depot.root, "ls-tree", added.commit, "edgedeploy.toml").split()[0]
+    assert kind == ("120000" if tracked else "100644")
+    if tracked:
+        assert not git(depot.root, "status", "--porcelain")
+    assert release(Depot.open(depot.root), built, report).unchanged
+
+
+def test_a_link_that_came_with_a_clone_does_not_lead_out_of_it(depot, built, report, tmp_path):
+    (tmp_path / "precious").write_text("mine\n")
+    (depot.root / "xen").mkdir()
+    (depot.root / "xen/latest").symlink_to(tmp_path / "precious")
+    git(depot.root, "add", "-A")
+    git(depot.root, "commit", "-qm", "a link")
+    with pytest.raises(errors.BadRepository, match="xen/latest"):
+        release(depot, built, report)
+    git(depot.root, "rm", "-q", "--cached", "xen/latest")
+    git(depot.root, "commit", "-qm", "none")
+    added = release(depot, built, report)
+    assert (depot.root / "xen/latest").read_text() == f"{added.release}\n"
+    assert (tmp_path / "precious").read_text() == "mine\n"
+
+
 def test_at_most_fifty_slides_are_proven(tmp_path):
     (tmp_path / "index.html").write_text("i")
     for number in range(80):

@@ -1,0 +1,43 @@
+"""What is written through a link, and what replaces it."""
+
+from pathlib import Path
+
+from edgedeploy.core import files
+
+
+def test_a_link_stays_one_and_what_it_leads_to_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "persist").mkdir()
+    target, link, chain = tmp_path / "persist/keys", tmp_path / "keys", tmp_path / "more"
+    target.write_text("old")
+    link.symlink_to("persist/keys")
+    chain.symlink_to(link)
+    files.atomic_write(chain, b"new", 0o600)
+    assert link.is_symlink()
+    assert chain.is_symlink()
+    assert (target.read_bytes(), target.stat().st_mode & 0o777) == (b"new", 0o600)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["keys", "keys", "more", "persist"]
+    assert not files.write_if_changed(link, b"new", 0o600)
+
+
+def test_a_link_to_what_is_not_there_yet_is_where_it_is_made(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to("other/folder/file")
+    files.atomic_write(link, b"new")
+    assert link.is_symlink()
+    assert (tmp_path / "other/folder/file").read_bytes() == b"new"
+
+
+def test_a_link_that_somebody_else_may_have_made_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("mine")
+    link = tmp_path / "latest"
+    link.symlink_to("secret")
+    files.atomic_write(link, b"new", follow=False)
+    assert (link.is_symlink(), link.read_bytes(), (tmp_path / "secret").read_text()) == (False, b"new", "mine")
+
+
+def test_links_in_a_circle_lead_nowhere_and_are_replaced(tmp_path: Path) -> None:
+    link = tmp_path / "one"
+    link.symlink_to("two")
+    (tmp_path / "two").symlink_to("one")
+    files.atomic_write(link, b"new")
+    assert link.read_bytes() == b"new"
