@@ -251,7 +251,7 @@ def _reader(tty: Path) -> str:
         with contextlib.suppress(OSError):  # processes come and go meanwhile
             for fd in os.listdir(f"/proc/{pid}/fd"):
                 if _target(f"/proc/{pid}/fd/{fd}") == str(tty):
-                    name = Path(f"/proc/{pid}/comm").read_text().strip()
+                    name = Path(f"/proc/{pid}/comm").read_text(errors="replace").strip()
                     if name != "xenconsoled":
                         return f"{printable(name, 40)} (pid {pid})"
     return ""

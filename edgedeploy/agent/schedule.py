@@ -30,7 +30,7 @@ def parse(text: str) -> str:
 
     Raises errors.BadRepository for an entry that is no schedule.
     """
-    for line in text.splitlines():
+    for line in text.removeprefix("\ufeff").split("\n"):
         entry = line.strip()
         if not entry or entry.startswith("#") or re.match(r"[A-Za-z_]+\s*=", entry):
             continue

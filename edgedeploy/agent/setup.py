@@ -15,7 +15,7 @@ from pathlib import Path
 from edgedeploy.agent import compiled, config, schedule, vif_hotplug
 from edgedeploy.agent.board import Board
 from edgedeploy.agent.config import AgentConfig, AppConfig
-from edgedeploy.agent.install import Installed
+from edgedeploy.agent.install import Installed, install
 from edgedeploy.agent.layout import PROGRAM, Layout
 from edgedeploy.core import errors, files
 from edgedeploy.core.names import AppName, BoardId, BoardName, ProfileName, board_id_of
@@ -59,9 +59,14 @@ class Plan:
 
 
 class Setup:
-    """Applies a Plan below a Layout. With `dry_run` it only says what it would change."""
+    """Applies a Plan below a Layout. With `dry_run` it only says what it would change.
 
-    def __init__(self, layout: Layout, plan: Plan, installed: Installed, *, dry_run: bool = False) -> None:
+    `installed` is what `install` made, or the zipapp for which that is still to be done.
+    """
+
+    def __init__(self, layout: Layout, plan: Plan, installed: Installed | Path, *, dry_run: bool = False) -> None:
+        if isinstance(installed, Path):
+            installed = install(layout, installed.read_bytes(), dry_run=dry_run)
         self._layout = layout
         self._plan = plan
         self._installed = installed
@@ -112,10 +117,11 @@ class Setup:
         """The push key may run nothing but `serve`: no shell, no pty, no forwarding, no sftp (sshd(8), restrict)."""
         path = self._home() / ".ssh/authorized_keys"
         line = f'restrict,command="{PROGRAM} serve" {self._plan.push_key} edgedeploy:{self._plan.label}'
-        lines = path.read_text().splitlines() if path.is_file() else []
-        blob = self._plan.push_key.split()[1]
+        # bytes: a comment may be in any encoding, and sshd knows no end of a line but this one
+        lines = path.read_bytes().removesuffix(b"\n").split(b"\n") if path.is_file() else []
+        blob = self._plan.push_key.split()[1].encode()
         kept = [old for old in lines if blob not in old.split()]
-        self._write(path, ("\n".join([*kept, line]) + "\n").encode(), 0o600, "the push key")
+        self._write(path, b"\n".join([*kept, line.encode(), b""]), 0o600, "the push key")
         if not self._dry_run:
             os.chmod(path.parent, 0o700)
 

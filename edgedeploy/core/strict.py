@@ -15,15 +15,44 @@ def toml(raw: str | bytes, where: str) -> dict[str, Any]:
     """A TOML document's tables. Raises errors.BadConfig, which names `where`, for whatever is none."""
     import tomllib  # noqa: PLC0415 - a tenth of the agent's start, for what `agent.config` mostly reads without it
 
+    text = raw if isinstance(raw, str) else _text(raw, where)
     try:
-        return tomllib.loads(raw if isinstance(raw, str) else raw.decode())
+        tables = tomllib.loads(text)
     except RecursionError:
         problem = "its lists are nested too deeply"
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except tomllib.TOMLDecodeError as error:
         problem = str(error)
     except ValueError:  # int()'s own, which tomllib lets through
         problem = "a number in it is too long"
+    else:
+        if not text.isascii() and (foreign := _foreign(tables)):
+            at = text.find(foreign)
+            line = f" in line {text.count(chr(10), 0, at) + 1}" if at >= 0 else ""
+            raise errors.BadConfig(f"{where}: what is written{line} is not UTF-8", hint=f"save {where} as UTF-8")
+        return tables
     raise errors.BadConfig(f"{where} is not TOML: {problem}", hint="see https://toml.io for the syntax")
+
+
+def _text(raw: bytes, where: str) -> str:
+    """With a byte order mark, or comments in another encoding than UTF-8, it is TOML all the same to a person."""
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise errors.BadConfig(f"{where} is UTF-16, and TOML is UTF-8", hint=f"save {where} as UTF-8")
+    return raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+
+
+def _foreign(tables: object) -> str:
+    """The first text in it that was no UTF-8, "" when there is none."""
+    left = [tables]
+    while left:
+        value = left.pop(0)
+        if isinstance(value, str):
+            if any("\udc80" <= letter <= "\udcff" for letter in value):
+                return value
+        elif isinstance(value, dict):
+            left += [*value, *value.values()]
+        elif isinstance(value, list):
+            left += value
+    return ""
 
 
 class Reader:

@@ -19,15 +19,19 @@ def filled(text: str, values: Mapping[str, PurePosixPath]) -> str:
 
     Raises errors.BadConfig when the file cannot be read.
     """
-    build = config.loads(text.encode()).build
+    build = config.loads(_raw(text)).build
     wanted = replace(build, **values)
     if wanted == build:
         return text
     result = _edited(text, {key: path for key, path in values.items() if getattr(build, key) != path})
     try:  # a table that is written in another way (dotted keys, inline) would be there twice
-        return result if config.loads(result.encode()).build == wanted else text
+        return result if config.loads(_raw(result)).build == wanted else text
     except errors.BadConfig:
         return text
+
+
+def _raw(text: str) -> bytes:
+    return text.encode(errors="surrogateescape")  # a comment may be in any encoding
 
 
 def _edited(text: str, values: Mapping[str, PurePosixPath]) -> str:

@@ -32,7 +32,7 @@ class _RefusedError(Exception):
         super().__init__(command)
         self.command = command
         self.status = status
-        self.lines = tuple(line for line in said.splitlines() if line.strip())
+        self.lines = tuple(line for line in said.split("\n") if line.strip())
 
     def in_words(self) -> errors.BadRepository:
         """The error for a person."""

@@ -40,6 +40,7 @@ def read_template(text: str, where: str = "xl.conf.in") -> dict[str, Value]:
     """
     if len(text) > _LIMIT:
         raise errors.BadRepository(f"{where} is longer than {_LIMIT >> 10} KB")
+    text = text.removeprefix("\ufeff")  # editors of Windows put a byte order mark there
     values: dict[str, Value] = {}
     wrong: dict[int, None] = {}
     tokens = list(_tokens(text))

@@ -132,14 +132,14 @@ def _with_build(depot: Depot, draft: Draft, request: Request, report: Report) ->
         )
         return draft
     file = PurePosixPath(FILE)
-    text = draft.files[file].decode()
+    text = draft.files[file].decode(errors="surrogateescape")  # a comment may be anything
     filled = buildtable.filled(text, {key: path for key, path in paths.items() if path})
     if filled == text:
         return draft
     report.note(
         f"[build] in {FILE} now says what this was made of: from here on `edgedeploy push` releases what you change"
     )
-    return replace(draft, files={**draft.files, file: filled.encode()})
+    return replace(draft, files={**draft.files, file: filled.encode(errors="surrogateescape")})
 
 
 def _inside(depot: Depot, path: Path) -> PurePosixPath | None:

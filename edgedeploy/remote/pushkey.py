@@ -25,7 +25,7 @@ def ensure(folder: Path, *, save: bool = True) -> str:
             pem, line = _made()
             files.atomic_write(public, f"{line}\n".encode(), 0o644)
             files.atomic_write(path, pem, 0o600)
-    return " ".join(public.read_text().split()[:2])
+    return " ".join(public.read_text(errors="replace").split()[:2])
 
 
 def _made() -> tuple[bytes, str]:

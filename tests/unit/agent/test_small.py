@@ -37,6 +37,7 @@ from edgedeploy.remote import agentkit
     [
         ("", schedule.DEFAULT),
         ("# a comment\n\nMAILTO=root\n", schedule.DEFAULT),
+        ("\ufeff# a comment\r\n@daily\r\n", "0 0 * * *"),
         ("*/11 * * * * cd $HOME/mirage-decks-deployment && git pull\n", "*/11 * * * *"),
         ("0,30 8-18/2 * jan-mar mon-fri x", "0,30 8-18/2 * jan-mar mon-fri"),
         ("@hourly x", "0 * * * *"),
@@ -226,6 +227,58 @@ class TestSetup:
         assert other == "ssh-rsa AAAAother anna"
         assert ours.startswith('restrict,command="/usr/local/bin/edgedeploy-agent serve" ssh-ed25519 ')
         assert keys.stat().st_mode & 0o777 == 0o600
+
+    @pytest.mark.parametrize(
+        "old",
+        [
+            b"ssh-ed25519 AAAA M\xfcller@pc\n",
+            b"# \xff\xfe\0\r\nssh-rsa AAAA anna\r\n",
+            b"ssh-rsa AAAA without an end of line",
+            b"ssh-rsa AAAA a\x0cb\xc2\x85c\n",
+            b"",
+        ],
+    )
+    def test_lines_of_other_keys_stay_as_they_are_whatever_is_in_them(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: bytes
+    ) -> None:
+        monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+        keys = tmp_path / "board/root/.ssh/authorized_keys"
+        keys.parent.mkdir(parents=True)
+        keys.write_bytes(old)
+        self.setup(tmp_path).run()
+        kept, end, ours = keys.read_bytes().partition(b"restrict,")
+        assert kept.rstrip(b"\n") == old.rstrip(b"\n")
+        assert (end, ours.count(b"\n")) == (b"restrict,", 1)
+        assert not any("push key" in change for change in self.twice(tmp_path))
+
+    def twice(self, tmp_path: Path) -> list[str]:
+        again = self.setup(tmp_path)
+        again.run()
+        return again.changes
+
+    def test_files_that_are_links_stay_links(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+        board = tmp_path / "board"
+        for place in ("root/.ssh/authorized_keys", "etc/edgedeploy/agent.toml", "etc/cron.d/edgedeploy"):
+            (board / place).parent.mkdir(parents=True)
+            (board / place).symlink_to(tmp_path / "persist" / Path(place).name)
+        (board / "var").mkdir()
+        (tmp_path / "data").mkdir()
+        (board / "var/lib").symlink_to(tmp_path / "data")
+        self.setup(tmp_path).run()
+        for place in ("root/.ssh/authorized_keys", "etc/edgedeploy/agent.toml", "etc/cron.d/edgedeploy", "var/lib"):
+            assert (board / place).is_symlink(), place
+            assert (board / place).exists(), place
+
+    def test_the_zipapp_is_installed_where_that_was_not_done_yet(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("PATH", f"{tmp_path / 'other/bin'}:{os.environ['PATH']}")
+        self.setup(tmp_path / "other")  # the tools
+        (tmp_path / "agent.pyz").write_bytes(agentkit.build())
+        work = setup.Setup(Layout(tmp_path / "board"), setup.Plan.from_json(json.dumps(self.plan).encode()), tmp_path / "agent.pyz")
+        work.run()
+        assert Layout(tmp_path / "board").library(agentkit.digest()).is_dir()
 
     def test_what_comes_after_the_installation_is_loaded_from_it(self, tmp_path: Path) -> None:
         library, program = tmp_path / "lib/one", tmp_path / "agent.pyz"

@@ -199,7 +199,7 @@ def inline(value):
 
 
 def test_not_utf8_and_too_large():
-    with pytest.raises(errors.BadConfig, match="is not TOML"):
+    with pytest.raises(errors.BadConfig, match="is UTF-16"):
         config.loads(b"\xff\xfe")
     with pytest.raises(errors.BadConfig, match="larger than"):
         config.loads(b"#" * (2 << 20))

@@ -96,3 +96,7 @@ def test_what_is_written_is_read_again(values):
 
 def repr_(value):
     return f"'{value}'"
+
+
+def test_a_byte_order_mark_is_passed_over():
+    assert read_template("\ufeffmemory = 64\n") == {"memory": "64"}
