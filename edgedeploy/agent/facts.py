@@ -11,15 +11,18 @@ from edgedeploy.agent.xen import Runtime
 from edgedeploy.core.board import BoardFacts
 
 _NET = Path("/sys/class/net")
+_OPENVSWITCH = Path("/run/openvswitch")
 _ROUTES = Path("/proc/net/route")
 _TREE = Path("/proc/device-tree")
 _GICS = {"arm,gic-v3": 3, "arm,gic-400": 2, "arm,cortex-a15-gic": 2, "arm,cortex-a7-gic": 2}
 """Interrupt controllers that Xen knows (asm-arm/gic.h: DT_MATCH_GIC_V2, DT_MATCH_GIC_V3)."""
 
 
-def bridges(net: Path = _NET) -> tuple[str, ...]:
-    """Names of the bridges that exist (a bridge has a folder /sys/class/net/NAME/bridge)."""
-    return tuple(sorted(entry.name for entry in net.glob("*") if (entry / "bridge").is_dir()))
+def bridges(net: Path = _NET, openvswitch: Path = _OPENVSWITCH) -> tuple[str, ...]:
+    """Names of the bridges that exist: the kernel's have a folder /sys/class/net/NAME/bridge, Open vSwitch's a socket."""
+    kernels = {entry.name for entry in net.glob("*") if (entry / "bridge").is_dir()}
+    others = {entry.stem for entry in openvswitch.glob("*.mgmt") if (net / entry.stem).exists()}
+    return tuple(sorted(kernels | others))
 
 
 def networks(routes: Path = _ROUTES) -> tuple[str, ...]:

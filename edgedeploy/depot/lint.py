@@ -27,6 +27,8 @@ _LOOPS = ("restart", "rename-restart", "coredump-restart")
 _NOTHING = ("", "0", "none", "default", "disabled")
 _OLD = ("option-value", "ramdisk")  # say nothing of a release that is made without the file
 _BY_HAND = "Start this guest with xl by hand, or remove the line"
+_BOARDS_OWN = "Leave script= out: the board's own is taken, vif.default.script in its /etc/xen/xl.conf"
+_XENS_SCRIPT = re.compile(r"(?:/[\w.+-]+)*/xen/scripts/vif-bridge")  # wherever Xen was installed
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +142,10 @@ class _Lint:
         if bridge is None:
             found = f"{_shown(text)} names no bridge; {_BRIDGE} is taken, as xl does"
             self.warn("vif-bridge", "vif", found, "Write bridge=… where the board's bridge has another name")
-        for key in ("script", "backend"):
-            if fields.pop(key, "") not in ("", "vif-bridge", "0", "Domain-0"):
-                self.refuse("option-value", "vif", "mac= and bridge=", f"{key}= in {_shown(text)}", _BY_HAND)
+        for key, hint in (("script", _BOARDS_OWN), ("backend", _BY_HAND)):
+            given = fields.pop(key, "").strip()
+            if given not in ("", "vif-bridge", "0", "Domain-0") and not _XENS_SCRIPT.fullmatch(given):
+                self.refuse("option-value", "vif", "mac= and bridge=", f"{key}= in {_shown(text)}", hint)
         if fields:
             self.warn("option-ignored", "vif", f"{', '.join(map(_bare, fields))} is left out", "Only mac and bridge are carried")
         return Vif(

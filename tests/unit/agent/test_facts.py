@@ -32,3 +32,12 @@ def test_networks_are_those_that_no_router_stands_before(tmp_path: Path) -> None
 
 def test_a_board_without_any_has_none(tmp_path: Path) -> None:
     assert facts.networks(tmp_path / "missing") == ()
+
+
+def test_bridges_are_the_kernels_and_those_of_open_vswitch(tmp_path: Path) -> None:
+    for folder in ("net/xenbr0/bridge", "net/eth0", "net/ovsbr0", "net/ovs-system", "run"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name in ("ovsbr0.mgmt", "ovsbr0.snoop", "gone.mgmt", "db.sock"):
+        (tmp_path / "run" / name).touch()
+    assert facts.bridges(tmp_path / "net", tmp_path / "run") == ("ovsbr0", "xenbr0")
+    assert facts.bridges(tmp_path / "net", tmp_path / "none") == ("xenbr0",)

@@ -69,6 +69,8 @@ def test_cmdline_wins_over_extra_and_root_as_in_xl():
         ("vif = ['bridge=a/b']", [("option-value", "vif")]),
         ("vif = ['bridge=br0,mac=x']", [("option-value", "vif")]),
         ("vif = ['bridge=br0,script=vif-route']", [("option-value", "vif")]),
+        ("vif = ['bridge=br0,script=/etc/xen/scripts/vif-openvswitch']", [("option-value", "vif")]),
+        ("vif = ['bridge=br0,script=/home/anna/vif-bridge']", [("option-value", "vif")]),
         ("vif = [" + "'bridge=a'," * 9 + "]", [("option-value", "vif")]),
         ("disk = ['phy:/dev/vg/a,xvda,w']", [("disk", "disk")]),
         ("ramdisk = '/boot/initrd'", [("ramdisk", "ramdisk")]),
@@ -114,6 +116,7 @@ def test_what_is_only_said(text, warnings):
         "on_reboot = 'restart'", "type = 'pvh'", "memory = 256\nmaxmem = 256", "vcpus = 2\nmaxvcpus = 2", "vnc = 1", "disk = []",
         "disk = ['']", "passthrough = 'disabled'", "tee = 'none'", "acpi = 0", "ramdisk = ''", "kernel = '/srv/decksopenmirageorg.xen'",
         "uuid = '1'", "on_crash = 'coredump-destroy'", "vif = ['bridge=br0,script=vif-bridge,backend=0']",
+        "vif = ['bridge=br0,script=/etc/xen/scripts/vif-bridge']", "vif = ['script=/usr/local/etc/xen/scripts/vif-bridge, bridge=br0']",
     ],
 )  # fmt: skip
 def test_what_needs_no_word(text):
