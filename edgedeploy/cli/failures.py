@@ -8,6 +8,7 @@ board names, git's words and console lines come from outside.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import sys
@@ -78,12 +79,37 @@ def describe(error: BaseException) -> Failure:
         return Failure(slug(errors.Interrupted), errors.Interrupted.exit_code, f"interrupted{by}")
     if isinstance(error, errors.EdgeError) and not isinstance(error, errors.Bug):
         return Failure(slug(type(error)), error.exit_code, error.message, error.hint, error.details, error.more)
+    if isinstance(error, OSError) and (told := _of_this_computer(error)):
+        return told
     return _bug(error)
 
 
 def slug(cls: type[errors.EdgeError]) -> str:
     """An error class's stable name in JSON: DoesNotFit is `does-not-fit`."""
     return re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
+
+
+_HINTS = {
+    errno.EACCES: "run it as whom that belongs to, or keep your files elsewhere: EDGEDEPLOY_CONFIG_DIR, _STATE_DIR, _CACHE_DIR",
+    errno.EROFS: "keep edgedeploy's files where you may write: EDGEDEPLOY_CONFIG_DIR, _STATE_DIR, _CACHE_DIR",
+    errno.ENOSPC: "make room on this computer: df -h shows where it is full",
+    errno.EMFILE: "let it open more: ulimit -n 1024",
+}  # fmt: skip
+_HINTS |= {errno.EPERM: _HINTS[errno.EACCES], errno.EDQUOT: _HINTS[errno.ENOSPC], errno.ENFILE: ""}
+
+
+def _of_this_computer(error: OSError) -> Failure | None:
+    """Words for what this computer's files refused, wherever we met it; None for what may be our own mistake."""
+    from edgedeploy.ports import folders  # noqa: PLC0415 - what is mistyped needs none
+
+    cls = errors.UsageFault
+    if isinstance(error, FileNotFoundError) and error.filename is None and folders.here() is None:
+        return Failure(slug(cls), cls.exit_code, "the folder you stand in is not there any more", "go to another: cd ~")
+    if error.errno not in _HINTS:
+        return None
+    why = (error.strerror or str(error)).lower()
+    where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else "this computer: "
+    return Failure(slug(cls), cls.exit_code, f"{where}{why}", _HINTS[error.errno])
 
 
 def _usage(error: click.UsageError) -> Failure:
@@ -97,6 +123,8 @@ def _usage(error: click.UsageError) -> Failure:
 
 def _is_bug(error: BaseException) -> bool:
     known = (errors.EdgeError, click.ClickException, click.Abort, KeyboardInterrupt, EOFError)
+    if isinstance(error, OSError) and _of_this_computer(error):
+        return False
     return isinstance(error, errors.Bug) or not isinstance(error, known)
 
 

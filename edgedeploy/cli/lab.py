@@ -18,6 +18,7 @@ from edgedeploy.lab import cable as cables
 from edgedeploy.lab import console as terminal
 from edgedeploy.lab import image, machine, process, qemu, qmp, snapshot, tools
 from edgedeploy.lab.machine import Hardware, Machine, Status, Tap, User
+from edgedeploy.ports import folders
 
 DEFAULT = "virtual"
 _COMMAND = "edgedeploy.lab.command"
@@ -67,7 +68,9 @@ def lab() -> None:
 @click.option("--fresh", is_flag=True, help="Start with a new disk and new keys.")
 @click.option("--tap", metavar="IFNAME", help="Use this tap device instead of QEMU's own network.")
 @click.option("--durable", is_flag=True, help="Let the disk keep its promises when the power is cut (slower).")
-@click.option("--cpus", metavar="N", type=click.IntRange(1, 4), default=2, show_default=True, help="Give it so many cores.")
+@click.option(
+    "--cpus", metavar="N", type=click.IntRange(1, 4), default=2, show_default=True, help="Give it so many cores."
+)
 @click.option("--bare", is_flag=True, help="Do not enrol it: a board as it comes from the shop.")
 @options.timeout
 @options.as_json
@@ -180,7 +183,12 @@ def console(name: str) -> None:
 @lab.command()
 @_name
 @click.option(
-    "--baud", metavar="N", type=click.IntRange(300, 4_000_000), default=cables.BAUD, show_default=True, help="The line's rate."
+    "--baud",
+    metavar="N",
+    type=click.IntRange(300, 4_000_000),
+    default=cables.BAUD,
+    show_default=True,
+    help="The line's rate.",
 )
 @options.pass_session
 def cable(session: Session, name: str, baud: int) -> None:
@@ -317,5 +325,5 @@ def _again(name: str) -> str:
 
 
 def _tidy(path: Path) -> str:
-    home = Path.home()
+    home = folders.expand("~")
     return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)

@@ -97,7 +97,9 @@ class Settings:
         if self.project and arg in (None, self.project_app):
             return self.project
         if arg is None:
-            looked = f"{Path.cwd()} and the folders above it: no {PROJECT_FILE}, no {LATEST}"
+            looked = (
+                f"{folders.here() or 'a folder that is gone'} and the folders above it: no {PROJECT_FILE}, no {LATEST}"
+            )
             why = "which app? there is no deployment repository here"
             raise errors.UsageFault(why, hint=_APP_HINT, details=(looked,))
         if arg in self.apps:
@@ -107,7 +109,11 @@ class Settings:
             return folder
         here = f"the app here is {self.project_app or 'unnamed'}" if self.project else "no deployment repository"
         known = f"knows {', '.join(self.apps)}" if self.apps else "names no apps"
-        looked_at = (f"{Path.cwd()}: {here}", f"{self.user_file}: {known}", f"{folder.absolute()}: no such folder")
+        looked_at = (
+            f"{folders.here() or 'here'}: {here}",
+            f"{self.user_file}: {known}",
+            f"{folder.absolute()}: no such folder",
+        )
         from edgedeploy.depot import pushed_from  # noqa: PLC0415 - for what is wrong only
 
         if there := pushed_from.folder(arg):
@@ -132,10 +138,10 @@ def _boards_with(app: str) -> list[str]:
     return [board.name for board in KnownBoards(folders.state_dir()).all() if app in board.apps]
 
 
-def find_project(start: Path) -> Path | None:
+def find_project(start: Path | None) -> Path | None:
     """The nearest folder at or above `start` that is laid out as a deployment repository."""
-    for folder in (start, *start.parents):
-        if (folder / PROJECT_FILE).is_file() or (folder / LATEST).is_file():
+    for folder in (start, *start.parents) if start else ():
+        if folders.is_file(folder / PROJECT_FILE) or folders.is_file(folder / LATEST):
             return folder
     return None
 
@@ -148,14 +154,14 @@ def load(config: Path | None = None, cwd: Path | None = None) -> Settings:
     if config is not None and not config.is_file():
         raise errors.BadConfig(f"{config} does not exist", hint="--config names a file; leave it out for the default")
     user_file = config or folders.config_dir() / USER_FILE
-    user = Reader(_read(user_file) if user_file.is_file() else {}, str(user_file), errors.BadConfig)
+    user = Reader(_read(user_file) if folders.is_file(user_file) else {}, str(user_file), errors.BadConfig)
     apps = {name: _app(name, row, user, user_file) for name, row in user.items("apps", {})}
     boards = {name: _board(name, row, user) for name, row in user.items("boards", {})}
     interfaces = tuple(user.names("interfaces", _interface))
     user.done()
-    project = find_project(cwd or Path.cwd())
+    project = find_project(cwd or folders.here())
     project_file = project / PROJECT_FILE if project else None
-    data = _read(project_file) if project_file and project_file.is_file() else {}
+    data = _read(project_file) if project_file and folders.is_file(project_file) else {}
     # the rest of the project's file is the deployment repository's own business: depot/config.py reads it
     theirs = Reader(data, str(project_file), errors.BadConfig)
     return Settings(

@@ -5,7 +5,6 @@ What costs time to import is imported when it is used.
 
 from __future__ import annotations
 
-import getpass
 import importlib
 import os
 import socket
@@ -16,6 +15,7 @@ from pathlib import Path
 from edgedeploy.core import errors, names
 from edgedeploy.flows.context import USUAL_BAUD, Connect, Line, pins_file
 from edgedeploy.flows.find import Browse, Found, Until
+from edgedeploy.ports import user
 from edgedeploy.ports.wire import Wire
 from edgedeploy.profiles import catalog
 from edgedeploy.remote import agentkit, pushkey
@@ -83,4 +83,4 @@ def over_mdns(interfaces: Sequence[str]) -> Browse:
 
 def who_am_i() -> str:
     """Who deploys, for the board's records: user@laptop."""
-    return names.printable(f"{os.environ.get('SUDO_USER') or getpass.getuser()}@{socket.gethostname()}", 80)
+    return names.printable(f"{os.environ.get('SUDO_USER') or user.name()}@{socket.gethostname()}", 80)

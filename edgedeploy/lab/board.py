@@ -110,7 +110,10 @@ def status(name: str) -> Status:
 
 def made() -> list[str]:
     """The names of all boards that were made and not deleted, readable or not."""
-    return [path.parent.name for path in sorted(folders.machines().glob(f"*/{RECORD}"))]
+    try:
+        return [path.parent.name for path in sorted(folders.machines().glob(f"*/{RECORD}"))]
+    except PermissionError:
+        return []  # the state folder is in somebody else's home
 
 
 def list_machines() -> list[Machine]:

@@ -35,9 +35,16 @@ def folders(explicit: Path | None = None) -> tuple[Path, ...]:
 
 def available(explicit: Path | None = None) -> tuple[names.ProfileName, ...]:
     """The names of all profiles, sorted. Files whose names are no profile names are not profiles."""
-    stems = {path.stem for folder in folders(explicit) for path in folder.glob("*.toml")}
+    stems = {path.stem for folder in folders(explicit) for path in _profiles(folder)}
     good = (stem for stem in sorted(stems) if names.ProfileName.fits(stem))
     return tuple(names.ProfileName(stem) for stem in good)
+
+
+def _profiles(folder: Path) -> list[Path]:
+    try:
+        return list(folder.glob("*.toml"))
+    except PermissionError:
+        return []  # somebody else's folder
 
 
 def load(name: str, explicit: Path | None = None) -> Profile:
@@ -52,6 +59,10 @@ def load(name: str, explicit: Path | None = None) -> Profile:
             return parse(path.read_bytes(), kind, path)
         except FileNotFoundError:
             continue
+        except PermissionError:
+            if not locations.is_file(path):
+                continue  # somebody else's folder
+            raise errors.BadConfig(f"{path} must not be read by you", hint="check the file") from None
         except OSError as error:
             raise errors.BadConfig(f"cannot read {path}: {error.strerror}", hint="check the file") from None
     known = available(explicit)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from edgedeploy.core import errors, files, names
 from edgedeploy.core.strict import Reader
+from edgedeploy.ports import folders
 
 FILE = "boards.json"
 
@@ -61,6 +62,10 @@ class KnownBoards:
             data = json.loads(self._path.read_bytes())
         except FileNotFoundError:
             return []
+        except PermissionError:
+            if not folders.is_file(self._path):
+                return []  # the folder is in somebody else's home
+            raise
         except ValueError as error:
             raise errors.BadConfig(f"{self._path} is not JSON: {error}", hint="move it away and enrol again") from None
         reader = Reader(data, str(self._path), errors.BadConfig)
@@ -103,7 +108,12 @@ class KnownBoards:
         """Note where and when (seconds since 1970) a board answered, and that it has an app; writes only what is news."""
         apps = board.apps if app is None or app in board.apps else (*board.apps, app)
         now = replace(
-            board, hosts=tuple(hosts), port=port, forwards=dict(forwards), apps=apps, answered=int(at // _MINUTE) * _MINUTE
+            board,
+            hosts=tuple(hosts),
+            port=port,
+            forwards=dict(forwards),
+            apps=apps,
+            answered=int(at // _MINUTE) * _MINUTE,
         )
         if now != board:
             self.remember(now)
@@ -112,7 +122,9 @@ class KnownBoards:
         """Note on which port a board's console answered, how fast its line is, and that it has an app."""
         apps = board.apps if app is None or app in board.apps else (*board.apps, app)
         now = replace(board, serial=serial, rate=rate, apps=apps)
-        alike = abs(now.rate - board.rate) * 20 <= board.rate  # a rate is measured anew each time, and never quite the same
+        alike = (
+            abs(now.rate - board.rate) * 20 <= board.rate
+        )  # a rate is measured anew each time, and never quite the same
         if replace(now, rate=board.rate) != board or not alike:
             self.remember(now)
 
