@@ -10,13 +10,12 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from edgedeploy.core import errors, messages, names
+from edgedeploy.core import errors, names
 from edgedeploy.core.board import Profile
-from edgedeploy.flows.context import Context, pins_file
-from edgedeploy.flows.find import Found
+from edgedeploy.flows import admission, doorway
+from edgedeploy.flows.context import Context
 from edgedeploy.ports.wire import Wire
 from edgedeploy.remote import agentkit, pushkey
-from edgedeploy.remote.client import AgentClient
 from edgedeploy.remote.known import KnownBoard
 from edgedeploy.wires import trust
 
@@ -89,7 +88,8 @@ def enrol(
     and the proof is given over the cable where the network gives none.
 
     Idempotent. With dry_run nothing is changed, neither there nor here. Raises errors.BadConfig when the board cannot
-    be an edgedeploy board, and says why.
+    be an edgedeploy board, and says why; errors.Unreachable when its sshd does not let the push key in, and says why.
+    A board that cannot be pushed to is not remembered.
     """
     facts = _probe(wire)
     profile = _profile(request.profile, facts, profiles)
@@ -116,8 +116,7 @@ def enrol(
             tuple(request.apps),
             dict(request.forwards),
         )
-        changes += _remember(board, host_key, context)
-        _prove(board, context, wire if cable else None)
+        changes += admission.admit(board, host_key, context, wire, lambda: _door(wire, facts.uid, ask), cable=cable)
     return Result(board_id, name, profile.name, agentkit.digest(), changes, request.dry_run)
 
 
@@ -215,60 +214,10 @@ def _as_root(wire: Wire, uid: int, ask: Callable[[str], str | None]) -> tuple[li
     return ["sudo", "-S", "-p", ""], password.encode() + b"\n"
 
 
-def pin(board: KnownBoard, host_key: trust.HostKey, context: Context) -> tuple[str, ...]:
-    """From now on the board is who has this key; says what that changed."""
-    pins, alias = trust.Pins(pins_file(context.config)), trust.alias_of(board.board_id)
-    pinned = pins.lookup(alias)
-    if pinned and host_key not in pinned:
-        context.report.warn(f"the host key of {board.name} changed since it was enrolled; it is pinned anew")
-    if pinned == [host_key]:
-        return ()
-    pins.pin(alias, host_key)
-    return (f"pinned its host key {host_key.fingerprint} on this laptop",)
-
-
-def _remember(board: KnownBoard, host_key: trust.HostKey | None, context: Context) -> tuple[str, ...]:
-    changes = pin(board, host_key, context) if host_key else ()
-    old = context.known.get(board.board_id)
-    if old:
-        board = KnownBoard(
-            board.board_id,
-            board.name,
-            board.profile,
-            board.user,
-            board.hosts or old.hosts,
-            board.port,
-            tuple(dict.fromkeys([*old.apps, *board.apps])),
-            board.forwards or old.forwards,
-        )
-    context.known.remember(board)
-    return changes
-
-
-def _prove(board: KnownBoard, context: Context, cable: Wire | None) -> None:
-    """A new connection, with the push key only: what a push will do. Else over the cable: what a push by cable will do."""
-    with context.report.step("proving that the push key works") as step:
-        try:
-            welcome = _hello(board, context)
-        except errors.WireFault as fault:
-            if cable is None:
-                raise
-            step.detail(f"over the cable; over the network it is not proven: {fault.message}")
-            with AgentClient(cable) as client:
-                welcome = client.hello()
-    if welcome.board_id != board.board_id or welcome.agent != agentkit.digest():
-        raise errors.ProtocolMismatch(
-            "the agent that answers is not the one that was installed",
-            hint=f"is {agentkit.digest()[:12]} what /usr/local/bin/edgedeploy-agent --version says?",
-        )
-
-
-def _hello(board: KnownBoard, context: Context) -> messages.Welcome:
-    if not board.hosts:
-        raise errors.Unreachable(f"no address of {board.name} is known", hint="edgedeploy recover")
-    wire, client = context.talk(Found(board.name, board.hosts, board.port, "enrolment", board, board.profile))
-    with wire, client:
-        return client.hello()
+def _door(wire: Wire, uid: int, ask: Callable[[str], str | None]) -> str:
+    """What the board's sshd says of root, asked over the way in that the user has."""
+    as_root, data = _as_root(wire, uid, ask)
+    return run(wire, [*as_root, "sh", "-c", doorway.SCRIPT], data)[1]
 
 
 def run(wire: Wire, argv: Sequence[str], data: bytes = b"", timeout: float = 120.0) -> tuple[int, str, str]:

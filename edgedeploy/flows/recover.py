@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from edgedeploy.core import errors, names
 from edgedeploy.core.board import Profile
-from edgedeploy.flows import enrol
+from edgedeploy.flows import admission, enrol
 from edgedeploy.flows.context import Context, pins_file
 from edgedeploy.flows.find import Wanted, candidates
 from edgedeploy.flows.rescue import diagnosis, facts, mends, network, verify
@@ -218,7 +218,7 @@ class _Case:
         key, board = self._host_key(), self.board
         if key is None or board is None:
             return Done(False)
-        return Done(True, enrol.pin(board, key, self._context))
+        return Done(True, admission.pin(board, key, self._context))
 
     def install(self) -> None:
         """Enrol over the cable. The host key was read over it: no first contact is more to be trusted."""
