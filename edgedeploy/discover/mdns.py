@@ -7,6 +7,7 @@ import contextlib
 import functools
 import socket
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from zeroconf import DNSQuestionType, IPVersion, ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
@@ -25,6 +26,10 @@ SECOND_QUESTION = 0.25
 the last second: it stays silent for the rest of it (RFC 6762, 6). So then "answer to me alone", which it may answer.
 Not the other way round, and not at once: where 127.0.0.1:5353 is shared, that answer lands in any sharer's socket, and
 on the loopback in the answerer's own, who then believes to have spoken to all."""
+LOOK_AGAIN = 1.0
+"""seconds between two looks at this machine's networks: a cable that is plugged in while we search is searched too"""
+MEMBERSHIPS = "/proc/sys/net/ipv4/igmp_max_memberships"
+"""to how many networks Linux lets one socket listen (ip(7)); with docker's bridges a laptop soon has more"""
 BOARDS = 500
 """more than anybody has on one network: a stranger must not fill the memory"""
 
@@ -49,14 +54,14 @@ def browse(
     `on_ignored(name, reason)` for announcements that make no sense; both words are safe to print. Callbacks run
     in the calling thread; what they raise ends the search.
 
-    Raises WireFault when this machine cannot do mDNS at all, UsageFault for an unknown interface.
+    A network that comes meanwhile is searched too. Raises WireFault when this machine cannot do mDNS at all, UsageFault
+    for an unknown interface.
     """
     known = nets.networks()
-    choices = list(nets.multicasting(nets.named(known, interfaces)))
-    if not choices:
+    if not any(nets.multicasting(nets.named(known, interfaces))):
         raise errors.WireFault("no network of this machine can multicast", hint=_HINT)
     watch = _Watch(known, on_sighting, on_gone, on_ignored, until)
-    asyncio.run(watch.run(choices, timeout))
+    asyncio.run(watch.run(interfaces, timeout))
     return watch.settled
 
 
@@ -74,7 +79,7 @@ class _Watch:
         on_ignored: Callable[[str, str], None],
         until: Callable[[Sequence[Sighting]], bool],
     ) -> None:
-        self._near = functools.partial(nets.near, known)
+        self._known = known
         self._on_sighting = on_sighting
         self._on_gone = on_gone
         self._on_ignored = on_ignored
@@ -83,23 +88,50 @@ class _Watch:
         self._ignored: set[tuple[str, str]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended: asyncio.Future[None] | None = None
+        self._joined: set[nets.Choice] = set()
+        self._open: list[AsyncZeroconf] = []
         self.settled: list[Sighting] = []
 
-    async def run(self, choices: list[nets.Choice], timeout: float | None) -> None:
+    async def run(self, interfaces: Sequence[str], timeout: float | None) -> None:
         ended = self._ended = asyncio.get_running_loop().create_future()
-        mdns = _open(choices)
+        left = timeout
         try:
-            first = AsyncServiceBrowser(mdns.zeroconf, TYPE, [self._on_change], question_type=DNSQuestionType.QM)
-            await asyncio.wait([ended], timeout=SECOND_QUESTION if timeout is None else min(SECOND_QUESTION, timeout))
-            second = AsyncServiceBrowser(mdns.zeroconf, TYPE, [self._on_change])
-            await asyncio.wait([ended], timeout=None if timeout is None else max(0.0, timeout - SECOND_QUESTION))
-            await asyncio.gather(first.async_cancel(), second.async_cancel())
+            self._listen(interfaces)
+            while not ended.done() and (left is None or left > 0):
+                step = LOOK_AGAIN if left is None else min(LOOK_AGAIN, left)
+                left = None if left is None else left - step
+                await asyncio.wait([ended], timeout=step)
+                self._known = nets.networks()
+                with contextlib.suppress(
+                    errors.UsageFault, errors.WireFault
+                ):  # what was there is gone, and may come back
+                    self._listen(interfaces)
             if ended.done():
                 ended.result()  # raises what a listener raised
         finally:
             for task in self._tasks:
                 task.cancel()
-            await mdns.async_close()
+            await asyncio.gather(*(mdns.async_close() for mdns in self._open))
+
+    def _listen(self, interfaces: Sequence[str]) -> None:
+        """Ask on every network that nothing asks on yet. Raises as `browse`."""
+        wanted = nets.named(self._known, interfaces)
+        self._joined &= {network.choice for network in wanted}  # one that comes back is another one
+        new = list(nets.multicasting([network for network in wanted if network.choice not in self._joined]))
+        most = _memberships()
+        for some in (new[start : start + most] for start in range(0, len(new), most)):
+            mdns = _open(some)
+            self._open.append(mdns)
+            self._joined.update(some)
+            task = asyncio.get_running_loop().create_task(self._ask(mdns.zeroconf))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _ask(self, zeroconf: Zeroconf) -> None:
+        """Both ways, one after the other; who asks goes on until `zeroconf` is closed."""
+        AsyncServiceBrowser(zeroconf, TYPE, [self._on_change], question_type=DNSQuestionType.QM)
+        await asyncio.sleep(SECOND_QUESTION)
+        AsyncServiceBrowser(zeroconf, TYPE, [self._on_change])
 
     def _on_change(self, zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange) -> None:
         if state_change is ServiceStateChange.Removed:
@@ -119,7 +151,9 @@ class _Watch:
         instance = name.removesuffix(f".{service_type}")
         try:
             addresses = map(_with_interface, info.parsed_scoped_addresses(IPVersion.All))
-            self._seen[name] = from_service(instance, info.port, addresses, info.properties, self._near)
+            self._seen[name] = from_service(
+                instance, info.port, addresses, info.properties, functools.partial(nets.near, self._known)
+            )
         except BadAnnouncement as reason:
             self._seen.pop(name, None)
             self._ignore(instance, str(reason))
@@ -169,6 +203,13 @@ def _open(choices: list[nets.Choice]) -> AsyncZeroconf:
             f"cannot listen for mDNS on UDP port 5353: {fault.strerror or fault}",
             hint=f"another program may hold the port for itself (ss -ulpn 'sport = :5353'); {_HINT}",
         ) from fault
+
+
+def _memberships() -> int:
+    try:
+        return max(1, int(Path(MEMBERSHIPS).read_text()))
+    except (OSError, ValueError):
+        return 20  # Linux' own; other systems allow more
 
 
 def _with_interface(address: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from edgedeploy.core.announce import Announcement
 from edgedeploy.core.names import AppName, ReleaseId
 from tests.contract.avahi_board import SAID, Avahi, cabled, more_networks
-from tests.guard import until
+from tests.guard import USUAL_S, until
 from tests.needs import require
 from tests.netns import Namespace
 
@@ -24,6 +25,20 @@ import json, sys
 from edgedeploy.discover import mdns
 found = mdns.browse(None, sys.argv[1:], until=bool)
 json.dump([[s.name, s.addresses, s.seen_on] for s in found], sys.stdout)
+"""
+
+COMING = """
+import sys
+from edgedeploy.discover import interfaces, mdns
+looked = interfaces.networks
+def networks():
+    found = looked()
+    networks.times = getattr(networks, "times", 0) + 1
+    if networks.times == 2:
+        print("began", flush=True)
+    return found
+interfaces.networks = networks
+print(*(s.name for s in mdns.browse(None, sys.argv[1:], until=bool)))
 """
 
 
@@ -89,6 +104,38 @@ def test_many_networks_some_of_them_dead(avahi: Avahi, laptop: Namespace) -> Non
         assert probe(laptop)[0][0] == "cubie"
     assert probe(laptop, "lan0")[0][2] == "lan0"
     assert probe(laptop, "10.99.1.1")[0][2] == "lan0"
+
+
+def test_more_networks_than_one_socket_may_listen_to(avahi: Avahi, laptop: Namespace) -> None:
+    """Docker's bridges come first in the kernel's list, and lan0 is the one that would be left out."""
+    laptop.run("sysctl", "-qw", "net.ipv4.igmp_max_memberships=4")
+    laptop.ip("link", "set", "lan0", "down")
+    laptop.ip("address", "flush", "dev", "lan0")
+    for number in range(9):
+        laptop.ip("link", "add", f"docker{number}", "type", "bridge")
+        laptop.ip("address", "add", f"10.97.{number}.1/24", "dev", f"docker{number}")
+        laptop.ip("link", "set", f"docker{number}", "up")
+    laptop.run("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1")
+    laptop.ip("address", "add", "10.99.1.1/24", "dev", "lan0")
+    laptop.ip("link", "set", "lan0", "up")
+    assert probe(laptop) == [["cubie", ["10.99.1.2"], "lan0"]]
+
+
+@pytest.mark.parametrize("words", [(), ("lan0",)])
+def test_a_cable_that_comes_after_the_search_began(
+    avahi: Avahi, laptop: Namespace, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """For whoever types the command first, and then plugs in; and once more for a cable that was out for a while."""
+    laptop.ip("address", "flush", "dev", "lan0") if not words else laptop.ip("link", "set", "lan0", "down")
+    log = tmp_path / "search.log"
+    search = laptop.spawn([sys.executable, "-c", COMING, *words], log)
+    until(lambda: "began" in log.read_text(), "the search began")
+    if words:
+        laptop.ip("link", "set", "lan0", "up")
+    else:
+        laptop.ip("address", "add", "10.99.1.1/24", "dev", "lan0")
+    until(lambda: "cubie" in log.read_text(), lambda: f"the board is seen: {log.read_text()}")
+    assert search.wait(USUAL_S) == 0
 
 
 def test_avahi_on_the_laptop_too(avahi: Avahi, laptop: Namespace, tmp_path: Path) -> None:
