@@ -71,8 +71,12 @@ def _run(args: SimpleNamespace) -> int:
         return linkhost.main()
     if args.command == "serve":
         return _serve()
+    from edgedeploy.agent import lean
+
+    lean.load()
     from edgedeploy.agent.board import Board
 
+    lean.loaded()
     board = Board()
     if args.command == "status":
         from edgedeploy.agent import status
@@ -115,12 +119,16 @@ def _serve() -> int:
     os.dup2(2, 1)  # whatever prints from here on must not corrupt the conversation
     out.write(greeting.banner())  # before all the rest is loaded: whoever waits knows that it is there
     out.flush()
+    from edgedeploy.agent import lean
+
+    lean.load()
     from edgedeploy.agent import xen
 
     xen.ask_ahead()
     from edgedeploy.agent import serve
     from edgedeploy.agent.board import Board
 
+    lean.loaded()
     try:
         board = Board()
     except errors.EdgeError as error:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from edgedeploy.core import errors
+from edgedeploy.core import errors, files
 
 KEEP = 50
 _NOTHING_HAPPENED = ("already-live", "idle", "quarantined")
@@ -105,7 +105,7 @@ def last(folder: Path, count: int) -> list[dict[str, Any]]:
     One that has no end yet and whose process is there has "running_s", seconds, instead.
     """
     records = []
-    for path in sorted(folder.glob("*.jsonl"))[-count:]:
+    for path in sorted(folder / name for name in files.listed(folder) if name.endswith(".jsonl"))[-count:]:
         record: dict[str, Any] = {"id": path.stem, "steps": []}
         for line in read(path)[0]:
             if "step" in line:

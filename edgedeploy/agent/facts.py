@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from pathlib import Path
 
 from edgedeploy.agent.xen import Runtime
+from edgedeploy.core import files
 from edgedeploy.core.board import BoardFacts
 
 _NET = Path("/sys/class/net")
@@ -20,8 +20,9 @@ _GICS = {"arm,gic-v3": 3, "arm,gic-400": 2, "arm,cortex-a15-gic": 2, "arm,cortex
 
 def bridges(net: Path = _NET, openvswitch: Path = _OPENVSWITCH) -> tuple[str, ...]:
     """Names of the bridges that exist: the kernel's have a folder /sys/class/net/NAME/bridge, Open vSwitch's a socket."""
-    kernels = {entry.name for entry in net.glob("*") if (entry / "bridge").is_dir()}
-    others = {entry.stem for entry in openvswitch.glob("*.mgmt") if (net / entry.stem).exists()}
+    kernels = {name for name in files.listed(net) if (net / name / "bridge").is_dir()}
+    sockets = (name for name in files.listed(openvswitch) if name.endswith(".mgmt"))
+    others = {name[:-5] for name in sockets if (net / name[:-5]).exists()}
     return tuple(sorted(kernels | others))
 
 
@@ -46,18 +47,21 @@ def gic(tree: Path = _TREE) -> int | None:
     Xen shows dom0 the real one, as a node `interrupt-controller` where the board's tree has it, at the root or below
     /soc (xen/arch/arm/domain_build.c: make_gic_node).
     """
-    for depth in ("", "*/", "*/*/"):
-        for file in tree.glob(f"{depth}interrupt-controller*/compatible"):
-            for word in _read(file).split("\0"):
-                if word in _GICS:
-                    return _GICS[word]
+    level = [tree]
+    for _ in range(3):
+        below = [folder / name for folder in level for name in files.listed(folder)]
+        for node in below:
+            if node.name.startswith("interrupt-controller"):
+                for word in _read(node / "compatible").split("\0"):
+                    if word in _GICS:
+                        return _GICS[word]
+        level = [node for node in below if node.is_dir()]
     return None
 
 
 def live(runtime: Runtime) -> BoardFacts:
     """Ask the hypervisor and the kernel. Raises CommandFailed when the hypervisor does not answer."""
     info = runtime.info()
-    part = re.search(r"^CPU part\s*:\s*(0x[0-9a-f]+)", _read(Path("/proc/cpuinfo")), re.MULTILINE)
     compatible = tuple(word for word in _read(_TREE / "compatible").split("\0") if word)
     return BoardFacts(
         machine=info.get("machine"),
@@ -69,9 +73,17 @@ def live(runtime: Runtime) -> BoardFacts:
         bridges=bridges(),
         networks=networks(),
         gic=gic(),
-        cpu_part=part[1] if part else None,
+        cpu_part=_cpu_part(_read(Path("/proc/cpuinfo"))),
         compatible=compatible or None,
     )
+
+
+def _cpu_part(cpuinfo: str) -> str | None:
+    for line in cpuinfo.splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() == "CPU part":
+            return value.strip() or None
+    return None
 
 
 def free_disk(folder: Path) -> int:

@@ -95,7 +95,8 @@ class GitRepo:
     def torn(self) -> bool:
         """Whether there are objects without content, as a power cut leaves them. Asks no git."""
         objects = self.folder / ".git/objects"
-        found = files.sizes_and_ages(objects.glob("[0-9a-f][0-9a-f]/*"))  # git may tidy up meanwhile
+        loose = [objects / name for name in files.listed(objects) if len(name) == 2]  # the others are pack and info
+        found = files.sizes_and_ages(folder / name for folder in loose for name in files.listed(folder))
         return any(seen.st_size == 0 for seen in found.values())
 
     def head(self) -> CommitId | None:

@@ -8,9 +8,7 @@ read from the kernel, never remembered.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
-import socket
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -207,6 +205,8 @@ class _Names:
 
     @classmethod
     def of(cls, app: AppName) -> _Names:
+        import hashlib  # noqa: PLC0415 - OpenSSL, and for a swap alone: a hello asks for none of it
+
         return cls(hashlib.sha256(app.encode()).hexdigest()[:10])
 
 
@@ -235,10 +235,11 @@ def _number(path: Path) -> int:
 
 def _own(bridge: BridgeName, address: str) -> str | None:
     """The board's address on a bridge, as "10.0.2.15/24", where the guest's `address` is in the same network."""
+    import fcntl  # noqa: PLC0415 - for a swap alone
+    import socket  # noqa: PLC0415 - as above
+
     request = struct.pack("16s16x", bridge.encode())
     try:
-        import fcntl  # noqa: PLC0415 - for a swap alone
-
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
             own, mask = (fcntl.ioctl(any_socket, what, request + bytes(8))[20:24] for what in (_ADDRESS, _MASK))
         guest = socket.inet_aton(address)

@@ -6,7 +6,6 @@ the artefacts, and beside them our manifest.json.
 
 from __future__ import annotations
 
-import ipaddress
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -275,6 +274,8 @@ def _swap(reader: Reader) -> Swap:
 
 def parse_address(value: object) -> str:
     """An IPv4 or IPv6 address in its usual spelling; raises errors.UsageFault."""
+    import ipaddress  # noqa: PLC0415 - a twentieth of a hello, which reads no release's addresses
+
     try:
         address = ipaddress.ip_address(value) if isinstance(value, str) else _no_address(value)
     except ValueError:
