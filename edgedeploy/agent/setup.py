@@ -18,7 +18,7 @@ from edgedeploy.agent.config import AgentConfig, AppConfig
 from edgedeploy.agent.install import Installed, install
 from edgedeploy.agent.layout import PROGRAM, Layout
 from edgedeploy.core import errors, files
-from edgedeploy.core.names import AppName, BoardId, BoardName, ProfileName, board_id_of
+from edgedeploy.core.names import AppName, BoardId, BoardName, ProfileName, own_board_id
 from edgedeploy.core.strict import Reader
 
 _KEY = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)) ([A-Za-z0-9+/]+=*)")
@@ -26,7 +26,10 @@ _KEY = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)) ([A-Za
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What enrolment is to make of this board (JSON on stdin). `board_id` is used where the board has none yet."""
+    """What enrolment is to make of this board (JSON on stdin).
+
+    `board_id` is used where the board has none yet, or where what it has is another board's, too (`own_id`).
+    """
 
     board_id: BoardId
     name: BoardName
@@ -34,6 +37,7 @@ class Plan:
     push_key: str
     label: str
     apps: dict[AppName, str]
+    own_id: bool = False
 
     @classmethod
     def from_json(cls, raw: bytes) -> Plan:
@@ -53,6 +57,7 @@ class Plan:
             push_key=key,
             label=re.sub(r"[^A-Za-z0-9@._-]", "-", reader.text("label", limit=100)),
             apps={AppName.parse(app): str(remote) for app, remote in reader.items("apps", {})},
+            own_id=reader.flag("own_id", False),
         )
         reader.done()
         return plan
@@ -105,13 +110,15 @@ class Setup:
         for app, remote in self._plan.apps.items():
             branch = apps[app].branch if app in apps else "main"
             apps[app] = AppConfig(remote or (apps[app].remote if app in apps else ""), branch)
-        return AgentConfig(known.board_id, self._plan.name, self._plan.profile, apps)
+        board_id = self._plan.board_id if self._plan.own_id else known.board_id
+        return AgentConfig(board_id, self._plan.name, self._plan.profile, apps)
 
     def _board_id(self) -> BoardId:
         try:
-            return board_id_of((self._layout.root / "etc/machine-id").read_text())
+            found = own_board_id((self._layout.root / "etc/machine-id").read_text(errors="replace"))
         except OSError:
-            return self._plan.board_id  # no machine-id on this system: the laptop's random one
+            found = None
+        return found or self._plan.board_id  # no machine-id on this system: the laptop's random one
 
     def _authorize(self) -> None:
         """The push key may run nothing but `serve`: no shell, no pty, no forwarding, no sftp (sshd(8), restrict)."""

@@ -65,6 +65,14 @@ def board_id_of(machine_id: str) -> BoardId:
     return BoardId(hashlib.sha256(b"edgedeploy board " + machine_id.strip().encode()).hexdigest()[:16])
 
 
+def own_board_id(machine_id: str) -> BoardId | None:
+    """As `board_id_of`; None where it is no machine-id: "uninitialized" before the first boot, zeros after a power cut."""
+    said = machine_id.strip()
+    if re.fullmatch(r"[0-9a-f]{32}", said) and said.strip("0"):
+        return board_id_of(said)
+    return None
+
+
 class ProfileName(Name):
     """A kind of board: the stem of boards/<kind>.toml."""
 

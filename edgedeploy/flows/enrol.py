@@ -6,28 +6,36 @@ What is installed, and where, is the agent's business (agent/setup.py): we bring
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from edgedeploy.core import errors, names
 from edgedeploy.core.board import Profile
-from edgedeploy.flows import admission, doorway
+from edgedeploy.flows import admission, doorway, twins
+from edgedeploy.flows.boardshell import last, run
 from edgedeploy.flows.context import Context
 from edgedeploy.ports.wire import Wire
 from edgedeploy.remote import agentkit, pushkey
 from edgedeploy.remote.known import KnownBoard
 from edgedeploy.wires import trust
 
-_PROBE = """
-echo "machine-id $(cat /etc/machine-id 2>/dev/null)"
-echo "hostname $(cat /etc/hostname 2>/dev/null || hostname)"
-echo "uid $(id -u)"
-echo "python $(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)"
-echo "compatible $(tr '\\0' ' ' < /proc/device-tree/compatible 2>/dev/null)"
-"""
+_PROBE = "; ".join(  # one line: csh, somebody's login shell, takes no other
+    (
+        'echo "machine-id $(cat /etc/machine-id 2>/dev/null)"',
+        'echo "enrolled $(sed -n "s/^id = //p" /etc/edgedeploy/agent.toml 2>/dev/null)"',
+        'echo "hostname $(grep -v -m1 "^#" /etc/hostname 2>/dev/null || uname -n)"',
+        'echo "uid $(id -u)"',
+        """echo "python $(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)\"""",
+        "echo \"compatible $(tr '\\0' ' ' < /proc/device-tree/compatible 2>/dev/null)\"",
+    )
+)
 
-_UNPACK = "import bz2,sys; open(sys.argv[1], 'wb').write(bz2.decompress(sys.stdin.buffer.read()))"
+_UNPACK = (
+    "import bz2,sys; data = bz2.decompress(sys.stdin.buffer.read()) or "
+    "sys.exit('nothing has arrived: does a start-up file of the login shell read?'); open(sys.argv[1], 'wb').write(data)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +64,10 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    machine_id: str
-    hostname: str
+    board_id: names.BoardId | None
+    """what its agent calls itself, or would: None where it has neither an agent nor a machine-id"""
+    enrolled: bool
+    hostname: names.BoardName
     uid: int
     python: tuple[int, ...]
     compatible: tuple[str, ...]
@@ -93,9 +103,14 @@ def enrol(
     """
     facts = _probe(wire)
     profile = _profile(request.profile, facts, profiles)
-    name = request.name or names.BoardName.parse(facts.hostname.split(".")[0])
+    name = request.name or facts.hostname
+    other = None
+    if host_key and not cable:
+        newcomer = twins.Newcomer(facts.board_id, facts.enrolled, name, host_key, hosts, port)
+        other = twins.twin(newcomer, context)
     plan = {
-        "board_id": names.board_id_of(facts.machine_id) if facts.machine_id else secrets.token_hex(8),
+        "board_id": secrets.token_hex(8) if other or not facts.board_id else facts.board_id,
+        "own_id": other is not None,
         "name": name,
         "profile": profile.name,
         "push_key": pushkey.ensure(context.config, save=not request.dry_run),
@@ -105,6 +120,8 @@ def enrol(
     with context.report.step(f"installing the agent on {name}"):
         answer = _run_setup(wire, plan, facts.uid, ask, dry_run=request.dry_run)
     board_id, changes = answer.board_id, answer.changes
+    if other:
+        changes += twins.told(other, board_id, name)
     if not request.dry_run:
         board = KnownBoard(
             board_id,
@@ -124,7 +141,7 @@ def _probe(wire: Wire) -> _Facts:
     status, out, words = run(wire, ["sh", "-c", _PROBE])
     if status:
         raise errors.BadConfig(f"{wire.traits.label} has no usable shell", details=(names.printable(words, 300),))
-    lines = dict(line.partition(" ")[::2] for line in out.splitlines())
+    lines = dict(line.partition(" ")[::2] for line in out.split("\n"))
     python = tuple(int(part) for part in lines.get("python", "").split(".") if part.isdigit())
     if python < (3, 11):
         found = f"Python {lines['python']}" if python else "no Python"
@@ -132,14 +149,22 @@ def _probe(wire: Wire) -> _Facts:
             f"the agent needs Python 3.11 or later on the board, found {found}",
             hint="apt-get install python3 on the board (Debian 12 has 3.11)",
         )
-    uid = lines.get("uid", "")
+    uid, enrolled = lines.get("uid", ""), lines.get("enrolled", "").strip('" ')
+    known = names.BoardId(enrolled) if names.BoardId.fits(enrolled) else None
     return _Facts(
-        lines.get("machine-id", "").strip(),
-        lines.get("hostname", "").strip() or "board",
+        known or names.own_board_id(lines.get("machine-id", "")),
+        known is not None,
+        _name(lines.get("hostname", "")),
         int(uid) if uid.isdigit() else -1,
         python,
         tuple(lines.get("compatible", "").split()),
     )
+
+
+def _name(hostname: str) -> names.BoardName:
+    """The host's name without its domain, and without what no board's name may have."""
+    plain = re.sub(r"[^A-Za-z0-9-]+", "-", hostname.strip().partition(".")[0]).strip("-")[:63]
+    return names.BoardName(plain or "board")
 
 
 def _profile(asked: names.ProfileName | None, facts: _Facts, profiles: Sequence[Profile]) -> Profile:
@@ -167,24 +192,29 @@ def _run_setup(
 ) -> _Answer:
     status, folder, words = run(wire, ["mktemp", "-d"])
     if status:
-        raise errors.NoRoom("the board has no room for a temporary file", details=(words,), hint="df -h on the board")
-    path = f"{folder.strip()}/edgedeploy-agent.pyz"
+        raise _unwritten("the board has no room for a temporary file", words)
+    folder = folder.strip()
+    path = f"{folder}/edgedeploy-agent.pyz"
     try:
         status, _, words = run(wire, ["python3", "-ISc", _UNPACK, path], agentkit.shipped())
         if status:
-            raise errors.NoRoom(
-                "the agent could not be written to the board", details=(words,), hint="df -h on the board"
-            )
+            raise _unwritten("the agent could not be written to the board", words)
         argv = ["python3", "-IS", path, "setup", *(["--dry-run"] if dry_run else [])]
         as_root, data = _as_root(wire, uid, ask)
         status, out, words = run(wire, [*as_root, *argv], data + json.dumps(plan).encode())
     finally:
-        run(wire, ["rm", "-rf", folder.strip()])
+        run(wire, ["rm", "-rf", folder])
     if status:
-        lines = tuple(names.printable(line, 300) for line in words.splitlines()[-8:])
         cls = errors.by_exit_code(status) if status > 2 else errors.BoardFault
-        raise cls("the agent could not be installed", details=lines)
+        raise cls("the agent could not be installed", details=last(words))
     return _answer(out, wire)
+
+
+def _unwritten(what: str, words: str) -> errors.EdgeError:
+    """A full disk is the usual reason, and no other one is called so."""
+    if any(known in words for known in ("No space left", "quota exceeded")):
+        return errors.NoRoom(what, details=last(words), hint="df -h on the board")
+    return errors.BoardFault(what.replace("has no room for", "could not make"), details=last(words))
 
 
 def _answer(out: str, wire: Wire) -> _Answer:
@@ -195,7 +225,7 @@ def _answer(out: str, wire: Wire) -> _Answer:
     except (ValueError, RecursionError, LookupError, TypeError, errors.UsageFault):
         raise errors.ProtocolMismatch(
             f"the agent's setup on {wire.traits.label} gave no answer", hint="try again; is its disk full?",
-            details=tuple(names.printable(line, 300) for line in out.splitlines()[-4:]),
+            details=last(out)[-4:],
         ) from None  # fmt: skip
 
 
@@ -218,21 +248,3 @@ def _door(wire: Wire, uid: int, ask: Callable[[str], str | None]) -> str:
     """What the board's sshd says of root, asked over the way in that the user has."""
     as_root, data = _as_root(wire, uid, ask)
     return run(wire, [*as_root, "sh", "-c", doorway.SCRIPT], data)[1]
-
-
-def run(wire: Wire, argv: Sequence[str], data: bytes = b"", timeout: float = 120.0) -> tuple[int, str, str]:
-    """Run a command to its end: status, stdout, the tail of stderr."""
-    stream = wire.open(argv)
-    try:
-        if data:
-            stream.write(data)
-        stream.close_input()
-        out = bytearray()
-        while chunk := stream.read(65536, timeout):
-            out += chunk
-        status, words = stream.finish(timeout)
-    except TimeoutError:
-        raise errors.WireFault(f"`{argv[0]}` on the board does not end", hint="is the board very busy?") from None
-    finally:
-        stream.close()
-    return status, out.decode("utf-8", "replace"), words.decode("utf-8", "replace")

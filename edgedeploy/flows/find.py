@@ -193,10 +193,27 @@ def ask(found: Sequence[Found], wanted: Wanted, choose: Choose) -> Found:
     if index is None:
         raise errors.UsageFault(
             f"{len(found)} boards could be meant{for_app}",
-            hint=f"say which: {' or '.join(f'--on {one.name}' for one in found[:4])}",
-            details=tuple(choices),
+            hint=f"say which: {' or '.join(_by_itself(found)[:4])}",
+            details=(*choices, *_same_id(found)),
         )
     return found[index]
+
+
+def _by_itself(found: Sequence[Found]) -> list[str]:
+    """The option that names each alone."""
+    if len({one.name for one in found}) == len(found):
+        return [f"--on {one.name}" for one in found]
+    return [f"--host {one.hosts[0]}" for one in found if one.hosts]
+
+
+def _same_id(found: Sequence[Found]) -> tuple[str, ...]:
+    ids = {one.known.board_id for one in found if one.known}
+    if len(found) < 2 or len(ids) != 1 or not all(one.known for one in found):
+        return ()
+    return (
+        "they have one id: both come from one SD-card image. Enrol one of them by another name, and it gets an id of its own: "
+        "edgedeploy enrol --name NAME HOST",
+    )
 
 
 def _on_air(found: Found, app: names.AppName | None) -> str:

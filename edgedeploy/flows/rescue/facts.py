@@ -139,7 +139,7 @@ class Facts:
         said = self.toml.get("id", "")
         if names.BoardId.fits(said):
             return names.BoardId(said)
-        return names.board_id_of(self["machine"]) if self["machine"] else None
+        return names.own_board_id(self["machine"])
 
     @property
     def toml(self) -> dict[str, str]:

@@ -256,6 +256,25 @@ class TestSetup:
         again.run()
         return again.changes
 
+    @pytest.mark.parametrize("machine_id", [b"", b"uninitialized\n", b"\0" * 33, b"0" * 32 + b"\n", b"\xff\n", None])
+    def test_a_board_without_a_machine_id_gets_the_laptops(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machine_id: bytes | None
+    ) -> None:
+        monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+        (tmp_path / "board/etc").mkdir(parents=True)
+        if machine_id is not None:
+            (tmp_path / "board/etc/machine-id").write_bytes(machine_id)
+        assert self.setup(tmp_path).run().board_id == self.plan["board_id"]
+        assert self.setup(tmp_path, board_id="f" * 16).run().board_id == self.plan["board_id"], "it keeps what it has"
+
+    def test_an_id_that_is_another_boards_too_is_replaced(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+        (tmp_path / "board/etc").mkdir(parents=True)
+        (tmp_path / "board/etc/machine-id").write_text("1" * 32 + "\n")
+        assert self.setup(tmp_path).run().board_id == names.board_id_of("1" * 32)
+        assert self.setup(tmp_path, board_id="f" * 16, own_id=True).run().board_id == "f" * 16
+        assert self.setup(tmp_path, board_id="e" * 16).run().board_id == "f" * 16
+
     def test_files_that_are_links_stay_links(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
         board = tmp_path / "board"

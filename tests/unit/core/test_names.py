@@ -88,3 +88,9 @@ def test_a_deadline_never_goes_negative(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(deadline, "time", SimpleNamespace(monotonic=lambda: 1000.0))
     assert deadline.Deadline.after(-5).remaining == 0
     assert deadline.Deadline.after(60).remaining == 60
+
+
+@pytest.mark.parametrize("said", ["", "uninitialized\n", "0" * 32, "\0" * 33, "\ufffd" * 32, "abc", "A" * 32])
+def test_what_is_no_machine_id_is_nobodys(said: str) -> None:
+    assert names.own_board_id(said) is None
+    assert names.own_board_id("1" * 32 + "\n") == names.board_id_of("1" * 32)

@@ -65,6 +65,19 @@ def test_two_boards_are_a_question_and_exit_2_when_nobody_answers() -> None:
     assert look(Wanted(DECKS, on="spare"), [STAGE, SPARE], sightings).known == SPARE
 
 
+def test_two_boards_of_one_card_are_told_apart_by_their_address() -> None:
+    sightings = [seen(STAGE, "10.0.0.1"), seen(STAGE, "10.0.0.9")]
+    with pytest.raises(errors.UsageFault, match="2 boards could be meant") as caught:
+        look(Wanted(DECKS), [STAGE], sightings)
+    assert caught.value.hint == "say which: --host 10.0.0.1 or --host 10.0.0.9"
+    assert "one SD-card image" in caught.value.details[-1]
+    namesakes = [STAGE, replace(SPARE, name=STAGE.name)]
+    with pytest.raises(errors.UsageFault, match="2 boards could be meant") as caught:
+        look(Wanted(DECKS), namesakes, [seen(one, one.hosts[0]) for one in namesakes])
+    assert "--host 10.0.0.2" in caught.value.hint
+    assert not any("SD-card" in line for line in caught.value.details)
+
+
 def test_the_question_says_what_each_board_shows() -> None:
     sightings = [
         replace(seen(STAGE, "10.0.0.1"), apps={DECKS: names.ReleaseId("r7"), names.AppName("mail"): names.ReleaseId("r1")}),
