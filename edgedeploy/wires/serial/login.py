@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from types import TracebackType
 
 from edgedeploy.core import errors
 from edgedeploy.core.deadline import Deadline
 from edgedeploy.core.names import printable
-from edgedeploy.wires.serial import stale_session
+from edgedeploy.wires.serial import recognise, stale_session
 from edgedeploy.wires.serial.expect import Expect, Line
 from edgedeploy.wires.serial.recognise import Sight, Where
 from edgedeploy.wires.serial.shell import LEAVE, PROMPT, Shell
@@ -90,7 +91,11 @@ class Console:
                 self._expect.type(LEAVE)  # ours, of a cable that was pulled less than three minutes ago
                 self._expect.prompt(Deadline.after(_STEP))
             elif sight.where is Where.SHELL:
-                return
+                other = self._refused_by()
+                if other is None:
+                    return
+                sight = replace(sight, where=other)
+                break
             elif sight.where is Where.LOGIN:
                 self._login()
                 return
@@ -103,6 +108,16 @@ class Console:
             else:
                 break
         raise stuck(sight, self._line)
+
+    def _refused_by(self) -> Where | None:
+        """What has a prompt as a shell's and is none: a boot loader's may look like anything."""
+        for _ in range(2):  # what some daemon says in between is no answer
+            self._expect.type(recognise.QUESTION)
+            other = recognise.refused(self._expect.prompt(Deadline.after(_STEP))[1])
+            if other is not Where.PROGRAM:
+                return other
+        self._expect.type("\x03", end="")  # it may wait for the rest of a line
+        return other
 
     def _named(self) -> tuple[Where | None, str]:
         self._expect.type("\x15" + self._user)  # Ctrl-U: somebody may have begun to type
@@ -204,6 +219,10 @@ _WORDS = {
     Where.UBOOT: (
         "the board is in U-Boot {on}, and has not started Linux",
         "see: edgedeploy console; there type boot, or power-cycle the board",
+    ),
+    Where.LOADER: (
+        "the board is in a boot loader {on}, and has not started Linux",
+        "see: edgedeploy console; have it boot from there, or power-cycle the board",
     ),
     Where.BOOTING: ("the board {on} is still starting", "wait for it, then try again"),
     Where.PASSWORD: ("the board {on} stays at a password prompt", "see: edgedeploy console; there press Ctrl-C"),

@@ -35,6 +35,7 @@ class Where(Enum):
     """What the line is at. The value is how a sentence names it."""
 
     UBOOT = "U-Boot"
+    LOADER = "a boot loader"
     BOOTING = "a kernel that boots"
     LOGIN = "a login prompt"
     PASSWORD = "a password prompt"  # noqa: S105 - no password
@@ -90,8 +91,17 @@ _LAST_LINES = (
     (Where.MAINTENANCE, re.compile(r"\(or (?:press|type) Control-D to continue\): ?$", re.I)),
     (Where.PASSWORD, re.compile(r"\bpassword(?: for [^:]{1,64})?: ?$", re.I)),
     (Where.UBOOT, re.compile(r"^(?:=>|U-Boot>|uboot>|sunxi#|Marvell>>|[\w-]{1,20}>>) ?$")),
+    (Where.LOADER, re.compile(r"^(?:grub(?: rescue)?>|Shell>|FS\d:.{0,80}>|barebox\b.{0,80}[:>].{0,80}|RedBoot>|CFE>|PMON>|\d >) $")),
     (Where.PROGRAM, re.compile(r"^(?:--More--.*|\(END\)|lines \d+-\d+.*|:)$")),
     (Where.SHELL, re.compile(r"[#$>\u276f] $|(?<!\d)% $|^\(initramfs\) $")),
+)
+QUESTION = "\x15:"
+"""does nothing in any shell and means nothing elsewhere; unlike Enter alone it has U-Boot repeat no command"""
+_REFUSALS = (
+    (Where.UBOOT, re.compile(r"Unknown command|try 'help'")),
+    (Where.LOADER, re.compile(r"can't find command|is not recognized as")),
+    (Where.PROGRAM, re.compile(r"\b(?:unknown|invalid|illegal|syntax|unrecognized|not found|no such|bad command)\b", re.I)),
+    (Where.PROGRAM, re.compile(r"(?m)^\s*(?:->|\.{3}) ?$")),  # it waits for the rest
 )
 _CONTINUED = re.compile(r"^(?:\w*quote)?> $|^\((?:reverse-)?i-search\)")
 
@@ -257,6 +267,11 @@ class Recogniser:
 def prompt(last: str) -> Where | None:
     """What kind of prompt a last line (`text.own`) is, None for none."""
     return next((where for where, form in _LAST_LINES if len(last) <= 300 and form.search(last)), None)
+
+
+def refused(said: str) -> Where | None:
+    """What answered QUESTION so, where it was no shell, whatever its prompt looks like; None for a shell."""
+    return next((where for where, form in _REFUSALS if form.search(said)), None)
 
 
 def restarted(shown: str) -> bool:

@@ -2,7 +2,9 @@
 
 import pytest
 
-from edgedeploy.wires.serial.login import stuck
+from edgedeploy.core import errors
+from edgedeploy.wires.serial import recognise
+from edgedeploy.wires.serial.login import Console, stuck
 from edgedeploy.wires.serial.recognise import Sight, Where
 
 
@@ -29,3 +31,68 @@ def test_silence_of_a_board_that_lives_is_another_sentence():
 
 def test_rubbish_is_not_shown():
     assert stuck(Sight(Where.WRONG_BAUD, last=("\ufffd\ufffd",)), Line()).details == ()
+
+
+class FarEnd(Line):
+    """Has a prompt, echoes, and answers each line; `typed` is what it was told."""
+
+    def __init__(self, prompt, answer):
+        self.prompt, self.answer = prompt.encode(), answer
+        self.typed, self.line, self.out = [], "", b""
+
+    def write(self, data, timeout=10.0):
+        for char in data.decode("ascii"):
+            if char in "\r\n":
+                self.typed.append(self.line)
+                said = self.answer(self.line) if self.line else ""
+                self.out += b"\r\n" + said.encode() + self.prompt
+                self.line = ""
+            elif char in "\x15\x03":
+                self.line = ""
+            elif char >= " ":
+                self.line += char
+                self.out += char.encode()
+
+    def read(self, n, timeout):
+        out, self.out = self.out[:n], self.out[n:]
+        return out
+
+
+def u_boot(line):
+    return f"Unknown command '{line.split()[0]}' - try 'help'\r\n"
+
+
+LOADERS = {
+    "ARNDALE # ": (u_boot, "U-Boot"),
+    "CB2# ": (u_boot, "U-Boot"),
+    "ZynqMP> ": (u_boot, "U-Boot"),
+    "rpi4$ ": (u_boot, "U-Boot"),
+    "root@demo:~# ": (u_boot, "U-Boot"),
+    "grub> ": (lambda line: f"error: can't find command `{line}'.\r\n", "a boot loader"),
+    "hikey> ": (lambda line: f"'{line}' is not recognized as an internal or external command.\r\n", "a boot loader"),
+    "FS0:\\> ": (lambda line: "", "a boot loader"),
+    "barebox@Phytec:/ $ ": (lambda line: "", "a boot loader"),
+    "Switch# ": (lambda line: "% Invalid input detected\r\n", "a program"),
+    ">>> ": (lambda line: "SyntaxError: invalid syntax\r\n", "a program"),
+    "mysql> ": (lambda line: "    -> \r\n", "a program"),
+}
+
+
+@pytest.mark.parametrize(("prompt", "answer", "words"), [(prompt, *rest) for prompt, rest in LOADERS.items()], ids=LOADERS)
+def test_what_looks_like_a_shell_and_is_none_is_told_and_given_no_command(monkeypatch, prompt, answer, words):
+    monkeypatch.setattr(recognise, "LISTEN", 0.01)
+    monkeypatch.setattr(recognise, "SETTLE", 0.01)
+    far = FarEnd(prompt, answer)
+    with pytest.raises(errors.Unreachable, match=words), Console(far, ask=lambda user: None):
+        raise AssertionError("it is no shell")
+    assert {*far.typed} <= {"", ":"}
+
+
+def test_what_a_daemon_says_meanwhile_is_no_answer(monkeypatch):
+    monkeypatch.setattr(recognise, "LISTEN", 0.01)
+    monkeypatch.setattr(recognise, "SETTLE", 0.01)
+    said = iter(["sshd[7]: Invalid user x\r\n"])
+    far = FarEnd("root@demo:~# ", lambda line: next(said, "") if line == ":" else "")
+    console = Console(far, ask=lambda user: None)
+    console._reach_shell()
+    assert far.typed[-2:] == [":", ":"]
