@@ -19,6 +19,8 @@ from edgedeploy.core.names import CommitId, printable
 STAGED = "refs/edgedeploy/staged"
 FETCHED = "refs/edgedeploy/fetched"
 _SLOW = 900.0
+_CACHES = ("multi-pack-index", "commit-graph", ".rev", ".bitmap")
+"""git makes them anew, and trusts those that are there"""
 _OURS = "EDGEDEPLOY_AGENT"
 HOOK = f"""#!/bin/sh
 # Installed by edgedeploy: what a person merges here (git pull) is deployed. The agent's own pulls are followed by the
@@ -56,6 +58,11 @@ class GitRepo:
     def ensure(self, app: names.AppName, remote: str) -> list[str]:
         """Make the repository, its hook and its remote; returns what was changed, in words."""
         changed = []
+        if broken := self.broken():
+            from edgedeploy.agent import gitmend  # noqa: PLC0415 - hardly ever
+
+            with contextlib.suppress(CommandFailed, OSError):  # what cannot be mended is made anew
+                changed += gitmend.mend(self.folder, broken, self.branch)
         if self.damaged():
             import shutil  # noqa: PLC0415 - hardly ever
 
@@ -87,10 +94,38 @@ class GitRepo:
 
     def damaged(self) -> bool:
         """Whether what is checked out cannot be read any more. Everything in a repository can be sent again."""
-        head = self.head()
-        if head is None or not (self.folder / ".git").is_dir():
+        if not (self.folder / ".git").is_dir():
             return False
-        return self.torn() or self._resolve(head) is None
+        folder = self.folder / ".git/objects/pack"
+        packs = [folder / name for name in files.listed(folder) if name.endswith((".pack", ".idx"))]
+        if self.broken() or self.torn() or any(_torn(_start(pack)[:1]) for pack in packs):
+            return True
+        head = self.head()
+        if head is None:
+            return not self._is_repository()
+        return self._resolve(head) is None
+
+    def _is_repository(self) -> bool:
+        try:
+            return bool(self.git("rev-parse", "--git-dir"))
+        except CommandFailed:
+            return False
+
+    def broken(self) -> list[Path]:
+        """git's own small files, and its caches, that a power cut left empty or full of zeros. Asks no git."""
+        inside = self.folder / ".git"
+        if not inside.is_dir():
+            return []
+        found = [path for path in (inside / "HEAD", *_below(inside / "refs")) if not _names_one(_start(path))]
+        found += [inside / "config"] if _torn(_start(inside / "config")) else []
+        for name in files.listed(inside):
+            said = _start(inside / name) if name.endswith("_HEAD") or name in ("packed-refs", "shallow") else b"-"
+            if b"\0" in said or (not said and name in ("ORIG_HEAD", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD")):
+                found.append(inside / name)
+        for folder in (inside / "objects/pack", inside / "objects/info"):
+            caches = [name for name in files.listed(folder) if name.startswith(_CACHES) or name.endswith(_CACHES)]
+            found += [folder / name for name in caches if _torn(_start(folder / name)[:1])]
+        return found
 
     def torn(self) -> bool:
         """Whether there are objects without content, as a power cut leaves them. Asks no git."""
@@ -102,9 +137,9 @@ class GitRepo:
     def head(self) -> CommitId | None:
         """The commit that is checked out, None before the first."""
         # read as git writes it, where that is plain: the question is asked at every tick
-        with contextlib.suppress(OSError, errors.UsageFault):
-            ref = (self.folder / ".git/HEAD").read_text().strip().removeprefix("ref: ")
-            return CommitId.parse((self.folder / ".git" / ref).read_text().strip() if "/" in ref else ref)
+        with contextlib.suppress(OSError, ValueError, errors.UsageFault):  # a name with a NUL is a ValueError
+            ref = os.fsdecode((self.folder / ".git/HEAD").read_bytes()).strip().removeprefix("ref: ")
+            return CommitId.parse(os.fsdecode((self.folder / ".git" / ref).read_bytes()).strip() if "/" in ref else ref)
         return self._resolve("HEAD")
 
     def _resolve(self, ref: str) -> CommitId | None:
@@ -155,7 +190,7 @@ class GitRepo:
     def staged(self) -> str:
         """The commit that is marked, "" when there is none that can be read without git."""
         try:
-            return (self.folder / ".git" / STAGED).read_text().strip()
+            return os.fsdecode((self.folder / ".git" / STAGED).read_bytes()).strip()
         except OSError:
             return ""
 
@@ -222,6 +257,30 @@ class GitRepo:
                 f"{path} is the manifest of {manifest.app} {manifest.release}, wanted {app} {release_id}"
             )
         return manifest
+
+
+def _below(folder: Path) -> list[Path]:
+    """The files in a folder of refs."""
+    return [Path(at, name) for at, _, found in os.walk(folder) for name in found if not name.endswith(".lock")]
+
+
+def _names_one(said: bytes) -> bool:
+    """Whether it is what git writes into a ref."""
+    ref = said.strip()
+    return b"\0" not in ref and (ref.startswith(b"ref: ") or (len(ref) == 40 and ref.isalnum()))
+
+
+def _torn(said: bytes) -> bool:
+    return not said or b"\0" in said
+
+
+def _start(path: Path) -> bytes:
+    """A file's first bytes; b"" where there are none, or no file."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4096)
+    except OSError:
+        return b""
 
 
 def _release_id(latest: bytes) -> names.ReleaseId:
