@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from edgedeploy.agent import beside as beside_air
@@ -90,7 +91,7 @@ class Effects:
                     resumed = now.phase == plan.RETURNING and slot.uuid not in self.learned.started
                     return self.swap(slot) if isinstance(event, plan.Broke) and resumed else event
                 case plan.Clear(slot):
-                    self._destroy_ours([self._sight.manifest(slot)])
+                    self._destroy_ours(self._sight.manifest(slot))
                     return plan.Cleared()
         except OSError as error:  # a full disk in mid-swap is a reason to go back, not to stop half-way
             return plan.Broke(f"the board's file system said: {error}")
@@ -115,7 +116,7 @@ class Effects:
 
     def _beside(self, slot: Slot) -> plan.Event:
         manifest, running = self._sight.manifest(slot), self._runtime.domains()
-        how, beside = self._how or manifest.swap.how, self._sight.sorted()[1]
+        how, (on_air, beside) = self._how or manifest.swap.how, self._sight.sorted()
         gone = [*beside, *self._others.spare(running)]
         problem = beside_air.obstacle(manifest, how, self._network, self._runtime, gone)
         name = aside_name(manifest)
@@ -123,7 +124,7 @@ class Effects:
             problem = errors.DoesNotFit(f"there is a domain {name} that is not edgedeploy's")
         if problem:
             return self._not_beside(manifest, problem)
-        self.retire(beside)
+        self.retire(beside, stay={on_air.uuid} if on_air else ())
         self._make_room(manifest)
         self._attempt.event("standby", f"starting {slot.release} beside the release on air", slot.release)
         self._prepare.write_config(manifest)
@@ -153,7 +154,7 @@ class Effects:
         while True:
             try:
                 if not name:
-                    self._destroy_ours([manifest])
+                    self._destroy_ours(manifest)
                     self._make_room(manifest)
                 self._runtime.create(self._layout.domain(manifest.uuid), name)
             except CommandFailed as error:
@@ -162,7 +163,7 @@ class Effects:
                     return plan.Broke("; ".join([error.message, *error.details[-2:]]))
                 self._attempt.event("return", f"starting {manifest.release} once more: {error.message}")
                 if name:
-                    self.retire([domain for domain in self._runtime.domains() if domain.uuid == manifest.uuid])
+                    self.retire([], {manifest.uuid})
             else:
                 return None
 
@@ -211,16 +212,16 @@ class Effects:
             self.learned.tail.close()
             self.learned.tail = None
 
-    def _destroy_ours(self, manifests: list[Manifest]) -> None:
-        for manifest in manifests:
-            self._sight.remember(manifest)
-        self.retire(self._sight.ours())
+    def _destroy_ours(self, manifest: Manifest) -> None:
+        self._sight.remember(manifest)
+        self.retire(self._sight.ours(), {manifest.uuid, *self._runtime.watched(self._layout.domains)})
 
-    def retire(self, doomed: list[Running]) -> None:
-        """Destroy these."""
+    def retire(self, doomed: Sequence[Running], rebooting: Collection[str] = (), stay: Collection[str] = ()) -> None:
+        """Destroy these, and the guests of the UUIDs `rebooting`, listed or just between two boots; never one that is to `stay`."""
         self._sight.domains = None
-        for domain in doomed:
-            self._runtime.destroy(domain.domid)
+        uuids = {domain.uuid for domain in doomed}.union(rebooting).difference(stay)
+        if doomed or uuids:
+            self._runtime.end(doomed, self._layout.domains, uuids)
 
     def _follow(self, slot: Slot) -> Running | None:
         """A release's domain; what its console says is kept from here on."""

@@ -98,7 +98,12 @@ class AppLayout:
 
     def domain(self, uuid: str) -> Path:
         """The domain configuration written for a release."""
-        return self.folder / "domains" / f"{uuid}.cfg"
+        return self.domains / f"{uuid}.cfg"
+
+    @property
+    def domains(self) -> Path:
+        """The folder of those."""
+        return self.folder / "domains"
 
     @property
     def kept(self) -> Path:

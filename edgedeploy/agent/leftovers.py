@@ -35,15 +35,20 @@ class Leftovers:
         """
         on_air, others = self._sight.sorted()
         way_back = now.previous if on_air and now.phase == plan.STEADY else None
-        doomed = []
+        doomed, stay = [], {on_air.uuid} if on_air else set()
         for domain in others:
             if way_back and domain.uuid == way_back.uuid and not domain.dead and self._keeps(domain, way_back, now):
-                continue
-            if on_air or not domain.dead:  # what died with nothing to take its place is evidence
+                stay.add(domain.uuid)
+            elif on_air or not domain.dead:  # what died with nothing to take its place is evidence
                 doomed.append(domain)
+            else:
+                stay.add(domain.uuid)
         with contextlib.suppress(CommandFailed):
-            if doomed:
-                effects.retire(doomed)
+            # a release that failed may be between two boots just now, and would come back on the real bridge; so may the good
+            # one, which is to come back
+            stay |= {now.good.uuid} if now.good else set()
+            rebooting = self._runtime.watched(self._layout.domains) if now.phase == plan.STEADY else set()
+            effects.retire(doomed, rebooting, stay)
             slots = [slot.uuid for slot in (now.good, now.previous, effects.learned.tried) if slot]
             self._network.clear(self._app, slots)
             if on_air and now.good and on_air.uuid == now.good.uuid:

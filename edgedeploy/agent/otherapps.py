@@ -43,10 +43,13 @@ class OtherApps:
             if megabytes <= 0:
                 return
             app = self._waiting[domain.uuid]
-            with contextlib.suppress(files.Busy, CommandFailed), files.locked(
-                self._layouts[app].swap_lock, "another app", wait=False
+            with (
+                contextlib.suppress(files.Busy, CommandFailed),
+                files.locked(self._layouts[app].swap_lock, "another app", wait=False),
             ):
                 if domain in self.spare(self._runtime.domains()):
-                    attempt.event("room", f"ending {domain.name}, which waited for {app}'s way back: its memory is wanted")
-                    self._runtime.destroy(domain.domid)
+                    attempt.event(
+                        "room", f"ending {domain.name}, which waited for {app}'s way back: its memory is wanted"
+                    )
+                    self._runtime.end([domain], self._layouts[app].domains, {domain.uuid})
                     megabytes -= domain.memory_mb

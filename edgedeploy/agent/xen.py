@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from edgedeploy.agent import watchers
 from edgedeploy.agent.run import CommandFailed, ahead, run
 
 _XL_TIMEOUT = 180.0  # xl create on a loaded board under emulation was seen to need 14 s; a hang must end all the same
@@ -55,8 +57,12 @@ class Runtime(Protocol):
     def rename(self, domid: int, name: str) -> None:
         """Call a guest otherwise; two may not have the same name."""
 
-    def destroy(self, domid: int) -> None:
-        """Remove a guest, dead or alive; returns when it is gone. Removing one that is gone is no error."""
+    def end(self, doomed: Sequence[Running], folder: Path, uuids: Collection[str]) -> None:
+        """Remove guests, dead or alive, and whatever else runs by the configurations FOLDER/UUID.cfg; returns when all are
+        gone and nobody starts them anew. Removing what is gone is no error."""
+
+    def watched(self, folder: Path) -> set[str]:
+        """The UUIDs of those whose guests would be started anew if they ended by themselves: one may be doing so just now."""
 
     def console(self, domid: int) -> Path | None:
         """The terminal on which the guest's console can be read, None when there is none."""
@@ -103,18 +109,34 @@ class Xl:
         """`xl rename`."""
         run(["xl", "rename", str(domid), name], timeout=_XL_TIMEOUT)
 
-    def destroy(self, domid: int) -> None:
-        """`xl destroy`, then wait until the hypervisor no longer lists the domain: its memory is needed."""
+    def end(self, doomed: Sequence[Running], folder: Path, uuids: Collection[str]) -> None:
+        """`xl destroy`, then wait until the hypervisor no longer lists them: their memory is needed."""
+        watchers.end(folder, uuids)
+        left, refused = list(doomed), dict[int, CommandFailed | None]()
+        until = time.monotonic() + 30
+        while True:
+            for domid in [domain.domid for domain in left if domain.domid not in refused]:
+                refused[domid] = self._destroy(domid)
+            left = [domain for domain in self.domains() if domain.domid in refused or domain.uuid in uuids]
+            for problem in (refused.get(domain.domid) for domain in left):
+                if problem:
+                    raise problem
+            if not left:
+                return
+            if time.monotonic() > until:
+                raise CommandFailed(["xl", "destroy", str(left[0].domid)], "left a zombie domain behind", "")
+            time.sleep(0.2)
+
+    def _destroy(self, domid: int) -> CommandFailed | None:
         try:
             run(["xl", "destroy", str(domid)], timeout=_XL_TIMEOUT)
-        except CommandFailed:
-            if any(domain.domid == domid for domain in self.domains()):
-                raise
-        until = time.monotonic() + 30
-        while any(domain.domid == domid for domain in self.domains()):
-            if time.monotonic() > until:
-                raise CommandFailed(["xl", "destroy", str(domid)], "left a zombie domain behind", "")
-            time.sleep(0.2)
+        except CommandFailed as error:
+            return error  # which counts only where the domain is still there
+        return None
+
+    def watched(self, folder: Path) -> set[str]:
+        """By what `xl create` left in the background."""
+        return set(watchers.of(folder).values())
 
     def console(self, domid: int) -> Path | None:
         """The pty that xenconsoled made (XenStore: /local/domain/<domid>/console/tty)."""

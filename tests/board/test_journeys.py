@@ -96,6 +96,10 @@ def test_a_guest_that_dies_at_boot_is_rolled_back_with_its_last_words(rolled_bac
     stage = rolled_back.restore(to_look=True)
     assert TITLE in get(stage.url())
     assert stage.status()["release"] == before
+    words = stage.board("cat /proc/[0-9]*/cmdline | tr '\\0' '\\n' | grep -x '/var/lib/.*/domains/.*[.]cfg' | sort -u")
+    watched = stage.board(f"grep -ho 'edgedeploy.release=[^ \"]*' {' '.join(words.split())}")
+    assert before in watched
+    assert bad not in watched, "it reboots again and again, and whoever builds it anew is gone too"
 
 
 @pytest.mark.xdist_group("rolled-back")

@@ -9,7 +9,7 @@ import re
 import struct
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,11 @@ class ModelXen:
         """domain id -> its console"""
         self.cards: dict[int, set[str]] = {}
         """domain id -> the hardware addresses of its network cards"""
+        self.flickers: dict[str, int] = {}
+        """release whose guest reboots all the time -> for how many looks none is listed, until it is another domain"""
+        self._between: dict[Running, int] = {}
+        self.watchers: dict[str, Path] = {}
+        """UUID -> the configuration by which a guest that reboots is started anew"""
         self.on_create: Callable[[], None] = lambda: None
         self.network = ModelNetwork(self)
         self.words: dict[int, str] = {}
@@ -63,7 +68,30 @@ class ModelXen:
             (old,) = [guest for guest in self.guests.values() if guest.name == "decks"]
             self.guests = {self.next_id: replace(old, domid=self.next_id)}
             self.next_id += 1
+        self._flicker()
         return list(self.guests.values())
+
+    def _flicker(self) -> None:
+        for one, looks in [*self._between.items()]:
+            self._between[one] = looks - 1
+            if looks == 0:
+                del self._between[one]
+                if one.uuid in self.watchers:
+                    self._anew(one)
+                    return
+        for one in [*self.guests.values()]:
+            if looks := self.flickers.get(self.words.get(one.domid, ""), 0):
+                del self.guests[one.domid]
+                self._between[one] = looks - 1
+
+    def _anew(self, one: Running) -> None:
+        self.guests[self.next_id] = replace(one, domid=self.next_id)
+        self.words[self.next_id] = self.words[one.domid]
+        if one.uuid in self.network.marks:
+            self.network.off.add(self.next_id)
+        else:
+            self.on_air = self.words[one.domid]
+        self.next_id += 1
 
     def validate(self, config: Path) -> None:
         self._call("validate")
@@ -88,8 +116,20 @@ class ModelXen:
         self.guests[self.next_id] = Running(
             values["name"], values["uuid"], self.next_id, int(values["memory"]), dead, "---sc-" if dead else "-b----"
         )
+        self.watchers[values["uuid"]] = config
         self.next_id += 1
         self.on_create()
+
+    def end(self, doomed: Sequence[Running], folder: Path, uuids: Collection[str]) -> None:
+        self.watchers = {uuid: config for uuid, config in self.watchers.items() if uuid not in uuids}
+        left = list(doomed)
+        while left:
+            for guest in left:
+                self.destroy(guest.domid)
+            left = [guest for guest in self.domains() if guest.uuid in uuids]
+
+    def watched(self, folder: Path) -> set[str]:
+        return {uuid for uuid, config in self.watchers.items() if config.parent == folder}
 
     def destroy(self, domid: int) -> None:
         self._call("destroy")
@@ -230,7 +270,9 @@ class ModelBoard:
         """seconds that the deployments' clock is on"""
         self.later: list[tuple[float, Sequence[str]]] = []
         """what was put off: seconds, command"""
-        self.board = Board(self.layout, self.xen, self.network, lambda seconds, argv: self.later.append((seconds, argv)))
+        self.board = Board(
+            self.layout, self.xen, self.network, lambda seconds, argv: self.later.append((seconds, argv))
+        )
         self.board.ensure_app(self.app)
 
     def release(

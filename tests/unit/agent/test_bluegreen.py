@@ -80,6 +80,37 @@ def test_a_standby_that_does_not_start_costs_nothing(two: ModelBoard, fate: str)
     assert (on_air(two), waiting(two)) == (["r1"], [])
 
 
+@pytest.mark.parametrize("looks", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("how", ["beside", "in its place"])
+def test_a_guest_between_two_boots_does_not_come_back(two: ModelBoard, how: str, looks: int) -> None:
+    """The hypervisor lists none then, and what `xl create` left in the background builds the next one: on the real bridge."""
+    two.network.why = "" if how == "beside" else "the model has one bridge"
+    two.xen.serves["r2"] = None
+    two.xen.flickers["r2"] = looks
+    outcome = two.deploy()
+    assert (outcome["verdict"], outcome["running"]) == ("rolled-back", "r1")
+    for _ in range(7):
+        two.xen.domains()
+        assert (on_air(two), waiting(two), two.xen.on_air) == (["r1"], [], "r1")
+
+
+def test_the_good_guest_may_be_between_two_boots_when_a_tick_comes(
+    two: ModelBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two.deploy()
+    flicker = two.xen._flicker
+
+    def once() -> None:
+        flicker()
+        two.xen.flickers.clear()
+
+    monkeypatch.setattr(two.xen, "_flicker", once)
+    two.xen.flickers["r2"] = 1
+    for _ in range(2):
+        assert two.deploy()["running"] == "r2"
+        assert (on_air(two), two.xen.on_air) == (["r2"], "r2")
+
+
 def refuses(what: str) -> Callable[[str], None]:
     def fail(call: str) -> None:
         if call == what:
