@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgedeploy.agent import compiled, config, schedule, vif_hotplug
+from edgedeploy.agent import compiled, config, cron, schedule, vif_hotplug
 from edgedeploy.agent.board import Board
 from edgedeploy.agent.config import AgentConfig, AppConfig
 from edgedeploy.agent.install import Installed, install
@@ -90,6 +90,8 @@ class Setup:
         if (self._layout.hotplug.parent / "vif-bridge").is_file():
             self._write(self._layout.hotplug, vif_hotplug.TEXT, 0o755, "a release on trial has a bridge of its own")
         self._write(self._layout.boot_cron, schedule.BOOT_FILE, 0o644, "the start at boot")
+        if unread := cron.problem(self._layout.root):
+            self.changes.append(f"note: {unread}")
         self._authorize()
         if not self._dry_run:
             board = Board(self._layout)

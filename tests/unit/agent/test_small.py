@@ -267,6 +267,15 @@ class TestSetup:
         assert self.setup(tmp_path).run().board_id == self.plan["board_id"]
         assert self.setup(tmp_path, board_id="f" * 16).run().board_id == self.plan["board_id"], "it keeps what it has"
 
+    def test_a_cron_that_reads_no_folder_of_ours_is_told(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+        (tmp_path / "board/usr/sbin").mkdir(parents=True)
+        (tmp_path / "board/usr/sbin/crond").symlink_to("/bin/busybox")
+        work = self.setup(tmp_path)
+        work.run()
+        (note,) = [change for change in work.changes if change.startswith("note: cron")]
+        assert "busybox" in note
+
     def test_an_id_that_is_another_boards_too_is_replaced(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
         (tmp_path / "board/etc").mkdir(parents=True)
