@@ -55,7 +55,7 @@ def console(
     name = target.app_name(session, app)
     way = target.Way(via, port, timeout)
     wanted = target.wanted(session, board, host, name, target.repository(session, app), way)
-    flow.guest(wanted, name, log, target.context(session, interfaces, wanted.via))
+    flow.guest(wanted, name, log, target.context(session, interfaces, wanted))
 
 
 def _refuse(options_of_the_other: dict[str, str], why: str, hint: str) -> None:

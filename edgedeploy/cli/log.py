@@ -41,7 +41,7 @@ def log(
         wanted,
         name,
         count,
-        target.context(session, interfaces, wanted.via),
+        target.context(session, interfaces, wanted),
     )
     if as_json:
         options.emit_json([deploymentjson.of_record(record, name, found.name).to_plain() for record in records])

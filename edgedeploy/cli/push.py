@@ -63,7 +63,7 @@ def push(
 
     repository = session.settings.resolve_app(app)
     wanted = target.wanted(session, board, host, None, repository, target.Way(via, port, timeout))
-    context = target.context(session, interfaces, wanted.via)
+    context = target.context(session, interfaces, wanted)
 
     def offer(found: Found) -> None:
         from edgedeploy.cli import enrolling  # noqa: PLC0415 - paramiko, for a board that is not enrolled

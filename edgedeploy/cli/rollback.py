@@ -48,7 +48,7 @@ def rollback(
         wanted,
         name,
         to,
-        target.context(session, interfaces, wanted.via),
+        target.context(session, interfaces, wanted),
     )
     if as_json:
         options.emit_json(deploymentjson.of_outcome(asdict(outcome), name, found.name).to_plain())

@@ -46,7 +46,7 @@ def status(
     name = target.app_name(session, app) if app else None
     repository = target.repository(session, app) if app else session.settings.project
     wanted = target.wanted(session, board, host, name, repository, way)
-    answer = ask.status(wanted, target.context(session, interfaces, wanted.via), name)
+    answer = ask.status(wanted, target.context(session, interfaces, wanted), name)
     assert answer.status is not None
     if as_json:
         options.emit_json({"board": answer.status.board, "apps": answer.status.apps})

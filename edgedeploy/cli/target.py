@@ -23,10 +23,10 @@ from edgedeploy.wires.serial import ports
 T = TypeVar("T")
 
 
-def context(session: Session, interfaces: Sequence[str], via: Via = Via.SSH) -> Context:
+def context(session: Session, interfaces: Sequence[str], wanted: Wanted | None = None) -> Context:
     """The real network, the real cables, the real registry, the person at the terminal.
 
-    `via`: with AUTO the network is not waited for so long where there is a cable.
+    `wanted`: where either way will do, the network is not waited for so long when there is a cable, plugged in or named.
     """
     config = folders.config_dir()
     entries = session.settings.boards
@@ -49,7 +49,7 @@ def context(session: Session, interfaces: Sequence[str], via: Via = Via.SSH) -> 
     )
     return Context(
         browse=adapters.over_mdns(tuple(interfaces) or session.settings.interfaces),
-        connect=adapters.over_ssh(config, lambda: via is Via.AUTO and plugged_in(cables)),
+        connect=adapters.over_ssh(config, lambda: hurries(wanted, cables)),
         known=known,
         choose=lambda question, choices: _held(session, lambda: choose(question, choices)),
         report=session.report,
@@ -57,6 +57,11 @@ def context(session: Session, interfaces: Sequence[str], via: Via = Via.SSH) -> 
         config=config,
         cables=cables,
     )
+
+
+def hurries(wanted: Wanted | None, cables: Cables) -> bool:
+    """Whether there is a cable to fall back on."""
+    return wanted is not None and wanted.via is Via.AUTO and (bool(wanted.cable) or plugged_in(cables))
 
 
 def _held(session: Session, ask: Callable[[], T]) -> T:
@@ -124,7 +129,9 @@ def choose(question: str, choices: Sequence[str]) -> int | None:
 
     def meant(text: str) -> int:
         if text.strip() not in answers:
-            raise click.UsageError(f"{names.printable(text.strip(), 40)!r} is none of them: type 1 to {len(choices)}, or a name")
+            raise click.UsageError(
+                f"{names.printable(text.strip(), 40)!r} is none of them: type 1 to {len(choices)}, or a name"
+            )
         return answers[text.strip()]
 
     picked: int = click.prompt("number or name", value_proc=meant, err=True)

@@ -50,6 +50,26 @@ def test_a_flag_wins_over_the_configuration_and_that_over_auto(session: Session)
     assert via(session, "stage", HostPort("10.0.0.9")) is Via.AUTO, "who gives an address means the network"
 
 
+@pytest.mark.parametrize(
+    ("here", "way", "hurries"),
+    [
+        ([], {}, False),
+        ([], {"port": "/dev/ttyS0"}, True),
+        ([], {"port": "/dev/ttyS0", "via": "ssh"}, False),
+        ([ports.Port("/dev/ttyUSB0", remembered=True)], {}, True),
+        ([ports.Port("/dev/ttyUSB0", remembered=True)], {"via": "ssh"}, False),
+    ],
+)
+def test_a_dead_network_is_not_waited_for_where_a_cable_is_plugged_in_or_named(
+    session: Session, monkeypatch: pytest.MonkeyPatch, here: list[ports.Port], way: dict[str, str], hurries: bool
+) -> None:
+    monkeypatch.setattr(ports, "here", lambda _more: here)
+    told = []
+    monkeypatch.setattr(adapters, "over_ssh", lambda _config, hurry: told.append(hurry))
+    target.context(session, (), target.wanted(session, "lab", None, None, way=target.Way(**way)))  # type: ignore[arg-type]  # named in tests
+    assert [hurry() for hurry in told] == [hurries]
+
+
 def test_the_configuration_says_which_cable_and_who_logs_in(session: Session) -> None:
     cables = target.context(session, ()).cables
     assert cables is not None
