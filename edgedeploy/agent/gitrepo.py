@@ -10,6 +10,7 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from edgedeploy.agent.layout import PROGRAM
 from edgedeploy.agent.run import CommandFailed, run
@@ -19,6 +20,11 @@ from edgedeploy.core.names import CommitId, printable
 STAGED = "refs/edgedeploy/staged"
 FETCHED = "refs/edgedeploy/fetched"
 _SLOW = 900.0
+DECORATION = (
+    "badDate", "badDateOverflow", "badEmail", "badName", "badTimezone", "missingEmail", "missingNameBeforeEmail",
+    "missingSpaceBeforeDate", "missingSpaceBeforeEmail", "multipleAuthors", "zeroPaddedDate", "zeroPaddedFilemode",
+)  # fmt: skip
+"""what git fsck says of histories that other programs wrote, and that does no harm (git-fsck(1), fsck.<msg-id>)"""
 _CACHES = ("multi-pack-index", "commit-graph", ".rev", ".bitmap")
 """git makes them anew, and trusts those that are there"""
 _OURS = "EDGEDEPLOY_AGENT"
@@ -38,12 +44,14 @@ class GitRepo:
         self.folder = folder
         self.branch = branch
 
-    def git(self, *args: str, timeout: float = 60.0, data: bytes | None = None) -> str:
-        """Run git in the repository. Raises CommandFailed. Never asks for a password."""
+    def git(
+        self, *args: str, timeout: float = 60.0, data: bytes | None = None, file: BinaryIO | None = None
+    ) -> str:
+        """Run git in the repository; its input is `data`, or an open file's. Raises CommandFailed. Never asks for a password."""
         ssh = os.environ.get("GIT_SSH_COMMAND", "ssh -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=10")
         env = {**os.environ, "GIT_SSH_COMMAND": ssh, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", _OURS: "1"}
         env["GIT_DEFAULT_HASH"] = "sha1"  # what laptops send, whatever this board's git would choose by itself
-        return run(["git", "-C", str(self.folder), *args], timeout=timeout, env=env, data=data)
+        return run(["git", "-C", str(self.folder), *args], timeout=timeout, env=env, data=data, file=file)
 
     def listed(self, *args: str) -> dict[bytes, str]:
         """Path -> what git says before it. Paths may hold any byte: git quotes those as Python does. Raises CommandFailed."""
@@ -154,25 +162,9 @@ class GitRepo:
 
     def fetch_bundle(self, bundle: Path) -> None:
         """Take in a bundle's objects; nothing is checked out. Raises errors.BadRepository."""
-        try:
-            self.git(
-                "-c",
-                "transfer.fsckObjects=true",
-                "fetch",
-                "--quiet",
-                "--no-write-fetch-head",
-                "--no-tags",
-                "--prune",  # a branch `talk` of last year and one `talk/2026` cannot be side by side
-                str(bundle),
-                "+refs/heads/*:refs/edgedeploy/incoming/*",
-                timeout=_SLOW,
-            )
-        except CommandFailed as error:
-            raise errors.BadRepository(
-                "the board's git refused what was sent",
-                hint=error.hint or "push again: a changed history is sent whole",
-                details=error.details,
-            ) from None
+        from edgedeploy.agent import bundles  # noqa: PLC0415 - for a push alone
+
+        bundles.take_in(self, bundle)
 
     def stage(self, commit: CommitId) -> None:
         """Mark the commit that `pull.staged` will merge. Raises errors.BadRepository when it is no fast-forward."""
@@ -196,7 +188,8 @@ class GitRepo:
 
     def fetch_remote(self) -> None:
         """The network half of a pull: a remote that says nothing is given up. Raises CommandFailed."""
-        slow = ("-c", "http.lowSpeedLimit=500", "-c", "http.lowSpeedTime=30")
+        checked = ("fetch.fsckObjects=true", *(f"fetch.fsck.{name}=ignore" for name in DECORATION))
+        slow = [word for value in ("http.lowSpeedLimit=500", "http.lowSpeedTime=30", *checked) for word in ("-c", value)]
         self.git(*slow, "fetch", "--quiet", "origin", f"+refs/heads/{self.branch}:{FETCHED}", timeout=300.0)
 
     def read(self, commit: str, path: PurePosixPath, limit: int) -> bytes | None:

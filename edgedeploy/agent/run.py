@@ -7,6 +7,7 @@ import os
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from typing import Any, BinaryIO
 
 from edgedeploy.core import errors
 from edgedeploy.core.names import printable
@@ -44,11 +45,18 @@ def explain(words: str) -> str:
     return next((plain for part, plain in _KNOWN if part in words), "")
 
 
-def run(argv: Sequence[str], *, timeout: float, env: Mapping[str, str] | None = None, data: bytes | None = None) -> str:
-    """Run to the end and return stdout. Raises CommandFailed on a non-zero status, a timeout or a missing program."""
+def run(
+    argv: Sequence[str], *, timeout: float, env: Mapping[str, str] | None = None, data: bytes | None = None,
+    file: BinaryIO | None = None,
+) -> str:  # fmt: skip
+    """Run to the end and return stdout; its input is `data`, or an open file's.
+
+    Raises CommandFailed on a non-zero status, a timeout or a missing program.
+    """
+    given: dict[str, Any] = {"stdin": file} if file else {"input": data or b""}
     try:
         done = _started_ahead(argv, timeout) or subprocess.run(
-            argv, capture_output=True, timeout=timeout, env=env, input=data or b"", check=False
+            argv, capture_output=True, timeout=timeout, env=env, check=False, **given
         )
     except subprocess.TimeoutExpired as error:
         raise CommandFailed(argv, f"did not end in {timeout:.0f} s", _text(error.stderr)) from None
