@@ -246,8 +246,14 @@ class Depot:
     def check_continues(self, have: Collection[CommitId]) -> None:
         """Raise errors.BadRepository unless this branch's history goes on from all commits of a board's."""
         head, branch = self.head(), self.branch
+        # what leads from the board's commits to ours is all that is sent; no more of the history needs to be here
+        if have and all(self.git.commit(theirs) == theirs and self.git.is_ancestor(theirs, head) for theirs in have):
+            return
         if self.git.run("rev-parse", "--is-shallow-repository") == "true":
-            raise errors.BadRepository(f"{self.root} is a shallow clone", hint="git fetch --unshallow")
+            lacks = (
+                "the board's commit is not in it" if have else "the board has nothing yet, and needs the whole history"
+            )
+            raise errors.BadRepository(f"{self.root} is a shallow clone: {lacks}", hint="git fetch --unshallow")
         for theirs in sorted(have):
             if self.git.commit(theirs) != theirs:
                 raise errors.BadRepository(

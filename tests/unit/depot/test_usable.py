@@ -79,3 +79,25 @@ def test_a_linked_work_tree_and_a_clone_that_borrows_are_used(depot, tmp_path):
     git(tmp_path, "clone", "-q", "--shared", str(depot.root), "borrower")
     for place in ("linked", "borrower"):
         assert Depot.open(tmp_path / place).bundle([])
+
+
+def test_a_shallow_clone_is_pushed_where_the_board_has_what_it_begins_with(depot, tmp_path):
+    older = depot.head()
+    (depot.root / "note").write_text("1")
+    git(depot.root, "add", "-A")
+    git(depot.root, "commit", "-qm", "second")
+    newer = depot.head()
+    board = tmp_path / "board"
+    git(tmp_path, "clone", "-q", str(depot.root), "board")
+    git(tmp_path, "clone", "-q", "--depth=1", f"file://{depot.root}", "shallow")
+    shallow = Depot.open(tmp_path / "shallow")
+    (shallow.root / "note").write_text("2")
+    git(shallow.root, "commit", "-qam", "third")
+    (tmp_path / "bundle").write_bytes(shallow.bundle([newer]) or b"")
+    git(board, "pull", "-q", str(tmp_path / "bundle"), "main")
+    assert git(board, "rev-parse", "HEAD") == shallow.head()
+    git(board, "fsck", "--strict")
+    for have, lacks in (([older], "the board's commit is not in it"), ([], "needs the whole history")):
+        with pytest.raises(errors.BadRepository, match=lacks) as caught:
+            shallow.bundle(have)
+        assert caught.value.hint == "git fetch --unshallow"
