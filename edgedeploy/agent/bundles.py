@@ -7,10 +7,10 @@ Format: gitformat-bundle(5).
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from edgedeploy.agent.gitrepo import DECORATION, GitRepo
 from edgedeploy.agent.run import CommandFailed
 from edgedeploy.core import errors
 
@@ -20,24 +20,31 @@ _SLOW = 900.0
 _LONGEST = 64 * 1024
 
 
-def take_in(repo: GitRepo, bundle: Path) -> None:
-    """Nothing is checked out. Raises errors.BadRepository."""
+DECORATION = (
+    "badDate", "badDateOverflow", "badEmail", "badName", "badTimezone", "missingEmail", "missingNameBeforeEmail",
+    "missingSpaceBeforeDate", "missingSpaceBeforeEmail", "multipleAuthors", "zeroPaddedDate", "zeroPaddedFilemode",
+)  # fmt: skip
+"""what git fsck says of histories that other programs wrote, and that does no harm (git-fsck(1), fsck.<msg-id>)"""
+
+
+def take_in(git: Callable[..., str], folder: Path, bundle: Path) -> None:
+    """Into the repository at `folder`, where `git` runs; nothing is checked out. Raises errors.BadRepository."""
     try:
         with bundle.open("rb") as file:
             branches = _branches(file)
             os.lseek(file.fileno(), file.tell(), os.SEEK_SET)  # where git reads on
             severities = ",".join(f"{name}=ignore" for name in DECORATION)
-            repo.git("index-pack", "--stdin", "--fix-thin", f"--strict={severities}", timeout=_SLOW, file=file)
+            git("index-pack", "--stdin", "--fix-thin", f"--strict={severities}", timeout=_SLOW, file=file)
         commits = sorted({commit.decode("ascii", "replace") for commit in branches.values()})
-        repo.git("rev-list", "--objects", "--quiet", *commits, "--not", "--all", timeout=_SLOW)
+        git("rev-list", "--objects", "--quiet", *commits, "--not", "--all", timeout=_SLOW)
         # a branch `talk` of last year and one `talk/2026` cannot be side by side, nor in one transaction
-        gone = _there(repo.folder / ".git") - {*branches}
+        gone = _there(folder / ".git") - {*branches}
         for lines in (
             [b"delete %s\0\0" % (_INCOMING + name) for name in sorted(gone)],
             [b"update %s\0%s\0\0" % (_INCOMING + name, commit) for name, commit in branches.items()],
         ):
             if lines:
-                repo.git("update-ref", "-z", "--stdin", data=b"".join(lines))
+                git("update-ref", "-z", "--stdin", data=b"".join(lines))
     except CommandFailed as error:
         unsound = "fsck error" in error.words
         hint = "on the laptop, git fsck names what is wrong in its history" if unsound else ""

@@ -20,11 +20,6 @@ from edgedeploy.core.names import CommitId, printable
 STAGED = "refs/edgedeploy/staged"
 FETCHED = "refs/edgedeploy/fetched"
 _SLOW = 900.0
-DECORATION = (
-    "badDate", "badDateOverflow", "badEmail", "badName", "badTimezone", "missingEmail", "missingNameBeforeEmail",
-    "missingSpaceBeforeDate", "missingSpaceBeforeEmail", "multipleAuthors", "zeroPaddedDate", "zeroPaddedFilemode",
-)  # fmt: skip
-"""what git fsck says of histories that other programs wrote, and that does no harm (git-fsck(1), fsck.<msg-id>)"""
 _CACHES = ("multi-pack-index", "commit-graph", ".rev", ".bitmap")
 """git makes them anew, and trusts those that are there"""
 _OURS = "EDGEDEPLOY_AGENT"
@@ -164,7 +159,7 @@ class GitRepo:
         """Take in a bundle's objects; nothing is checked out. Raises errors.BadRepository."""
         from edgedeploy.agent import bundles  # noqa: PLC0415 - for a push alone
 
-        bundles.take_in(self, bundle)
+        bundles.take_in(self.git, self.folder, bundle)
 
     def stage(self, commit: CommitId) -> None:
         """Mark the commit that `pull.staged` will merge. Raises errors.BadRepository when it is no fast-forward."""
@@ -188,6 +183,8 @@ class GitRepo:
 
     def fetch_remote(self) -> None:
         """The network half of a pull: a remote that says nothing is given up. Raises CommandFailed."""
+        from edgedeploy.agent.bundles import DECORATION  # noqa: PLC0415 - for a board with a remote alone
+
         checked = ("fetch.fsckObjects=true", *(f"fetch.fsck.{name}=ignore" for name in DECORATION))
         slow = [word for value in ("http.lowSpeedLimit=500", "http.lowSpeedTime=30", *checked) for word in ("-c", value)]
         self.git(*slow, "fetch", "--quiet", "origin", f"+refs/heads/{self.branch}:{FETCHED}", timeout=300.0)
