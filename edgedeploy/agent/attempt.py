@@ -114,9 +114,14 @@ def last(folder: Path, count: int) -> list[dict[str, Any]]:
                 record.setdefault("started", line["t"])
                 record.update({key: value for key, value in line.items() if key != "t"})
         if not record.keys() & {"outcome", "failed"} and _runs(record.get("pid")):
-            record["running_s"] = round(max(0.0, time.time() - record.get("started", 0)), 1)
+            record["running_s"] = _since(record.get("started", 0))
         records.append(record)
     return records
+
+
+def _since(started: float) -> float:
+    """Seconds; no more than the board has been up, whose clock may have learned the time meanwhile."""
+    return round(min(max(0.0, time.time() - started), time.clock_gettime(time.CLOCK_BOOTTIME)), 1)
 
 
 def _runs(pid: object) -> bool:

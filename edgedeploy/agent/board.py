@@ -338,8 +338,8 @@ class Board:
             unpacked = [layout.artefacts / artefact.sha256 for artefact in manifest.artefacts]
             keep |= {path, layout.domain(manifest.uuid), *unpacked, *(p.with_name(f"{p.name}.json") for p in unpacked)}
         folders = (layout.artefacts, layout.folder / "domains", layout.folder / "releases")
-        old = time.time() - older_than_s
-        doomed = [p for folder in folders for p in folder.glob("*") if p not in keep and p.stat().st_mtime <= old]
+        spare = files.sizes_and_ages(p for folder in folders for p in folder.glob("*") if p not in keep)
+        doomed = files.aged(spare, older_than_s)
         for path in doomed:
             path.unlink(missing_ok=True)
         return [str(path) for path in doomed]

@@ -13,7 +13,6 @@ import io
 import os
 import py_compile
 import shutil
-import time
 import zipfile
 from pathlib import Path
 
@@ -63,6 +62,6 @@ def forget_others(folder: Path, keep: int = 1) -> None:
     seen = files.sizes_and_ages(path for path in folder.parent.iterdir() if path != folder)
     others = {path: stat.st_mtime for path, stat in seen.items()}
     whole = sorted((path for path in others if not path.suffix), key=others.__getitem__, reverse=True)
-    unfinished = [path for path, made in others.items() if path.suffix and made < time.time() - 3600]
+    unfinished = files.aged({path: stat for path, stat in seen.items() if path.suffix}, 3600)
     for path in [*whole[keep:], *unfinished]:
         shutil.rmtree(path, ignore_errors=True)

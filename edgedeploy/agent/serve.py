@@ -303,6 +303,5 @@ def _detached(work: Callable[[], object], words: Path, *, close: int) -> int:
 
 
 def _forget_old(folder: Path, days: float = 7.0) -> None:
-    for path, seen in files.sizes_and_ages(folder.iterdir()).items():
-        if time.time() - seen.st_mtime > days * 86400:
-            path.unlink(missing_ok=True)
+    for path in files.aged(files.sizes_and_ages(folder.iterdir()), days * 86400):
+        path.unlink(missing_ok=True)

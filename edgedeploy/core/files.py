@@ -5,7 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -74,6 +75,26 @@ def sizes_and_ages(paths: Iterable[Path]) -> dict[Path, os.stat_result]:
         with suppress(FileNotFoundError):
             found[path] = path.stat()
     return found
+
+
+def aged(seen: Mapping[Path, os.stat_result], seconds: float) -> list[Path]:
+    """Those that were last written so long ago.
+
+    A board without a battery starts in 1970 and learns the time later: what was written before is not fifty years old. It
+    is dated anew instead, so that its time begins now.
+    """
+    now = time.time()
+    found = []
+    for path, stat in seen.items():
+        if stat.st_mtime < _NO_CLOCK < now and seconds:
+            with suppress(OSError):
+                os.utime(path)
+        elif stat.st_mtime <= now - seconds:
+            found.append(path)
+    return found
+
+
+_NO_CLOCK = 1577836800.0  # 2020-01-01: before there was an edgedeploy
 
 
 def sha256_file(path: Path) -> str:

@@ -242,6 +242,24 @@ def test_a_push_beside_one_that_ends_meanwhile_sends_all_by_itself(model: ModelB
     assert (incoming / digest).read_bytes() == data
 
 
+def test_a_clock_that_jumps_after_a_transfer_began_costs_nothing_of_it(model: ModelBoard, tmp_path: Path) -> None:
+    data = os.urandom(40_000)
+    digest = hashlib.sha256(data).hexdigest()
+    incoming = model.layout.incoming
+    incoming.mkdir(parents=True)
+    (incoming / f"{digest}.part").write_bytes(data[:30_000])
+    (incoming / ("f" * 64)).write_bytes(b"another push's, not staged yet")
+    (incoming / ("e" * 64)).write_bytes(b"of last year")
+    for name, date in ((f"{digest}.part", 300), ("f" * 64, 300), ("e" * 64, 1_600_000_000)):
+        os.utime(incoming / name, (date, date))
+    file = tmp_path / "bundle"
+    file.write_bytes(data)
+    assert put(model, file)[0] < 20_000, "it goes on where it was"
+    assert (incoming / digest).read_bytes() == data
+    assert (incoming / ("f" * 64)).exists()
+    assert not (incoming / ("e" * 64)).exists()
+
+
 def test_chunks_on_a_slow_line_are_a_quarter_of_a_second(model: ModelBoard, tmp_path: Path) -> None:
     file = tmp_path / "bundle"
     file.write_bytes(os.urandom(24_000))

@@ -169,7 +169,7 @@ def test_a_version_is_installed_whole_and_the_one_before_stays_for_who_runs_it(t
     assert sorted(path.name for path in tmp_path.iterdir()) == ["2", "3"]
     for name in ("killed.17", "at-work.18"):
         (tmp_path / name).mkdir()
-    os.utime(tmp_path / "killed.17", (0, 0))
+    os.utime(tmp_path / "killed.17", (1_600_000_000, 1_600_000_000))
     compiled.library(agentkit.build(), agentkit.digest(), tmp_path / "3")  # another enrolment was quicker
     compiled.forget_others(tmp_path / "3")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["2", "3", "at-work.18"]

@@ -1,6 +1,10 @@
 """What is written through a link, and what replaces it."""
 
+import os
+import time
 from pathlib import Path
+
+import pytest
 
 from edgedeploy.core import files
 
@@ -41,3 +45,25 @@ def test_links_in_a_circle_lead_nowhere_and_are_replaced(tmp_path: Path) -> None
     (tmp_path / "two").symlink_to("one")
     files.atomic_write(link, b"new")
     assert link.read_bytes() == b"new"
+
+
+def test_what_was_written_before_the_clock_was_set_is_not_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1_800_000_000.0
+    dates = {"before": 120.0, "2010": 1_262_304_000.0, "old": now - 700, "young": now - 500, "to come": now + 900}
+    for name, date in dates.items():
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (date, date))
+    monkeypatch.setattr(time, "time", lambda: now)
+    seen = files.sizes_and_ages(tmp_path.iterdir())
+    assert [path.name for path in files.aged(seen, 600)] == ["old"]
+    again = files.sizes_and_ages(tmp_path.iterdir())
+    assert all(again[tmp_path / name].st_mtime > 1_577_836_800 for name in ("before", "2010")), "their time begins now"
+    assert {path.name for path in files.aged(seen, 0)} == {*dates} - {"to come"}, "whoever says at once means it"
+
+
+def test_while_the_clock_is_not_set_nothing_is_dated_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "old").touch()
+    os.utime(tmp_path / "old", (100, 100))
+    monkeypatch.setattr(time, "time", lambda: 5000.0)
+    assert files.aged(files.sizes_and_ages(tmp_path.iterdir()), 600) == [tmp_path / "old"]
+    assert (tmp_path / "old").stat().st_mtime == 100
