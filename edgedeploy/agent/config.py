@@ -87,10 +87,21 @@ def _app(reader: Reader) -> AppConfig:
 
 def load(path: Path) -> AgentConfig:
     """Read the board's configuration. Raises errors.BadConfig, also when there is none."""
+    raw = content(path)
+    if raw is None:
+        raise errors.BadConfig(f"{path} is missing: this board is not enrolled", hint="edgedeploy enrol HOST")
+    if not raw:
+        raise errors.BadConfig(f"{path} is empty (a power cut?): enrol this board again", hint="edgedeploy enrol HOST")
+    return parse(raw, str(path))
+
+
+def content(path: Path) -> bytes | None:
+    """What the file says; nothing where a power cut left it empty or full of zeros, None where there is none."""
     try:
-        return parse(path.read_bytes(), str(path))
+        raw = path.read_bytes()
     except FileNotFoundError:
-        raise errors.BadConfig(f"{path} is missing: this board is not enrolled", hint="edgedeploy enrol HOST") from None
+        return None
+    return raw if raw.strip(b"\0 \r\n") else b""
 
 
 def render(config: AgentConfig) -> str:

@@ -105,7 +105,7 @@ class Setup:
         try:
             known = config.load(self._layout.config)
         except errors.BadConfig:
-            if self._layout.config.exists():
+            if config.content(self._layout.config):
                 raise
             known = AgentConfig(self._board_id(), self._plan.name, self._plan.profile)
         apps = dict(known.apps)

@@ -276,6 +276,22 @@ class TestSetup:
         (note,) = [change for change in work.changes if change.startswith("note: cron")]
         assert "busybox" in note
 
+    @pytest.mark.parametrize("left", [b"", b"\0" * 120, b"\n"])
+    def test_a_configuration_that_a_power_cut_emptied_is_made_anew(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: bytes
+    ) -> None:
+        monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+        file = Layout(tmp_path / "board").config
+        file.parent.mkdir(parents=True)
+        file.write_bytes(left)
+        with pytest.raises(errors.BadConfig, match="is empty") as caught:
+            config.load(file)
+        assert caught.value.hint == "edgedeploy enrol HOST"
+        assert self.setup(tmp_path).run() == config.load(file)
+        file.write_bytes(b"[board]\nid = 'mine'\n")
+        with pytest.raises(errors.BadConfig, match="id"):
+            self.setup(tmp_path).run()
+
     def test_an_id_that_is_another_boards_too_is_replaced(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
         (tmp_path / "board/etc").mkdir(parents=True)
