@@ -50,11 +50,12 @@ def _slot(reader: Reader, name: str) -> Slot | None:
 
 
 def load(path: Path) -> State:
-    """The app's state; a board that has none yet starts empty."""
+    """The app's state; a board that has none yet, or lost it to a power cut (empty, or full of zeros), starts empty."""
     try:
-        return loads(path.read_bytes(), str(path))
+        raw = path.read_bytes()
     except FileNotFoundError:
         return State()
+    return loads(raw, str(path)) if raw.strip(b"\0") else State()
 
 
 def save(path: Path, state: State) -> None:

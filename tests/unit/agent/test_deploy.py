@@ -436,6 +436,19 @@ def test_a_repository_that_a_power_cut_has_damaged_is_made_anew(model: ModelBoar
     assert model.layout.app(model.app).repo.with_name("repo.damaged").is_dir()
 
 
+@pytest.mark.parametrize("left", [b"", b"\0" * 200], ids=["empty", "zeros"])
+def test_a_board_that_lost_its_memory_goes_by_what_runs(model: ModelBoard, left: bytes) -> None:
+    model.release("r1")
+    model.deploy()
+    model.xen.calls.clear()
+    model.layout.app(model.app).state.write_bytes(left)
+    assert "error" not in status.apps(model.board)["decks"]
+    assert model.board.pull(model.app, "cron")["running"] == "r1"
+    assert (model.xen.on_air, "create" in model.xen.calls) == ("r1", False)
+    model.release("r2")
+    assert (model.deploy()["verdict"], model.xen.on_air) == ("live", "r2")
+
+
 def test_what_git_writes_on_the_board_is_synced(model: ModelBoard) -> None:
     assert model.board.repo(model.app).git("config", "core.fsync").strip() == "all"
 
