@@ -15,8 +15,10 @@ from edgedeploy.flows.context import Context
 from edgedeploy.flows.find import Found
 from edgedeploy.profiles import catalog
 from edgedeploy.remote.known import KnownBoard
-from edgedeploy.wires import ssh, trust
+from edgedeploy.wires import ssh
+from edgedeploy.wires.ssh import hostrules
 from edgedeploy.wires.ssh.config import resolve
+from edgedeploy.wires.userhosts import UserKnownHosts
 
 
 def confirm_key(host: str, fingerprint: str) -> bool:
@@ -37,11 +39,11 @@ def enrol_host(
     known_hosts: str | None = None,
 ) -> flow.Result:
     """Enrol the board at an address, with the user's own SSH access."""
-    paths = (Path(known_hosts),) if known_hosts else trust.DEFAULT_KNOWN_HOSTS
-    policy = trust.UserKnownHosts(confirm_key, paths)
-    credentials = ssh.Credentials(key_file=Path(identity) if identity else None, ask=target.secret)
     where = ssh.SshTarget(hosts[0], port, user, also=hosts[1:])
     endpoint = resolve(where)
+    rules = hostrules.of(endpoint, Path(known_hosts) if known_hosts else None)
+    policy = UserKnownHosts(confirm_key, rules, context.report.warn)
+    credentials = ssh.Credentials(identity=Path(identity) if identity else None, ask=target.secret)
     with ssh.SshWire(where, policy, credentials) as wire:
         with context.report.step(f"connecting to {where.label.removeprefix('ssh ')}"):
             wire.connect()
@@ -50,7 +52,7 @@ def enrol_host(
             wire.host_key,
             "root",
             # behind a jump host only the name that was typed leads there again: ssh's configuration knows how
-            hosts if endpoint.proxy_command else endpoint.hosts,
+            hosts if endpoint.proxy else endpoint.hosts,
             endpoint.port,
             request,
             context,

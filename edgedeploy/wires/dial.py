@@ -15,6 +15,7 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from edgedeploy.core import errors
@@ -26,6 +27,10 @@ STAGGER = 0.25
 
 TICK = 0.05
 """seconds between two looks at the resolvers while attempts are under way"""
+
+_BIND_TO_DEVICE = 25
+"""SO_BINDTODEVICE of Linux, which Python does not name everywhere"""
+_BOUND = "see BindAddress and BindInterface: ssh -G HOST"
 
 Target = tuple[int, tuple[Any, ...]]
 Problem = tuple[str, str, str]
@@ -52,12 +57,24 @@ _SILENT = (
 )
 
 
-def dial(hosts: Sequence[str], port: int, timeout: float) -> socket.socket:
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """From where to connect, as ssh_config's AddressFamily, BindAddress and BindInterface have it."""
+
+    family: int = socket.AF_UNSPEC
+    address: str = ""
+    interface: str = ""
+
+
+ANYWHERE = Origin()
+
+
+def dial(hosts: Sequence[str], port: int, timeout: float, origin: Origin = ANYWHERE) -> socket.socket:
     """Connect to the first of `hosts` (names or addresses, fe80::1%eth0) that accepts, in `timeout` seconds.
 
     Raises Unreachable with one detail line per address tried.
     """
-    race = _Race(hosts, port, Deadline.after(timeout))
+    race = _Race(hosts, port, Deadline.after(timeout), origin)
     found = race.run()
     if found is None:
         raise _unreachable(hosts, port, timeout, race.problems)
@@ -66,9 +83,7 @@ def dial(hosts: Sequence[str], port: int, timeout: float) -> socket.socket:
     return found
 
 
-def _unreachable(
-    hosts: Sequence[str], port: int, timeout: float, problems: Sequence[Problem]
-) -> errors.Unreachable:
+def _unreachable(hosts: Sequence[str], port: int, timeout: float, problems: Sequence[Problem]) -> errors.Unreachable:
     kinds = list(dict.fromkeys((what, hint) for _, what, hint in problems))
     what, hint = kinds[0] if len(kinds) == 1 else ("none of its addresses answers", _SILENT[1])
     if what == _SILENT[0]:
@@ -83,7 +98,8 @@ def _unreachable(
 class _Race:
     """Names being resolved, addresses not yet tried, attempts under way; failures end up in `problems`."""
 
-    def __init__(self, hosts: Sequence[str], port: int, deadline: Deadline) -> None:
+    def __init__(self, hosts: Sequence[str], port: int, deadline: Deadline, origin: Origin) -> None:
+        self._origin = origin
         self._deadline = deadline
         self._selector = selectors.DefaultSelector()
         self._waiting: list[Target] = []
@@ -119,7 +135,7 @@ class _Race:
 
     def _resolve(self, host: str, port: int) -> None:
         try:
-            infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            infos = socket.getaddrinfo(host, port, self._origin.family, socket.SOCK_STREAM)
             self._answers.put((host, [(info[0], info[4]) for info in infos]))
         except (OSError, UnicodeError) as fault:
             self._answers.put((host, fault if isinstance(fault, OSError) else OSError(str(fault))))
@@ -159,12 +175,26 @@ class _Race:
         except OSError as fault:  # an address family this kernel does not have
             self.problems.append((where, str(fault), _SILENT[1]))
             return
+        try:
+            self._leave_from(attempt, family)
+        except OSError as fault:
+            attempt.close()
+            self.problems.append(
+                (where, f"not from where your ssh configuration wants: {fault.strerror or fault}", _BOUND)
+            )
+            return
         attempt.setblocking(False)
         code = attempt.connect_ex(address)
         if code in (0, errno.EINPROGRESS):
             self._selector.register(attempt, selectors.EVENT_WRITE, where)
         else:
             self._fail(attempt, where, code)
+
+    def _leave_from(self, attempt: socket.socket, family: int) -> None:
+        if self._origin.interface:
+            attempt.setsockopt(socket.SOL_SOCKET, _BIND_TO_DEVICE, self._origin.interface.encode() + b"\0")
+        if self._origin.address:
+            attempt.bind(socket.getaddrinfo(self._origin.address, 0, family, socket.SOCK_STREAM)[0][4])
 
     def _fail(self, attempt: socket.socket, where: str, code: int) -> None:
         attempt.close()

@@ -12,7 +12,7 @@ import binascii
 import fnmatch
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
@@ -51,6 +51,12 @@ class HostKey:
         return f"{self.kind} {base64.b64encode(self.blob).decode()}"
 
     @property
+    def rsa_bits(self) -> int:
+        """How long the modulus of an RSA key is."""
+        exponent = 11 + int.from_bytes(self.blob[11:15], "big") + 4
+        return int.from_bytes(self.blob[exponent + 4 :], "big").bit_length()
+
+    @property
     def fingerprint(self) -> str:
         """What ssh and ssh-keygen -l show: SHA256:…"""
         return "SHA256:" + base64.b64encode(hashlib.sha256(self.blob).digest()).decode().rstrip("=")
@@ -68,7 +74,7 @@ class KnownHost:
     def covers(self, name: str) -> bool:
         """Whether the line speaks of `name`: a host, `[host]:port` or an alias."""
         if self.names.startswith("|1|"):
-            return _hashed_match(self.names, name)
+            return _hashed_match(self.names, name.lower())
         patterns = self.names.lower().split(",")
         matching = [p for p in patterns if _glob(p.removeprefix("!"), name.lower())]
         return bool(matching) and not any(p.startswith("!") for p in matching)
@@ -93,14 +99,19 @@ def read_known_hosts(path: Path) -> Iterator[KnownHost]:
         text = path.read_text(encoding="utf-8", errors="replace")
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return
-    for line in text.splitlines():
-        fields = line.split(maxsplit=1)
-        if len(fields) < 2 or fields[0].startswith("#"):
+    yield from known_hosts_lines(text)
+
+
+def known_hosts_lines(text: str) -> Iterator[KnownHost]:
+    """The lines of a known_hosts file that can be understood."""
+    for line in text.split("\n"):
+        fields = line.split()
+        marker = fields.pop(0) if line.startswith("@") else ""
+        if len(fields) < 3 or fields[0].startswith("#"):
             continue
-        marker = fields.pop(0) if fields[0].startswith("@") else ""
-        names, _, key = " ".join(fields).partition(" ")
+        names, kind, key = fields[:3]
         try:
-            yield KnownHost(names, HostKey.parse(key), marker)
+            yield KnownHost(names, HostKey.parse(f"{kind} {key}"), marker)
         except ValueError:
             continue  # a line of a kind we do not know: ssh skips it too
 
@@ -123,14 +134,31 @@ class Pins:
             files.atomic_write(self._path, "".join(lines).encode(), mode=0o600)
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a server shows beside its key."""
+
+    certificate: bytes = b""
+    """of the key, as the server sent it and unverified"""
+    address: str = ""
+    """where it answered, "" through a proxy"""
+
+
+DIRECT = Shown()
+
+
 class HostTrust(Protocol):
     """Decides whether the key that a server has proven to own may speak for the host that was asked for."""
 
     def known(self, name: str) -> Sequence[HostKey]:
         """Keys expected for `name`: the client asks the server for one of their kinds. May be empty."""
 
-    def check(self, name: str, key: HostKey) -> None:
-        """Return when `key` is good for `name` (`host`, `[host]:port` or the user's HostKeyAlias).
+    def vouched(self, name: str) -> bool:
+        """Whether a certificate for `name` may do: the client asks the server for one first."""
+
+    def check(self, name: str, key: HostKey, shown: Shown = DIRECT) -> bool:
+        """Return when `key` is good for `name` (`host`, `[host]:port` or the user's HostKeyAlias): whether so good that
+        a password may be said to who has it.
 
         Raises HostKeyChanged when another key was expected, Unreachable when nobody vouches for this one.
         """
@@ -151,10 +179,15 @@ class Exact:
         """The keys, whatever the name."""
         return self.keys
 
-    def check(self, name: str, key: HostKey) -> None:
+    def vouched(self, name: str) -> bool:  # noqa: ARG002 - the Protocol's shape
+        """Keys alone count."""
+        return False
+
+    def check(self, name: str, key: HostKey, shown: Shown = DIRECT) -> bool:  # noqa: ARG002 - as above
         """Raises HostKeyChanged for any other key."""
         if key not in self.keys:
-            raise _changed(name, self.keys, key, "connect to the right board, or read its host key again")
+            raise changed(name, self.keys, key, "connect to the right board, or read its host key again")
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,58 +202,22 @@ class Pinned:
         """The board's pinned keys."""
         return self.pins.lookup(self.alias)
 
-    def check(self, name: str, key: HostKey) -> None:
+    def vouched(self, name: str) -> bool:  # noqa: ARG002 - the Protocol's shape
+        """Keys alone count."""
+        return False
+
+    def check(self, name: str, key: HostKey, shown: Shown = DIRECT) -> bool:  # noqa: ARG002 - as above
         """Raises HostKeyChanged for another key, Unreachable when the board was never pinned."""
         keys = self.pins.lookup(self.alias)
         if not keys:
-            raise _stranger(name, key, f"{self.alias} is not enrolled on this machine: edgedeploy enrol")
+            raise stranger(name, key, f"{self.alias} is not enrolled on this machine: edgedeploy enrol")
         if key not in keys:
-            raise _changed(name, keys, key, self.hint)
+            raise changed(name, keys, key, self.hint)
+        return True
 
 
-def _no_confirmation(host: str, fingerprint: str) -> bool:  # noqa: ARG001 - the shape of `confirm`
-    return False
-
-
-DEFAULT_KNOWN_HOSTS = (
-    Path("~/.ssh/known_hosts"),
-    Path("~/.ssh/known_hosts2"),
-    Path("/etc/ssh/ssh_known_hosts"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class UserKnownHosts:
-    """The user's own known_hosts, as ssh reads it; `confirm(host, fingerprint)` decides on first contact.
-
-    Nothing is written: a board that is confirmed here is pinned by enrolment.
-    """
-
-    confirm: Callable[[str, str], bool] = _no_confirmation
-    paths: tuple[Path, ...] = DEFAULT_KNOWN_HOSTS
-
-    def _entries(self, name: str) -> Iterable[KnownHost]:
-        for path in self.paths:
-            yield from (entry for entry in read_known_hosts(path.expanduser()) if entry.covers(name))
-
-    def known(self, name: str) -> Sequence[HostKey]:
-        """The user's keys for `name`."""
-        return [entry.key for entry in self._entries(name) if not entry.marker]
-
-    def check(self, name: str, key: HostKey) -> None:
-        """Raises HostKeyChanged for a changed or revoked key, Unreachable for an unknown, unconfirmed one."""
-        revoked = [e.key for e in self._entries(name) if e.marker == "@revoked"]
-        keys = self.known(name)
-        if key in revoked or (keys and key not in keys):
-            hint = f"if the board was reinstalled on purpose: ssh-keygen -R {printable(name, 80)!r}"
-            raise _changed(name, keys, key, hint)
-        if not keys and not self.confirm(printable(name, 80), key.fingerprint):
-            raise _stranger(
-                name, key, "compare the fingerprint with the board's own, then say yes in a terminal"
-            )
-
-
-def _changed(name: str, keys: Sequence[HostKey], key: HostKey, hint: str) -> errors.HostKeyChanged:
+def changed(name: str, keys: Sequence[HostKey], key: HostKey, hint: str) -> errors.HostKeyChanged:
+    """Another key was expected than the one that was found; none: this one is revoked."""
     expected = ", ".join(dict.fromkeys(k.fingerprint for k in keys)) or "any other key (this one is revoked)"
     return errors.HostKeyChanged(
         f"the host key of {printable(name, 80)} changed: expected {expected}, found {key.fingerprint}",
@@ -229,7 +226,8 @@ def _changed(name: str, keys: Sequence[HostKey], key: HostKey, hint: str) -> err
     )
 
 
-def _stranger(name: str, key: HostKey, hint: str) -> errors.Unreachable:
+def stranger(name: str, key: HostKey, hint: str) -> errors.Unreachable:
+    """Nobody vouches for this key."""
     return errors.Unreachable(
         f"the host key of {printable(name, 80)} is unknown: {key.kind} {key.fingerprint}",
         hint=hint,

@@ -15,7 +15,8 @@ import pytest
 from edgedeploy.core import errors
 from edgedeploy.ports.wire import Stream
 from edgedeploy.wires.ssh import Credentials, SshTarget, SshWire, heartbeat
-from edgedeploy.wires.trust import Exact, Pinned, Pins, UserKnownHosts
+from edgedeploy.wires.trust import Exact, Pinned, Pins
+from edgedeploy.wires.userhosts import HostRules, UserKnownHosts
 from tests.contract.ssh_site import Site
 from tests.contract.wire_contract import PATIENCE, WireContract, opened, run, transfer_both_ways, write_on
 from tests.guard import until
@@ -75,7 +76,7 @@ class TestSsh(WireContract):
 
 def test_pinned_board_by_id_not_by_address(site: Site, tmp_path: Path) -> None:
     pins = Pins(tmp_path / "config" / "known_boards")
-    with site.wire(UserKnownHosts(confirm=lambda _host, _print: True, paths=())) as first:
+    with site.wire(UserKnownHosts(confirm=lambda _host, _print: True, rules=HostRules(paths=()))) as first:
         pins.pin("edgedeploy-00112233aabbccdd", first.host_key)
     with site.wire(Pinned("edgedeploy-00112233aabbccdd", pins)) as wire:
         assert run(wire, "echo", "pinned")[2] == b"pinned\n"
@@ -101,16 +102,16 @@ def test_changed_host_key_is_exit_code_12_with_both_fingerprints(own_site: Site,
 def test_changed_key_in_the_users_known_hosts(own_site: Site, tmp_path: Path) -> None:
     known = tmp_path / "known_hosts"
     known.write_text(own_site.sshd.known_hosts_line)
-    with own_site.wire(UserKnownHosts(paths=(known,))) as wire:
+    with own_site.wire(UserKnownHosts(rules=HostRules(paths=(known,)))) as wire:
         wire.connect()
     own_site.sshd.new_host_key()
-    with own_site.wire(UserKnownHosts(paths=(known,))) as wire, pytest.raises(errors.HostKeyChanged) as changed:
+    with own_site.wire(UserKnownHosts(rules=HostRules(paths=(known,)))) as wire, pytest.raises(errors.HostKeyChanged) as changed:
         wire.connect()
     assert f"ssh-keygen -R '[127.0.0.1]:{own_site.sshd.port}'" in changed.value.hint
 
 
 def test_unknown_host_key_is_refused_when_nobody_confirms(site: Site) -> None:
-    with site.wire(UserKnownHosts(paths=())) as wire, pytest.raises(errors.Unreachable) as refused:
+    with site.wire(UserKnownHosts(rules=HostRules(paths=()))) as wire, pytest.raises(errors.Unreachable) as refused:
         wire.open(["true"])
     assert site.sshd.host_key.fingerprint in refused.value.message
     assert refused.value.hint
@@ -118,7 +119,7 @@ def test_unknown_host_key_is_refused_when_nobody_confirms(site: Site) -> None:
 
 def test_first_contact_asks_with_the_fingerprint(site: Site) -> None:
     asked = []
-    trust = UserKnownHosts(confirm=lambda *words: bool(asked.append(words)), paths=())
+    trust = UserKnownHosts(confirm=lambda *words: bool(asked.append(words)), rules=HostRules(paths=()))
     with site.wire(trust) as wire, pytest.raises(errors.Unreachable):
         wire.connect()
     assert asked == [(f"[127.0.0.1]:{site.sshd.port}", site.sshd.host_key.fingerprint)]
@@ -164,7 +165,7 @@ def test_every_kind_of_key_by_ssh_config(own_site: Site, tmp_path: Path, kind: s
     (tmp_path / "more").write_text(f"Host board\n IdentityFile {key}\n")
     known = tmp_path / "known_hosts"
     known.write_text(f"some-alias {own_site.sshd.host_key.line}\n")
-    trust = UserKnownHosts(paths=(known,))
+    trust = UserKnownHosts(rules=HostRules(paths=(known,)))
     with SshWire(SshTarget("board"), trust, Credentials(ask=no_question), config_file=config) as wire:
         assert run(wire, "echo", "in")[2] == b"in\n"
 
@@ -280,7 +281,7 @@ def test_another_address_of_the_board_is_raced(site: Site) -> None:
 
 def lone_wire(port: int, **options: object) -> SshWire:
     target = SshTarget("127.0.0.1", port, "root")
-    return SshWire(target, UserKnownHosts(paths=()), config_file=Path("/dev/null"), **options)
+    return SshWire(target, UserKnownHosts(rules=HostRules(paths=())), config_file=Path("/dev/null"), **options)
 
 
 def test_nothing_listens() -> None:

@@ -1,25 +1,21 @@
-"""Where an SSH connection goes, once the user's ~/.ssh/config has had its say.
-
-OpenSSH itself is asked (`ssh -G`): it knows Include, Match and what comes next year. Where no ssh client is
-installed there is no configuration of one to honour, and the defaults of ssh_config(5) hold.
-"""
+"""Where an SSH connection goes, once the user's ~/.ssh/config has had its say (options.py has the whole list)."""
 
 from __future__ import annotations
 
 import getpass
 import re
-import shlex
-import shutil
-import subprocess
-from dataclasses import dataclass
+import socket
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgedeploy.core import errors
 from edgedeploy.core.names import printable
+from edgedeploy.wires.dial import Origin
+from edgedeploy.wires.ssh import asked, proxy
+from edgedeploy.wires.ssh.asked import Settings
 
 _HOST = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9._:%-]{0,254}")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@\\-]{0,63}")
-_DEFAULT_KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,72 +60,30 @@ class Endpoint:
     user: str
     known_as: str
     """the name to look for in known_hosts: the HostKeyAlias, `host` or `[host]:port`"""
-    identities: tuple[Path, ...]
-    """private keys that exist, in the order to try them"""
-    identities_only: bool = False
-    proxy_command: str | None = None
+    settings: Settings = field(default_factory=Settings)
+    proxy: proxy.Proxy | None = None
 
 
 def resolve(target: SshTarget, config_file: Path | None = None) -> Endpoint:
     """Ask the user's ssh configuration (or `config_file`) about `target`. BadConfig when ssh rejects it."""
-    settings = _ask_ssh(target, config_file)
-
-    def one(key: str, default: str) -> str:
-        return settings.get(key, [default])[0]
-
-    host, port = one("hostname", target.host), int(one("port", str(target.port or 22)))
-    keys = [Path(text).expanduser() for text in settings.get("identityfile", list(_DEFAULT_KEYS))]
-    user = one("user", target.user or getpass.getuser())
-    alias = one("hostkeyalias", "")
+    settings = asked.ask(target.host, target.port, target.user, config_file)
+    host, port = settings.one("hostname", target.host), int(settings.one("port", str(target.port or 22)))
+    user = settings.one("user") or target.user or getpass.getuser()
+    alias = settings.one("hostkeyalias")
     return Endpoint(
         hosts=(host, *target.also),
         port=port,
         user=user,
         known_as=alias or (host if port == 22 else f"[{host}]:{port}"),
-        identities=tuple(key for key in keys if key.is_file()),
-        identities_only=one("identitiesonly", "no") == "yes",
-        proxy_command=_proxy_command(settings, host, port, user, config_file),
+        settings=settings,
+        proxy=proxy.of(settings, host, port, user, config_file),
     )
 
 
-def _ask_ssh(target: SshTarget, config_file: Path | None) -> dict[str, list[str]]:
-    ssh = shutil.which("ssh")
-    if ssh is None:
-        return {}
-    argv = [ssh, "-G"]
-    argv += ["-F", str(config_file)] if config_file else []
-    argv += ["-p", str(target.port)] if target.port else []
-    argv += ["-l", target.user] if target.user else []
-    argv += ["--", target.host]
-    done = subprocess.run(
-        argv, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, timeout=30
-    )
-    if done.returncode != 0:
-        lines = tuple(printable(line, 200) for line in done.stderr.splitlines()[-5:])
-        raise errors.BadConfig(
-            f"ssh rejects its configuration for {target.host}", hint=f"see: {shlex.join(argv)}", details=lines
-        )
-    settings: dict[str, list[str]] = {}
-    for line in done.stdout.splitlines():
-        key, _, value = line.partition(" ")
-        settings.setdefault(key, []).append(value)
-    return settings
+_FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
 
 
-def _proxy_command(
-    settings: dict[str, list[str]], host: str, port: int, user: str, config_file: Path | None
-) -> str | None:
-    jump = settings.get("proxyjump", ["none"])[0]
-    if jump != "none":
-        # As ssh does it: the last hop is asked to forward, the earlier ones lead to it. The jump hosts' keys,
-        # passwords and configuration are thereby ssh's own affair.
-        *earlier, last = jump.split(",")
-        argv = ["ssh", *(["-F", str(config_file)] if config_file else [])]
-        argv += ["-J", ",".join(earlier)] if earlier else []
-        argv += ["-W", f"[{host}]:{port}", "--", last if last.startswith("ssh://") else f"ssh://{last}"]
-        return shlex.join(argv)
-    command = settings.get("proxycommand", ["none"])[0]
-    if command == "none":
-        return None
-    tokens = {"%%": "%", "%h": host, "%p": str(port), "%r": user, "%n": host}
-    return re.sub("%[%hprn]", lambda found: tokens[found.group()], command)
+def origin(settings: Settings) -> Origin:
+    """From where the user's ssh connects."""
+    family = _FAMILIES.get(settings.one("addressfamily"), socket.AF_UNSPEC)
+    return Origin(family, settings.one("bindaddress"), settings.one("bindinterface"))

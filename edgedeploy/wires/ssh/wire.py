@@ -17,12 +17,13 @@ from edgedeploy.core.names import printable
 from edgedeploy.ports.wire import Traits
 from edgedeploy.wires.argv import quoted
 from edgedeploy.wires.dial import dial
-from edgedeploy.wires.ssh.config import Endpoint, SshTarget, resolve
+from edgedeploy.wires.ssh.config import Endpoint, SshTarget, origin, resolve
 from edgedeploy.wires.ssh.heartbeat import SILENCE, Heartbeat, Metered
 from edgedeploy.wires.ssh.login import Credentials, log_in
 from edgedeploy.wires.ssh.proxy import Proxied
 from edgedeploy.wires.ssh.stream import SshStream
-from edgedeploy.wires.trust import HostKey, HostTrust
+from edgedeploy.wires.ssh.transport import Transport
+from edgedeploy.wires.trust import HostKey, HostTrust, Shown
 
 CONNECT_TIMEOUT = 5.0
 """seconds until a TCP connection must stand"""
@@ -43,13 +44,13 @@ class SshWire:
         credentials: Credentials | None = None,
         *,
         config_file: Path | None = None,
-        connect_timeout: float = CONNECT_TIMEOUT,
+        connect_timeout: float | None = None,
         handshake_timeout: float = HANDSHAKE_TIMEOUT,
         banner_timeout: float = HANDSHAKE_TIMEOUT,
         silence: float = SILENCE,
     ) -> None:
-        """`config_file` replaces the user's ssh configuration. Times in seconds, `banner_timeout` until the server's
-        first byte. Does no I/O yet.
+        """`config_file` replaces the user's ssh configuration. Times in seconds, `connect_timeout` in place of the
+        configuration's, `banner_timeout` until the server's first byte. Does no I/O yet.
         """
         self._target = target
         self._trust = trust
@@ -60,7 +61,7 @@ class SshWire:
         self._banner_timeout = min(banner_timeout, handshake_timeout)
         self._silence = silence
         self._lock = threading.Lock()
-        self._transport: paramiko.Transport | None = None
+        self._transport: Transport | None = None
         self._proxy: Proxied | None = None
         self._heartbeat: Heartbeat | None = None
         self._host_key: HostKey | None = None
@@ -128,25 +129,41 @@ class SshWire:
 
     def _connect(self) -> None:
         endpoint = resolve(self._target, self._config_file)
-        if endpoint.proxy_command is not None:
-            self._proxy = Proxied(endpoint.proxy_command)
-            meter = Metered(self._proxy.socket)
-        else:
-            meter = Metered(dial(endpoint.hosts, endpoint.port, self._connect_timeout))
-        transport = self._transport = paramiko.Transport(meter)
+        meter, address = self._reach(endpoint)
+        transport = self._transport = Transport(meter)
         transport.handshake_timeout = self._handshake_timeout
-        transport.banner_timeout = self._banner_timeout
+        transport.banner_timeout = max(self._banner_timeout, endpoint.settings.number("connecttimeout", 0))
         transport.auth_timeout = self._handshake_timeout
         self._shake_hands(transport, meter, endpoint)
         key = transport.get_remote_server_key()
         found = HostKey(key.get_name(), key.asbytes())
-        self._trust.check(endpoint.known_as, found)
-        log_in(transport, endpoint, self._credentials)
+        proof = key.public_blob.key_blob if key.public_blob else b""
+        secrets = self._trust.check(endpoint.known_as, found, Shown(proof, address))
+        log_in(transport, endpoint, self._credentials, secrets=secrets)
         self._host_key = found
         self._heartbeat = Heartbeat(transport, meter, self._silence, self._give_up)
 
-    def _shake_hands(self, transport: paramiko.Transport, meter: Metered, endpoint: Endpoint) -> None:
-        _prefer(transport, [key.kind for key in self._trust.known(endpoint.known_as)])
+    def _reach(self, endpoint: Endpoint) -> tuple[Metered, str]:
+        """A socket to the server, and its address where we connected ourselves."""
+        if endpoint.proxy is not None:
+            self._proxy = Proxied(endpoint.proxy)
+            return Metered(self._proxy.socket), ""
+        settings = endpoint.settings
+        within = self._connect_timeout or settings.number("connecttimeout", 0) or CONNECT_TIMEOUT
+        for left in range(settings.number("connectionattempts", 1) - 1, -1, -1):
+            try:
+                found = dial(endpoint.hosts, endpoint.port, within, origin(settings))
+                address = str(found.getpeername()[0])
+                return Metered(found), address
+            except errors.Unreachable:
+                if not left:
+                    raise
+                time.sleep(1)  # as ssh
+        raise errors.Bug("no attempt to connect")
+
+    def _shake_hands(self, transport: Transport, meter: Metered, endpoint: Endpoint) -> None:
+        known, vouched = self._trust.known(endpoint.known_as), self._trust.vouched(endpoint.known_as)
+        transport.choose(endpoint.settings, [key.kind for key in known], certificates=vouched)
         started = time.monotonic()
         try:
             transport.start_client(timeout=self._handshake_timeout)
@@ -176,20 +193,13 @@ class SshWire:
             self._heartbeat.stop()
         if self._transport is not None:
             self._transport.close()
-            self._transport.join(2)
+            if self._transport.is_alive():
+                self._transport.join(2)
+            # paramiko leaves it open where nothing began: what to offer, or whom to trust, was not known
+            self._transport.sock.close()
         if self._proxy is not None:
             self._proxy.close()
         self._transport = None
-
-
-def _prefer(transport: paramiko.Transport, kinds: Sequence[str]) -> None:
-    """Ask for a host key of a kind that is known, or a known board would look like a stranger."""
-    wanted = {name for kind in kinds for name in (_RSA if kind == "ssh-rsa" else (kind,))}
-    options = transport.get_security_options()
-    options.key_types = sorted(options.key_types, key=lambda name: name not in wanted)
-
-
-_RSA = ("rsa-sha2-512", "rsa-sha2-256")
 
 
 def _handshake_words(fault: Exception, heard: int, late: bool) -> tuple[str, str]:

@@ -8,6 +8,7 @@ import pytest
 
 from edgedeploy.core import errors
 from edgedeploy.wires.ssh.config import SshTarget, resolve
+from edgedeploy.wires.ssh.proxy import Proxy
 
 
 @pytest.mark.parametrize(
@@ -46,19 +47,32 @@ def test_without_configuration(tmp_path: Path) -> None:
     assert resolve(SshTarget("h", 2222), config).known_as == "[h]:2222"
 
 
-def test_proxy_commands(tmp_path: Path) -> None:
+def test_what_is_between(tmp_path: Path) -> None:
     config = tmp_path / "config"
     config.write_text(
-        "Host one\n ProxyJump me@jump:2200\nHost two\n ProxyJump a,b\nHost three\n ProxyCommand nc %h %p 100%%\n"
+        "Host one\n ProxyJump me@jump:2200\nHost two\n ProxyJump a,b\nHost three\n HostName 10.0.0.3\n ProxyCommand nc %h %n %p 100%%\n"
+        "Host five\n ProxyJump [fe80::1%%lo]:24\nHost six\n ProxyJump gate-%n\nHost seven\n ProxyCommand -\nHost eight\n"
+        " ProxyCommand a %T\nHost nine\n ProxyCommand a\n ProxyUseFdpass yes\n"
     )
-    ssh = f"ssh -F {config}"
-    assert resolve(SshTarget("one"), config).proxy_command == f"{ssh} -W '[one]:22' -- ssh://me@jump:2200"
-    assert resolve(SshTarget("two"), config).proxy_command == f"{ssh} -J a -W '[two]:22' -- ssh://b"
-    assert resolve(SshTarget("three", 23), config).proxy_command == "nc three 23 100%"
-    assert resolve(SshTarget("four"), config).proxy_command is None
+
+    def between(host: str, port: int | None = None) -> str | None:
+        found = resolve(SshTarget(host, port), config).proxy
+        return found.command if found is not None else None
+
+    ssh, on = f"-F {config} -W", "--"
+    assert between("one") == f"ssh -l me -p 2200 {ssh} '[one]:22' {on} jump"
+    assert between("two") == f"ssh -J a {ssh} '[two]:22' {on} b"
+    assert between("three", 23) == "nc 10.0.0.3 three 23 100%", "%n is the name as it was typed"
+    assert between("four") is None
+    assert between("five") == f"ssh -p 24 {ssh} '[five]:22' {on} fe80::1%lo"
+    assert between("six") == f"ssh {ssh} '[six]:22' {on} gate-six"
+    assert resolve(SshTarget("nine"), config).proxy == Proxy("a", passes=True)
+    for host, told in (("seven", "ProxyCommand is -"), ("eight", "%T means nothing")):
+        with pytest.raises(errors.BadConfig, match=told):
+            between(host)
 
 
 def test_without_an_ssh_client_the_defaults_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     found = resolve(SshTarget("cubie", user="root"))
-    assert (found.hosts, found.port, found.user, found.proxy_command) == (("cubie",), 22, "root", None)
+    assert (found.hosts, found.port, found.user, found.proxy) == (("cubie",), 22, "root", None)

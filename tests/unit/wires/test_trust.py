@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from edgedeploy.core import errors
 from edgedeploy.core.names import BoardId
-from edgedeploy.wires.trust import Exact, HostKey, KnownHost, Pinned, Pins, UserKnownHosts, alias_of
+from edgedeploy.wires.trust import Exact, HostKey, KnownHost, Pinned, Pins, alias_of
 from edgedeploy.wires.trust import read_known_hosts as read
 
 
@@ -121,17 +121,3 @@ def test_exact_and_pinned(tmp_path: Path) -> None:
     Pinned("edgedeploy-x", pins).check("any", A)
     with pytest.raises(errors.HostKeyChanged):
         Pinned("edgedeploy-x", pins).check("any", B)
-
-
-def test_users_known_hosts(tmp_path: Path) -> None:
-    path = tmp_path / "known_hosts"
-    path.write_text(f"# a comment\n\ncubie {A.line} comment\n@revoked * {B.line}\n@cert-authority * {B.line}\n")
-    trust = UserKnownHosts(confirm=lambda *_: True, paths=(tmp_path / "none", path))
-    assert trust.known("cubie") == [A]
-    trust.check("cubie", A)
-    trust.check("stranger", A)
-    for name in ("cubie", "stranger"):
-        with pytest.raises(errors.HostKeyChanged):
-            trust.check(name, B)
-    with pytest.raises(errors.Unreachable):
-        UserKnownHosts(paths=(path,)).check("stranger", A)
