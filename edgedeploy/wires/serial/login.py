@@ -20,6 +20,7 @@ Ask = Callable[[str], str | None]
 """user name -> password, None where nobody has one"""
 
 _STEP = 10.0
+_ANSWER = 2.0
 LEAVING = 12.0
 """seconds that it may take at most to put everything back; the board does it by itself where that was too little"""
 _VERDICT = 30.0
@@ -95,6 +96,11 @@ class Console:
                 if other is None:
                     return
                 sight = replace(sight, where=other)
+                break
+            elif sight.where is Where.PROGRAM and recognise.nearly(sight.last):
+                self._expect.type(recognise.QUESTION)
+                refused = self._expect.until(recognise.refused, Deadline.after(_ANSWER))
+                sight = replace(sight, where=refused or sight.where)
                 break
             elif sight.where is Where.LOGIN:
                 self._login()

@@ -97,6 +97,7 @@ _LAST_LINES = (
 )
 QUESTION = "\x15:"
 """does nothing in any shell and means nothing elsewhere; unlike Enter alone it has U-Boot repeat no command"""
+_NEARLY = re.compile(r"^\S.{0,60}[#$>]$")
 _REFUSALS = (
     (Where.UBOOT, re.compile(r"Unknown command|try 'help'")),
     (Where.LOADER, re.compile(r"can't find command|is not recognized as")),
@@ -267,6 +268,11 @@ class Recogniser:
 def prompt(last: str) -> Where | None:
     """What kind of prompt a last line (`text.own`) is, None for none."""
     return next((where for where, form in _LAST_LINES if len(last) <= 300 and form.search(last)), None)
+
+
+def nearly(last: tuple[str, ...]) -> bool:
+    """Whether a line came again for each Enter, and ends as a prompt does but for the space: no shell's, some boot loaders'."""
+    return len(last) > 1 and last[-1] == last[-2] and bool(_NEARLY.search(last[-1]))
 
 
 def refused(said: str) -> Where | None:

@@ -68,6 +68,9 @@ LOADERS = {
     "ZynqMP> ": (u_boot, "U-Boot"),
     "rpi4$ ": (u_boot, "U-Boot"),
     "root@demo:~# ": (u_boot, "U-Boot"),
+    "MX6>": (u_boot, "U-Boot"),
+    "(ipq) #": (u_boot, "U-Boot"),
+    "a file of C>": (lambda line: "", "a program"),
     "grub> ": (lambda line: f"error: can't find command `{line}'.\r\n", "a boot loader"),
     "hikey> ": (lambda line: f"'{line}' is not recognized as an internal or external command.\r\n", "a boot loader"),
     "FS0:\\> ": (lambda line: "", "a boot loader"),
@@ -96,3 +99,11 @@ def test_what_a_daemon_says_meanwhile_is_no_answer(monkeypatch):
     console = Console(far, ask=lambda user: None)
     console._reach_shell()
     assert far.typed[-2:] == [":", ":"]
+
+
+@pytest.mark.parametrize(
+    ("last", "like"),
+    [(("MX6>", "MX6>"), True), (("<p>", "</p>"), False), (("MX6>",), False), ((), False), ((" >", " >"), False), (("5%", "5%"), False)],
+)
+def test_only_what_answers_each_enter_alike_may_be_a_prompt(last, like):
+    assert recognise.nearly(last) is like
