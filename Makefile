@@ -99,7 +99,7 @@ check-clocks:
 	$(BIN)/python -m tests.clocks
 
 bench: apt-test apt-bench setup ## measure, and write docs/performance*.md
-	$(BIN)/python -m bench.outage --write docs/performance.md
+	$(AS_ROOT) $(BIN)/python -m bench.outage --write docs/performance.md
 	$(BIN)/python -m bench.check --write docs/performance-check.md
 	$(BIN)/python -m bench.start --write docs/performance-start.md
 	$(BIN)/python -m bench.agentstart --write docs/performance-agent.md

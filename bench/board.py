@@ -17,7 +17,7 @@ from edgedeploy.lab import board as lab
 from edgedeploy.lab import process
 
 NAME = "bench"
-GUESTS = {"ours": "10.0.2.20", "original": "10.0.2.21", "bare": "10.0.2.22"}
+GUESTS = {"ours": "10.0.2.20", "original": "10.0.2.21", "bare": "10.0.2.22", "inplace": "10.0.2.23"}
 GATEWAY = "10.0.2.2"
 MEMORY = 96
 """megabytes; what the sample talk asks for"""
@@ -29,19 +29,26 @@ def edgedeploy(*words: str) -> list[str]:
 
 
 class Board:
-    """A board while entered. The user's boards and keys stay out of it; the image's cache is the user's."""
+    """A board while entered. The user's boards and keys stay out of it; the image's cache is the user's.
+
+    On a `tap` it is asked for on `interface`, else it is on QEMU's own network.
+    """
+
+    def __init__(self, tap: str = "", interface: str = "127.0.0.1") -> None:
+        self._network = ("--tap", tap) if tap else ()
+        self._interface = interface
 
     def __enter__(self) -> Board:
         self.folder = Path(tempfile.mkdtemp(prefix="edgedeploy-bench-"))
         os.environ |= {
             "EDGEDEPLOY_STATE_DIR": str(self.folder / "state"),
             "EDGEDEPLOY_CONFIG_DIR": str(self.folder / "config"),
-            "EDGEDEPLOY_INTERFACES": "127.0.0.1",
+            "EDGEDEPLOY_INTERFACES": self._interface,
         }
         self.ends = ExitStack()
         """what else is to end with the board"""
         try:
-            self.edgedeploy("lab", "up", NAME)
+            self.edgedeploy("lab", "up", NAME, *self._network)
             self.machine = lab.load(NAME)
         except BaseException:
             self._end()

@@ -1,4 +1,4 @@
-"""A git server on the loopback; the virtual board reaches it at its gateway's address."""
+"""A git server at the board's gateway."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from edgedeploy.lab import ports
 class GitDaemon:
     """Serves every repository below a folder, to read only, while entered."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, address: str) -> None:
+        self._folder, self._address = folder, address
         self.port = ports.choose(["git"], {})["git"]
 
     def __enter__(self) -> GitDaemon:
         where = subprocess.run(["git", "--exec-path"], capture_output=True, text=True, check=True).stdout.strip()
-        argv = [f"{where}/git-daemon", "--export-all", f"--base-path={self._folder}", "--listen=127.0.0.1"]
+        argv = [f"{where}/git-daemon", "--export-all", f"--base-path={self._folder}", f"--listen={self._address}"]
         # by its own name and in its own session: what is ended is this process, and Ctrl-C is ours to answer
         self._process = subprocess.Popen(
             [*argv, f"--port={self.port}", str(self._folder)],
@@ -29,7 +29,7 @@ class GitDaemon:
         )  # fmt: skip
         for _ in range(100):
             try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1.0).close()
+                socket.create_connection((self._address, self.port), timeout=1.0).close()
                 return self
             except OSError:
                 time.sleep(0.05)

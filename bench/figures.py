@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from bench.audience import Seen
+
 NOISE = 1.5
 """how far apart rounds of the reference, which does the same each time, may lie: most to least"""
 
@@ -15,17 +17,25 @@ class Sample:
     """Seconds of one round."""
 
     live: float
-    """from the start of the command to the new content"""
-    outage: float
-    """from the last answer with the old content to the first with the new"""
+    """from the start of the command to the first answer as it is to be in the end"""
     command: float
     """how long the command itself took"""
     steps: dict[str, float]
     """where `live` went"""
+    seen: Seen
+
+    @property
+    def outage(self) -> float:
+        """From the last answer with the old content to the first with the new; 0 where nobody went without."""
+        return self.seen.outage
 
     def brief(self) -> str:
         """One line for the terminal."""
-        return f"live after {self.live:.1f} s, outage {self.outage:.1f} s, command {self.command:.1f} s"
+        return (
+            f"live after {self.live:.1f} s, outage {self.outage:.1f} s, {self.seen.failed} of {self.seen.asked} requests failed "
+            f"({self.seen.hung} hung), {self.seen.gap_at_change * 1000:.0f} ms without an answer at the change, "
+            f"{self.seen.gap_elsewhere * 1000:.0f} ms elsewhere, command {self.command:.1f} s"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +50,10 @@ class Spread:
     def of(cls, values: Sequence[float]) -> Spread:
         """Of at least one value."""
         return cls(median(values), min(values), max(values))
+
+    def count(self) -> str:
+        """For a table of numbers: median, and the most."""
+        return f"{self.middle:g} (at most {self.most:g})"
 
     def ms(self) -> str:
         """For a table of times."""
@@ -67,4 +81,4 @@ def steps(samples: Sequence[Sample]) -> dict[str, float]:
 def noise(samples: Sequence[Sample]) -> float:
     """Most to least of outage and push-to-live, whichever is worse."""
     spreads = [spread(samples, lambda sample: sample.outage), spread(samples, lambda sample: sample.live)]
-    return max(one.most / one.least for one in spreads)
+    return max(one.most / max(one.least, 0.001) for one in spreads)

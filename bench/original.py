@@ -53,7 +53,7 @@ class Original:
         _git(self._author, "init", "-q", "-b", "master")
         _git(self._author, "remote", "add", "origin", str(remote))
         self._publish("The scripts")
-        port = board.ends.enter_context(GitDaemon(served)).port
+        port = board.ends.enter_context(GitDaemon(served, GATEWAY)).port
         board.run(f"git clone -q git://{GATEWAY}:{port}/decks-deployment {_FOLDER}")
         board.run(f"ln -s ../../scripts/post-merge.hook {_FOLDER}/.git/hooks/post-merge")
 

@@ -44,8 +44,8 @@ class Run:
         return {title: max(0.0, min(end, until) - min(start, until)) for (title, start), end in spans}
 
 
-def run(argv: Sequence[str]) -> Run:
-    """Run to the end. Raises errors.BoardFault when it fails or does not end."""
+def run(argv: Sequence[str], expected: int = 0) -> Run:
+    """Run to the end. Raises errors.BoardFault when it ends with another status than expected, or not at all."""
     lines: list[tuple[float, str]] = []
     started = time.monotonic()
     process = subprocess.Popen(
@@ -64,7 +64,7 @@ def run(argv: Sequence[str]) -> Run:
             process.kill()
             process.wait()
     ended = time.monotonic()
-    if status:
+    if status != expected:
         raise errors.BoardFault(
             f"`{argv[0]} … {argv[-1]}` ended with status {status} after {ended - started:.0f} s",
             details=tuple(line for _, line in lines[-12:]),
