@@ -27,6 +27,8 @@ def arguments(argv: list[str]) -> SimpleNamespace:
             return SimpleNamespace(command=command)
         case ["apply", app] if not app.startswith("-"):
             return SimpleNamespace(command="apply", app=app, retry=False)
+        case ["pull", app] if not app.startswith("-"):
+            return SimpleNamespace(command="pull", app=app, jitter=0.0)
         case ["pull", app, "--jitter", seconds] if not app.startswith("-") and seconds.isdigit():
             return SimpleNamespace(command="pull", app=app, jitter=float(seconds))
         case ["--version"]:

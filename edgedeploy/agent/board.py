@@ -122,6 +122,7 @@ class Board:
         from edgedeploy.agent import deploy
 
         layout = self.app(name)
+        layout.quiet.unlink(missing_ok=True)  # something is about to change: see agent/tick.py
         record = Attempt(follow or attempt.new_path(layout.attempts), who, followed=follow is not None)
         deployment: Deployment | None = None
         try:
@@ -212,6 +213,10 @@ class Board:
         outcome = self.apply(name, who, before=fetch)
         if problems:
             raise problems[0]
+        if self.config.apps[name].remote and outcome["verdict"] == "already-live":
+            from edgedeploy.agent import tick
+
+            tick.note(self.app(name), self.repo(name), self.runtime.domains(), tick.uptime(self.layout.root))
         return outcome
 
     def activate(

@@ -59,7 +59,7 @@ def forget_others(folder: Path, keep: int = 1) -> None:
 
     What an enrolment that was killed has left goes too, once it is an hour old.
     """
-    seen = files.sizes_and_ages(path for path in folder.parent.iterdir() if path != folder)
+    seen = files.sizes_and_ages(path for path in folder.parent.iterdir() if path != folder and path.is_dir())
     others = {path: stat.st_mtime for path, stat in seen.items()}
     whole = sorted((path for path in others if not path.suffix), key=others.__getitem__, reverse=True)
     unfinished = files.aged({path: stat for path, stat in seen.items() if path.suffix}, 3600)

@@ -8,6 +8,7 @@ from pathlib import Path
 from edgedeploy.core.names import AppName, ReleaseId
 
 PROGRAM = "/usr/local/bin/edgedeploy-agent"
+TICK = "/usr/local/lib/edgedeploy-agent/tick"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,11 @@ class Layout:
     def library(self, digest: str) -> Path:
         """The modules of one version of the agent, by its SHA-256."""
         return self.root / "usr/local/lib/edgedeploy-agent" / digest[:16]
+
+    @property
+    def tick(self) -> Path:
+        """What cron calls (agent/tick.py)."""
+        return self.root / TICK.lstrip("/")
 
     def cron(self, app: AppName) -> Path:
         """The app's pull schedule."""
@@ -109,6 +115,11 @@ class AppLayout:
     def kept(self) -> Path:
         """Which domain is kept for a way back without a boot, and until when."""
         return self.run / "kept" / self.folder.name
+
+    @property
+    def quiet(self) -> Path:
+        """That everything was in order a while ago, for cron's next looks (agent/tick.py)."""
+        return self.run / "quiet" / self.folder.name
 
     @property
     def pull_lock(self) -> Path:

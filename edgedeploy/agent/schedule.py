@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from edgedeploy.agent.layout import PROGRAM
+from edgedeploy.agent.layout import PROGRAM, TICK
 from edgedeploy.core import errors
 from edgedeploy.core.names import AppName, printable
 
@@ -72,7 +72,7 @@ def cron_file(app: AppName, schedule: str) -> bytes:
     if not schedule:
         return (head + "# This app is never pulled by itself (@never).\n").encode()
     path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
-    return f"{head}{path}{schedule} root {PROGRAM} pull {app} --jitter {JITTER_S} >/dev/null 2>&1\n".encode()
+    return f"{head}{path}{schedule} root {TICK} {app} {JITTER_S} >/dev/null 2>&1\n".encode()
 
 
 BOOT_FILE = (

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgedeploy.agent import compiled, config, cron, schedule, vif_hotplug
+from edgedeploy.agent import compiled, config, cron, schedule, tick, vif_hotplug
 from edgedeploy.agent.board import Board
 from edgedeploy.agent.config import AgentConfig, AppConfig
 from edgedeploy.agent.install import Installed, install
@@ -89,6 +89,7 @@ class Setup:
         self._write(self._layout.config, text.encode(), 0o644, "the board's configuration")
         if (self._layout.hotplug.parent / "vif-bridge").is_file():
             self._write(self._layout.hotplug, vif_hotplug.TEXT, 0o755, "a release on trial has a bridge of its own")
+        self._write(self._layout.tick, tick.TEXT.encode(), 0o755, "what cron calls")
         self._write(self._layout.boot_cron, schedule.BOOT_FILE, 0o644, "the start at boot")
         if unread := cron.problem(self._layout.root):
             self.changes.append(f"note: {unread}")

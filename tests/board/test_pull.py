@@ -17,7 +17,7 @@ def test_a_commit_of_the_schedule_alone_installs_it_and_destroys_nothing(puller:
     puller.git("push", "-q", "origin", "main")
     puller.board(f"cd {REPO} && git pull")
     cron = puller.board("cat /etc/cron.d/edgedeploy-decks")
-    assert "*/7 3 * * * root /usr/local/bin/edgedeploy-agent pull decks" in cron
+    assert "*/7 3 * * * root /usr/local/lib/edgedeploy-agent/tick decks 20" in cron
     assert "reboot" not in cron
     assert puller.domain() == domain
 

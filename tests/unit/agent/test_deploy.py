@@ -39,7 +39,7 @@ def test_only_a_readme_or_a_schedule_destroys_nothing(model: ModelBoard) -> None
     assert model.deploy()["verdict"] == "already-live"
     assert model.xen.calls == []
     cron = model.layout.cron(model.app).read_text()
-    assert "*/5 * * * * root /usr/local/bin/edgedeploy-agent pull decks" in cron
+    assert "*/5 * * * * root /usr/local/lib/edgedeploy-agent/tick decks 20" in cron
     assert "rm -rf" not in cron
 
 

@@ -23,6 +23,7 @@ from edgedeploy.agent import (
     run,
     schedule,
     setup,
+    tick,
     usage,
     xen,
 )
@@ -158,30 +159,30 @@ def test_the_installed_program_has_bytecode_and_knows_what_it_came_from(tmp_path
 
 
 def test_a_version_is_installed_whole_and_the_one_before_stays_for_who_runs_it(tmp_path: Path) -> None:
+    (tmp_path / "tick").write_text("what cron calls is no version")
     for number in range(4):
         library = tmp_path / f"{number}"
         compiled.library(agentkit.build(), agentkit.digest(), library)
         os.utime(library, (number, number))
         compiled.forget_others(library)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["2", "3"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["2", "3", "tick"]
     with pytest.raises(zipfile.BadZipFile):
         compiled.library(agentkit.build()[:9000], agentkit.digest(), tmp_path / "4")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["2", "3"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["2", "3", "tick"]
     for name in ("killed.17", "at-work.18"):
         (tmp_path / name).mkdir()
     os.utime(tmp_path / "killed.17", (1_600_000_000, 1_600_000_000))
     compiled.library(agentkit.build(), agentkit.digest(), tmp_path / "3")  # another enrolment was quicker
     compiled.forget_others(tmp_path / "3")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["2", "3", "at-work.18"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["2", "3", "at-work.18", "tick"]
 
 
 def test_what_machines_call_is_read_as_argparse_reads_it() -> None:
     app = names.AppName("decks")
-    written = schedule.cron_file(app, "* * * * *").decode().splitlines()
-    cron = [line.split("edgedeploy-agent ")[1].split(" >")[0] for line in written[2:]]
+    cron = [tick.TEXT.split("edgedeploy-agent\" ")[1].replace('"$app"', app)]
     boot = schedule.BOOT_FILE.decode().split("edgedeploy-agent ")[1].split(" >")[0]
     hook = gitrepo.HOOK.format(app=app).split("edgedeploy-agent ")[-1]
-    typed = ["serve", "status", "pull decks", "pull decks --jitter 0.5", "apply --retry decks", "log decks -n 3"]
+    typed = ["serve", "status", "pull decks --jitter 0.5", "pull decks --jitter 20", "apply --retry decks", "log decks -n 3"]
     for line in [*cron, boot, hook, *typed]:
         quick, usual = vars(__main__.arguments(line.split())), vars(usage.parser().parse_args(line.split()))
         assert quick == usual, line
