@@ -78,7 +78,7 @@ def test_untracked_files_are_kept_where_the_commit_brings_one(
 
 
 def test_names_of_any_bytes_are_kept(model: ModelBoard, repo: Path) -> None:
-    names = [b"\xff\xfe \"q\" \\", "ü\u2028\n".encode(), b"git~1"]
+    names = [b"\xff\xfe \"q\" \\", "ü\u2028\n".encode(), b"aux. "]
     for name in names:
         Path(os.fsdecode(bytes(model.work) + b"/" + name)).write_text("theirs")
         Path(os.fsdecode(bytes(repo) + b"/" + name)).write_text("mine")

@@ -42,8 +42,8 @@ def test_a_full_disk_is_told_as_for_any_command(word):
     with open("/dev/full", "w") as full:
         argv = [sys.executable, "-m", "edgedeploy", word]
         done = subprocess.run(argv, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    assert done.returncode == 1
-    assert "No space left on device" in done.stderr
+    assert done.returncode == 2
+    assert "no space left on device\nhint: make room" in done.stderr
 
 
 @pytest.mark.parametrize("word", ["--help", "--version"])
