@@ -91,8 +91,10 @@ def _run(args: SimpleNamespace) -> int:
 
 
 def _with_app(board: Board, args: SimpleNamespace) -> int:
+    from edgedeploy.agent import run
     from edgedeploy.core.names import AppName, ReleaseId
 
+    os.setpriority(os.PRIO_PROCESS, 0, max(os.getpriority(os.PRIO_PROCESS, 0), run.NICE))
     app = AppName.parse(args.app)
     if args.command == "pull":
         if args.jitter > 0:

@@ -187,6 +187,8 @@ class Effects:
         try:
             if domain.paused:
                 self._runtime.unpause(domain.domid)
+            else:  # what waited has had its share since it was on air
+                self._runtime.prefer(domain.domid)
             on_air = [one.domid for one in self._sight.ours() if not self._network.off_air(one.domid)]
             self._network.cut_over(manifest, domain.domid, [domid for domid in on_air if domid != domain.domid])
         except CommandFailed as error:

@@ -12,6 +12,9 @@ from typing import Any, BinaryIO
 from edgedeploy.core import errors
 from edgedeploy.core.names import printable
 
+NICE = 10
+"""of a deployment: what serves the network of the guest on air runs in this kernel too, and comes first"""
+
 
 class CommandFailed(errors.BoardFault):
     """A command of the board's failed; its last words are the details."""

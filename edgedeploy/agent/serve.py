@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from edgedeploy.agent import attempt, facts, status, version
+from edgedeploy.agent import attempt, facts, run, status, version
 from edgedeploy.agent.attempt import Attempt
 from edgedeploy.agent.board import Board
 from edgedeploy.core import errors, files, frames, messages, release
@@ -285,6 +285,7 @@ def _detached(work: Callable[[], object], words: Path, *, close: int) -> int:
         return child
     try:
         os.setsid()
+        os.setpriority(os.PRIO_PROCESS, 0, run.NICE)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         os.close(close)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

@@ -5,6 +5,7 @@ A runtime starts and stops releases; what should run, and whether it is healthy,
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
@@ -46,7 +47,11 @@ class Runtime(Protocol):
         """Raise when the runtime would not even read this configuration."""
 
     def create(self, config: Path, name: str = "") -> None:
-        """Start a guest, under another `name` than its configuration's where one is given; returns when it is accepted."""
+        """Start a guest; returns when it is accepted. One that is given another `name` than its configuration's stands beside
+        the one on air, and has less of the processors until `prefer`."""
+
+    def prefer(self, domid: int) -> None:
+        """Give a guest its share of the processors: it is on air now."""
 
     def pause(self, domid: int) -> None:
         """Stop a guest's CPUs; its memory stays as it is."""
@@ -74,6 +79,8 @@ class Runtime(Protocol):
         """What the runtime says of the machine."""
 
 
+_USUAL, _ASIDE = 256, 64
+"""shares of the processors (xl.cfg(5), cpu_weight): a guest that boots takes all it gets, from the one that is on air too"""
 _LIST, _INFO = ["xl", "list", "-v"], ["xl", "info"]
 
 
@@ -95,7 +102,13 @@ class Xl:
 
     def create(self, config: Path, name: str = "") -> None:
         """`xl create`; what follows the file's name is added to what stands in it."""
-        run(["xl", "create", "--quiet", str(config), *([f'name="{name}"'] if name else [])], timeout=_XL_TIMEOUT)
+        aside = [f'name="{name}"', f"cpu_weight={_ASIDE}"] if name else []
+        run(["xl", "create", "--quiet", str(config), *aside], timeout=_XL_TIMEOUT)
+
+    def prefer(self, domid: int) -> None:
+        """`xl sched-credit2`; where another scheduler is at work there are no shares."""
+        with contextlib.suppress(CommandFailed):
+            run(["xl", "sched-credit2", "-d", str(domid), "-w", str(_USUAL)], timeout=_XL_TIMEOUT)
 
     def pause(self, domid: int) -> None:
         """`xl pause`."""

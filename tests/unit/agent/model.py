@@ -44,6 +44,8 @@ class ModelXen:
         """domain id -> its console"""
         self.cards: dict[int, set[str]] = {}
         """domain id -> the hardware addresses of its network cards"""
+        self.preferred: list[str] = []
+        """releases that were given their share of the processors"""
         self.flickers: dict[str, int] = {}
         """release whose guest reboots all the time -> for how many looks none is listed, until it is another domain"""
         self._between: dict[Running, int] = {}
@@ -140,6 +142,9 @@ class ModelXen:
     def pause(self, domid: int) -> None:
         self._call("pause")
         self.guests[domid] = replace(self.guests[domid], state="--p---")
+
+    def prefer(self, domid: int) -> None:
+        self.preferred.append(self.words[domid])
 
     def unpause(self, domid: int) -> None:
         self._call("unpause")

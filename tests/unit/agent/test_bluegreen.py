@@ -51,6 +51,7 @@ def test_a_release_is_asked_where_nobody_sees_it_and_then_put_on_air(two: ModelB
     assert (outcome["verdict"], outcome["running"], outcome["outage_ms"]) == ("live", "r2", 0)
     assert (outcome["swap"], outcome["kept"], outcome["why_in_place"]) == ("blue-green", "r1", "")
     assert (on_air(two), waiting(two)) == (["r2"], ["r1"])
+    assert two.xen.preferred == ["r2"], "what boots has less of the processors, what is on air has its share"
     assert two.xen.calls == [
         "validate", "private bridge", "create", "cut over", "take off", "pause", "rename", "clear", "rename",
     ]  # fmt: skip

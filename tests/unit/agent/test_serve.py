@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edgedeploy.agent import status
+from edgedeploy.agent import run, serve, status
 from edgedeploy.agent.run import CommandFailed
 from edgedeploy.agent.serve import Server
 from edgedeploy.core import errors, files, frames, greeting, messages, names
@@ -339,3 +339,13 @@ def test_a_hypervisor_that_says_nothing_is_told_and_not_hidden_by_what_the_apps_
     monkeypatch.setattr(model.xen, "info", silent)
     with pytest.raises(CommandFailed, match="did not end"):
         status.both(model.board)
+
+
+def test_a_deployment_is_behind_what_carries_the_network_of_the_guest_on_air(tmp_path: Path) -> None:
+    said, end = tmp_path / "said", os.open(os.devnull, os.O_RDONLY)
+    child = serve._detached(
+        lambda: said.write_text(str(os.getpriority(os.PRIO_PROCESS, 0))), tmp_path / "words", close=end
+    )
+    os.close(end)
+    assert os.waitpid(child, 0)[1] == 0
+    assert said.read_text() == str(run.NICE)
