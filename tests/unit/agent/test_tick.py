@@ -112,3 +112,18 @@ def test_the_agent_notes_that_all_is_in_order_and_what_begins_takes_the_note_awa
     assert not layout.quiet.exists()
     tick.note(layout, repo, [], 100.0)
     assert not layout.quiet.exists(), "its guest does not run"
+
+
+def test_a_pull_without_news_leaves_the_note_and_one_with_news_does_not(model: ModelBoard) -> None:
+    layout = model.board.app(model.app)
+    model.release("r1")
+    assert model.board.pull(model.app, "cron")["verdict"] == "live"
+    assert not layout.quiet.exists(), "the next look is the agent's"
+    assert model.board.pull(model.app, "cron")["verdict"] == "already-live"
+    assert layout.quiet.read_text().split("\n")[1:5] == [
+        str(layout.repo), "main", str(model.board.repo(model.app).head()), "decks",
+    ]  # fmt: skip
+    model.xen.serves["r2"] = None
+    model.release("r2")
+    model.board.pull(model.app, "cron")
+    assert not layout.quiet.exists()
