@@ -206,9 +206,9 @@ class GitRepo:
             questions, answers = process.stdin, process.stdout
 
             def read(path: PurePosixPath, limit: int) -> bytes | None:
-                with contextlib.suppress(BrokenPipeError):  # no repository: there is no answer either
-                    questions.write(f"{commit}:{path}\n".encode())
-                    questions.flush()
+                # no repository: there is no answer either. What a buffer would keep of it would fail once more when it is closed
+                with contextlib.suppress(BrokenPipeError):
+                    os.write(questions.fileno(), f"{commit}:{path}\n".encode())
                 kind, _, size = answers.readline(1024).decode("ascii", "replace").strip().rpartition(" ")
                 if kind != "blob":
                     process.kill()  # what else it is comes after this line, and is not read: nothing more can be asked

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import subprocess
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pytest
 
 from edgedeploy.agent import status
 from edgedeploy.agent.gitrepo import GitRepo
 from edgedeploy.core.names import AppName
+from tests.guard import USUAL_S
 from tests.unit.agent import model as models
 from tests.unit.agent.model import ModelBoard
 
@@ -59,6 +62,20 @@ def test_each_is_mended_where_it_is_and_the_next_pull_deploys(
     assert git(repo.folder, "log", "--oneline").count("\n") == 2, "nothing of the history is lost"
     assert not repo.damaged()
     assert not repo.folder.with_name("repo.damaged").exists(), "it need not be sent again"
+
+
+def test_a_git_that_is_gone_before_it_was_asked_has_no_answer(repo: GitRepo, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone(subprocess.Popen[bytes]):
+        """It reads its broken configuration and ends, before anything could be written to it."""
+
+        def __init__(self, *args: Any, **more: Any) -> None:
+            super().__init__(*args, **more)
+            self.wait(USUAL_S)
+
+    head = repo.head()
+    spoil(repo, "config", b"\0" * 41)
+    monkeypatch.setattr(subprocess, "Popen", Gone)
+    assert repo.read(head or "", PurePosixPath("xen/latest"), 100) is None
 
 
 def test_a_branch_is_found_in_its_log_and_a_persons_too(repo: GitRepo) -> None:
