@@ -30,6 +30,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("edgedeploy release guest/vmlinuz --ramdisk guest/base.cpio --slides slides", "the first one"),
         ("edgedeploy release", "of what [build] in edgedeploy.toml names"),
     ),
+    "store": (
+        ("edgedeploy store --to git@example.org:me/decks-deployment.git", "of what [build] in edgedeploy.toml names"),
+        ("edgedeploy store _build/www.xen --to ../decks-deployment.git --dry-run", "what would be stored"),
+    ),
     "check": (
         ("edgedeploy check vmlinuz --board cubieboard2", "a kernel"),
         ("edgedeploy check --json", "the latest release of the repository you stand in, for a script"),

@@ -53,6 +53,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "enrol": _at("enrol", "Install the agent on a board and pin its keys."),
         "console": _at("console", "Be at a board's serial console, or at a guest's."),
         "init": _at("init", "Start a deployment repository."),
+        "store": _at("store", "Put a build into a deployment repository: for CI."),
         "completion": _at("completion", "Print a shell's completion script."),
     },
     "The virtual board": {

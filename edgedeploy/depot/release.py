@@ -33,6 +33,8 @@ class Sources:
     kernel: Path
     ramdisk: Path | None = None
     slides: Path | None = None
+    beside: Path | None = None
+    """where the files of [health.serves] are; None: in the repository"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +113,17 @@ def draft_release(
     return Draft(manifest, files, _committed_with(depot, sources.slides, report), None)
 
 
-def commit_release(depot: Depot, draft: Draft, *, report: Report) -> Added:
-    """Commit a draft: its files and slides, and the removal of artefacts that are two releases old."""
+def commit_release(depot: Depot, draft: Draft, *, report: Report, said: str = "") -> Added:
+    """Commit a draft: its files and slides, and the removal of artefacts that are two releases old.
+
+    `said` stands in the commit's message, too.
+    """
     if draft.same_as:
         return Added(draft.same_as, depot.head(), unchanged=True, manifest=draft.manifest)
     manifest = draft.manifest
     sizes = ", ".join(f"{a.role} {a.packed_size} bytes packed, {a.size} unpacked" for a in manifest.artefacts)
     change = Change(
-        message=f"Release {manifest.release} of {manifest.app}\n\n{sizes}\n",
+        message=f"Release {manifest.release} of {manifest.app}\n\n{sizes}\n" + (f"\n{said}\n" if said else ""),
         files=draft.files,
         remove=_outdated(depot, manifest.release),
         folders=(draft.slides,) if draft.slides else (),
@@ -136,7 +141,7 @@ def _as_one(
     packed = _pack(depot, sources, codec, current, report)
     if sources.slides and slides.digests(sources.slides) != before:
         raise errors.UsageFault(f"{sources.slides} changed while it was packed", hint="try again")
-    return packed, _serves(depot, depot.config, sources.slides, report)
+    return packed, _serves(sources.beside or depot.root, depot.config, sources.slides, report)
 
 
 def _current(depot: Depot) -> Manifest | None:
@@ -207,7 +212,7 @@ def _earlier(depot: Depot, current: Manifest | None, role: str) -> artefacts.Ear
     return artefacts.Earlier(found, lambda: depot.artefact_bytes(current.release, found))
 
 
-def _serves(depot: Depot, config: Config, folder: Path | None, report: Report) -> dict[UrlPath, Sha256]:
+def _serves(root: Path, config: Config, folder: Path | None, report: Report) -> dict[UrlPath, Sha256]:
     if config.network is None:
         report.note("there is no [network] address: the board will only prove that the guest lives")
         return {}
@@ -215,9 +220,9 @@ def _serves(depot: Depot, config: Config, folder: Path | None, report: Report) -
     if folder and UrlPath("/") not in serves:
         report.warn(f"{folder} has no {slides.INDEX}: nothing is known of what / should serve")
     for url, source in config.health.serves.items():
-        file = depot.root / source
+        file = root / source
         if not file.is_file():
-            raise errors.BadConfig(f"[health.serves] {url}: there is no file {source} in {depot.root}")
+            raise errors.BadConfig(f"[health.serves] {url}: there is no file {source} in {root}")
         serves[url] = Sha256(artefacts.digest(artefacts.read(file)))
     return serves
 

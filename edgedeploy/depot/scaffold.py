@@ -25,18 +25,23 @@ class Plan:
 
 def files(plan: Plan) -> dict[PurePosixPath, bytes]:
     """Path -> content of every file, checked to be a configuration that we ourselves can read."""
-    toml = _toml(plan)
-    config.loads(toml.encode())
+    toml = _toml(plan).encode()
+    config.loads(toml)
+    written = {PurePosixPath(config.FILE): toml, **around(plan.app)}
+    if plan.slides:
+        written[PurePosixPath("slides/index.html")] = _INDEX.format(app=plan.app).encode()
+    return written
+
+
+def around(app: AppName) -> dict[PurePosixPath, bytes]:
+    """Path -> content of the files beside the configuration."""
     texts = {
-        PurePosixPath(config.FILE): toml,
-        CRONTAB: _CRONTAB.format(app=plan.app),
-        PurePosixPath("README.md"): _README.format(app=plan.app),
+        CRONTAB: _CRONTAB.format(app=app),
+        PurePosixPath("README.md"): _README.format(app=app),
         PurePosixPath(".gitignore"): _IGNORED,
         # git must not touch a byte of what a digest was taken of, nor try to show it in a diff
         PurePosixPath(".gitattributes"): "xen/** -text -diff\nxen/latest diff\nxen/**/manifest.json diff\n",
     }
-    if plan.slides:
-        texts[PurePosixPath("slides/index.html")] = _INDEX.format(app=plan.app)
     return {path: text.encode() for path, text in texts.items()}
 
 

@@ -14,6 +14,7 @@ from edgedeploy.core.names import ReleaseId
 from edgedeploy.core.release import Manifest
 from edgedeploy.depot import buildtable, served
 from edgedeploy.depot.config import FILE
+from edgedeploy.depot.git import Git
 from edgedeploy.depot.release import Added, Draft, Sources, commit_release, draft_release
 from edgedeploy.depot.repo import Depot
 from edgedeploy.depot.served import Doubt
@@ -35,6 +36,10 @@ class Request:
     codec: packing.Codec | None = None
     release: ReleaseId | None = None
     force: bool = False
+    source: Path | None = None
+    """a folder that the files of [health.serves] are in, when that is not the repository; the slides may be in its repository"""
+    command: str = "edgedeploy release"
+    """what was typed, for hints"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +79,13 @@ def make(request: Request, *, report: Report) -> Released:
 def prove(depot: Depot, request: Request, *, report: Report) -> Proven:
     """The release, described and checked; nothing in the repository changes. Raises as `make`."""
     sources = sources_of(depot, request)
+    where = "" if request.source else folders.typed(depot.root)
+    force = f"{request.command} --force{where and ' --repo' + where}"
     if sources.slides and depot.config.health.path == "/" and not request.force:
-        _first_page(sources.slides / INDEX, folders.typed(depot.root))
+        _first_page(sources.slides / INDEX, force)
     if sources.slides:
-        _as_served(served.doubts(depot.git, sources.slides), force=request.force, report=report)
+        doubts = served.doubts(_around(depot, request), sources.slides)
+        _as_served(doubts, None if request.force else force, report)
     profiles = [catalog.load(name) for name in depot.config.boards]
     for warning in depot.leftover(sources.kernel.name).warnings:
         report.warn(warning.line())
@@ -91,27 +99,35 @@ def prove(depot: Depot, request: Request, *, report: Report) -> Proven:
     return Proven(draft, fits)
 
 
-def _first_page(index: Path, where: str) -> None:
+def _around(depot: Depot, request: Request) -> Git:
+    """The repository that the slides usually lie in."""
+    top = Git(request.source).ask("rev-parse", "--show-toplevel") if request.source else None
+    return Git(Path(top)) if top else depot.git
+
+
+def _first_page(index: Path, force: str) -> None:
     """Raises BadRepository where a visitor would see nothing: told here, and not by an outage."""
     if index.is_file() and index.stat().st_size:
         return
     raise errors.BadRepository(
         f"{index} is {'empty' if index.is_file() else 'not there'}: the talk would have no first page",
         hint=f"write it, or have the last one back: git -C {shlex.quote(str(index.parent))} checkout HEAD -- {index.name}   "
-        f"or release it all the same: edgedeploy release --force{where and ' --repo' + where}",
+        f"or release it all the same: {force}",
     )
 
 
-def _as_served(doubts: list[Doubt], *, force: bool, report: Report) -> None:
-    """Warns of what is not as it seems. Raises BadRepository where something of the talk is not here, unless `force`."""
+def _as_served(doubts: list[Doubt], force: str | None, report: Report) -> None:
+    """Warns of what is not as it seems. Raises BadRepository where something of the talk is not here, with `force` as the
+    command that overrules it; None: it was given.
+    """
     missing = [doubt for doubt in doubts if doubt.missing]
     for doubt in doubts:
-        if force or not doubt.missing:
+        if force is None or not doubt.missing:
             report.warn(f"{doubt.message}{f' ({doubt.hint})' if doubt.hint else ''}")
-    if missing and not force:
+    if missing and force is not None:
         raise errors.BadRepository(
             missing[0].message,
-            hint=f"{missing[0].hint}   or release it all the same: edgedeploy release --force",
+            hint=f"{missing[0].hint}   or release it all the same: {force}",
             details=tuple(doubt.message for doubt in missing[1:]),
         )
 
@@ -159,9 +175,10 @@ def sources_of(depot: Depot, request: Request) -> Sources:
     kernel = chosen(request.kernel, build.kernel)
     if kernel is None:
         raise errors.UsageFault(
-            "which kernel?", hint=f"edgedeploy release KERNEL, or name it in {FILE}: [build] kernel = …"
+            "which kernel?", hint=f"{request.command} KERNEL, or name it in {FILE}: [build] kernel = …"
         )
-    return Sources(kernel, chosen(request.ramdisk, build.ramdisk), chosen(request.slides, build.slides))
+    ramdisk, slides = chosen(request.ramdisk, build.ramdisk), chosen(request.slides, build.slides)
+    return Sources(kernel, ramdisk, slides, request.source)
 
 
 def _prove(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from edgedeploy.core import errors
 from edgedeploy.core.names import printable
+from edgedeploy.ports import folders
 from edgedeploy.wires.certificate import Certificate
 from edgedeploy.wires.trust import (
     DIRECT,
@@ -105,7 +106,7 @@ class UserKnownHosts:
 
     def _entries(self, name: str, key: HostKey | None = None) -> Iterator[KnownHost]:
         for path in self.rules.paths:
-            yield from (entry for entry in read_known_hosts(path.expanduser()) if entry.covers(name))
+            yield from (entry for entry in read_known_hosts(folders.expand(str(path))) if entry.covers(name))
         if self.rules.command is not None:
             yield from (entry for entry in known_hosts_lines(self.rules.command(name, key)) if entry.covers(name))
 

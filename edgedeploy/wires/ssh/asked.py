@@ -1,6 +1,7 @@
 """What the user's ssh says of a host: `ssh -G`, which knows Include, Match and what comes next year.
 
-Where no ssh client is installed there is no configuration of one to honour, and the defaults of ssh_config(5) hold.
+Where no ssh client is installed, or none would start (it wants an entry in the passwd database), there is no configuration of
+one to honour, and the defaults of ssh_config(5) hold.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ class Settings:
 def ask(host: str, port: int | None, user: str | None, config_file: Path | None) -> Settings:
     """What holds for `host`, as it was typed. Raises BadConfig when ssh rejects its configuration."""
     ssh = shutil.which("ssh")
-    if ssh is None:
+    if ssh is None or not _knows_us():
         return Settings(host=host)
     command = [ssh, "-G"]
     command += ["-F", str(config_file)] if config_file else []
@@ -91,6 +92,14 @@ def ask(host: str, port: int | None, user: str | None, config_file: Path | None)
             f"ssh rejects its configuration for {host}", hint=f"see: {shlex.join(argv)}", details=lines
         )
     return Settings(parsed(done.stdout), tuple(command), host)
+
+
+def _knows_us() -> bool:
+    try:
+        pwd.getpwuid(os.getuid())
+    except KeyError:
+        return False
+    return True
 
 
 def parsed(said: str) -> dict[str, tuple[str, ...]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import re
 import socket
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from edgedeploy.core import errors
 from edgedeploy.core.names import printable
+from edgedeploy.ports import user as me
 from edgedeploy.wires.dial import Origin
 from edgedeploy.wires.ssh import asked, proxy
 from edgedeploy.wires.ssh.asked import Settings
@@ -68,7 +68,7 @@ def resolve(target: SshTarget, config_file: Path | None = None) -> Endpoint:
     """Ask the user's ssh configuration (or `config_file`) about `target`. BadConfig when ssh rejects it."""
     settings = asked.ask(target.host, target.port, target.user, config_file)
     host, port = settings.one("hostname", target.host), int(settings.one("port", str(target.port or 22)))
-    user = settings.one("user") or target.user or getpass.getuser()
+    user = settings.one("user") or target.user or me.name()
     alias = settings.one("hostkeyalias")
     return Endpoint(
         hosts=(host, *target.also),

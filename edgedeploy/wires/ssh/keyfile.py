@@ -79,6 +79,11 @@ def load(path: str, passphrase: str | None = None) -> Private:
         data = Path(path).read_bytes()
     except (OSError, ValueError) as fault:
         raise NoKey(getattr(fault, "strerror", None) or "cannot be read") from None
+    return parse(data, passphrase)
+
+
+def parse(data: bytes, passphrase: str | None = None) -> Private:
+    """The private key that a file holds. Raises Locked or NoKey."""
     read = (
         serialization.load_ssh_private_key if data.lstrip().startswith(_OPENSSH) else serialization.load_pem_private_key
     )

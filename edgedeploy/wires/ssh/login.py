@@ -41,6 +41,8 @@ class Credentials:
 
     key_file: Path | None = None
     """only this private key, which has no passphrase: nothing of the user's"""
+    key: keyfile.Private | None = None
+    """as `key_file`, for one that is in no file"""
     ask: Ask = nobody
     """show a prompt, return the secret; None when there is nobody to ask"""
     identity: Path | None = None
@@ -86,8 +88,8 @@ class _Login:
         methods = self._methods()
         if methods is None:
             return
-        if self._credentials.key_file is not None:
-            if "publickey" in methods and self._push_key(self._credentials.key_file):
+        if self._only_key:
+            if "publickey" in methods and self._push_key():
                 return
             raise self._refused(methods)
         exhausted: set[str] = set()
@@ -100,6 +102,10 @@ class _Login:
             else:
                 return
         raise self._refused(methods)
+
+    @property
+    def _only_key(self) -> bool:
+        return self._credentials.key_file is not None or self._credentials.key is not None
 
     def _methods(self) -> set[str] | None:
         """What the server accepts; None when it lets us in as we are."""
@@ -134,10 +140,11 @@ class _Login:
                 return None
         return None
 
-    def _push_key(self, path: Path) -> bool:
+    def _push_key(self) -> bool:
         """Our own key is signed with at once: the question before would be a round trip more of every push."""
+        key, path = self._credentials.key, self._credentials.key_file
         try:
-            key = keyfile.load(str(path))
+            key = key or keyfile.load(str(path))
         except (keyfile.Locked, keyfile.NoKey) as fault:
             raise errors.Unreachable(
                 f"{path} is not a private key that can be used: {fault or 'it has a passphrase'}",
@@ -145,7 +152,7 @@ class _Login:
             ) from None
         half = keyfile.half_of(key)
         name = algorithm(half.kind, None, _known_by(self._transport))
-        self._tried.append(str(path))
+        self._tried.append(str(path or half.fingerprint))
         if name is None:
             return False
         try:
@@ -209,7 +216,7 @@ class _Login:
         )
 
     def _refused(self, methods: set[str]) -> errors.Unreachable:
-        key = self._credentials.key_file
+        key = self._only_key
         who = f"{self._endpoint.user}@{self._endpoint.hosts[0]}"
         hint = "enrol the board again: edgedeploy enrol" if key else f"put your key on the board: ssh-copy-id {who}"
         more = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -97,12 +97,17 @@ class SshWire:
 
     def open(self, argv: Sequence[str]) -> SshStream:
         """As ports.wire.Wire.open."""
-        command = quoted(argv)
+        return self.open_line(quoted(argv))
+
+    def open_line(self, command: bytes, environment: Mapping[str, str] | None = None) -> SshStream:
+        """As `open`, for a line that is quoted as its server wants it; `environment` is offered and may be ignored."""
         self.connect()
         transport = self._transport
         assert transport is not None
         try:
             channel = transport.open_session(timeout=self._handshake_timeout)
+            for name, value in (environment or {}).items():
+                channel.set_environment_variable(name, value)
             channel.exec_command(command)
         except (OSError, EOFError, paramiko.SSHException) as fault:
             if not transport.is_active():

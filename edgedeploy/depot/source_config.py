@@ -1,0 +1,41 @@
+"""edgedeploy.toml of a source repository, as it goes into the deployment repository: without what is about building."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from edgedeploy.core import errors
+from edgedeploy.depot import config
+
+_TABLE = re.compile(r"^[ \t]*\[\[?[ \t]*([^\]\s.]+)", re.M)
+_LEFT_OUT = ("build", "ci")
+
+
+def taken_over(raw: bytes, where: str) -> bytes:
+    """The file without [build] and [ci]: those speak of files that are not there. Raises errors.BadConfig."""
+    wanted = replace(config.loads(raw, where), build=config.Build())
+    text = raw.decode(errors="surrogateescape")  # a comment may be in any encoding
+    starts = [*_TABLE.finditer(text)]
+    ends = [*(found.start() for found in starts[1:]), len(text)]
+    for found, end in reversed([*zip(starts, ends, strict=True)] if starts else []):
+        if found[1].strip("\"'") in _LEFT_OUT:
+            text = text[: _with_its_comment(text, found.start())] + text[end:]
+    left = (text.rstrip() + "\n").encode(errors="surrogateescape")
+    try:
+        told = config.loads(left, where)
+    except errors.BadConfig:
+        told = None
+    if told != wanted:
+        raise errors.BadConfig(
+            f"{where}: [build] and [ci] are not tables of their own that could be left out",
+            hint="write each as [build] on a line of its own, with its keys below",
+        )
+    return left
+
+
+def _with_its_comment(text: str, at: int) -> int:
+    """Where the lines of comment right above begin."""
+    while at and (line := text.rfind("\n", 0, at - 1) + 1) < at and text[line:at].lstrip(" \t").startswith("#"):
+        at = line
+    return at

@@ -1,0 +1,223 @@
+"""`edgedeploy store` as CI runs it: a real sshd that takes the deploy key alone, no HOME, no user, no terminal, no ssh."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import kernels
+from tests.guard import USUAL_S, until
+from tests.sshd import Sshd, keypair, public
+
+SETTINGS = """\
+app = "decks"
+boards = ["virtual-armv7"]
+
+[network]
+address = "10.0.2.20/24"
+
+[build]
+kernel = "kernel"
+ramdisk = "ramdisk"
+slides = "slides"
+"""
+
+
+def git(folder: Path, *args: str) -> str:
+    who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "commit.gpgsign=false"]
+    return subprocess.run(["git", "-C", folder, *who, *args], check=True, capture_output=True, text=True).stdout.strip()
+
+
+class Forge:
+    """Holds the deployment repository, and has the source checked out as CI has."""
+
+    def __init__(self, folder: Path, sshd: Sshd) -> None:
+        self.folder, self.sshd = folder, sshd
+        self.key = keypair(folder / "deploy")
+        self.bare = folder / "decks.git"
+        self.source = folder / "source"
+        self.tmp = folder / "tmp"
+        self.tmp.mkdir()
+        subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=trunk", self.bare], check=True)
+        (self.source / "slides").mkdir(parents=True)
+        (self.source / "edgedeploy.toml").write_text(SETTINGS)
+        (self.source / "kernel").write_bytes(kernels.linux_zimage())
+        (self.source / "ramdisk").write_bytes(kernels.cpio())
+        git(self.source, "init", "--quiet", "--initial-branch=main")
+        self.edit("one")
+
+    def edit(self, text: str) -> str:
+        (self.source / "slides/index.html").write_text(f"<h1>{text}</h1>\n")
+        git(self.source, "add", "--all")
+        git(self.source, "commit", "--quiet", "-m", f"Say {text}")
+        return git(self.source, "rev-parse", "HEAD")
+
+    @property
+    def remote(self) -> str:
+        return f"ssh://git@127.0.0.1:{self.sshd.port}{self.bare}".replace("git@", f"{self.sshd.user}@")
+
+    def start(self, *args: str, **env: str) -> subprocess.Popen[str]:
+        """Nobody's environment: PATH alone, no passwd entry for who runs it, no controlling terminal."""
+        (self.folder / "nobody").write_text("nobody:x:65534:65534::/nonexistent:/bin/false\n")
+        program = Path(sys.executable).with_name("edgedeploy")
+        argv = [str(program), "store", "--to", self.remote, *args]
+        return subprocess.Popen(
+            ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/passwd && exec "$@"', self.folder / "nobody", *argv],
+            cwd=self.source, start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, env={"PATH": os.environ["PATH"], "TMPDIR": str(self.tmp), **env},
+        )  # fmt: skip
+
+    def store(self, *args: str, **env: str) -> tuple[int, str, str]:
+        given = {"EDGEDEPLOY_DEPLOY_KEY": self.key.read_text(), "EDGEDEPLOY_DEPLOY_HOST_KEY": self.sshd.host_key.line}
+        process = self.start(*args, **{name: value for name, value in {**given, **env}.items() if value})
+        out, err = process.communicate(timeout=USUAL_S)
+        return process.returncode, out, err
+
+    def log(self) -> list[str]:
+        return git(self.bare, "log", "--reverse", "--format=%b", "trunk").split("\n")
+
+    def hook(self, name: str, script: str) -> None:
+        path = self.bare / "hooks" / name
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+
+    def secret_in(self) -> list[str]:
+        """Where lines of the key are to be read: files that anybody made, arguments and environments of what was started."""
+        line = self.key.read_text().split("\n")[3].encode()
+        places = [path for root in (self.tmp, Path("/dev/shm"), Path("/tmp")) for path in _small_files(root)]
+        places += [path for pid in Path("/proc").glob("[0-9]*") for path in (pid / "cmdline", pid / "environ")]
+        return [str(path) for path in places if line in _read(path)]
+
+
+def _small_files(root: Path) -> Iterator[Path]:
+    for at, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if name.startswith("edgedeploy-") or Path(at) != Path("/tmp")]
+        yield from (Path(at, name) for name in names)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes() if path.is_file() else b""
+    except OSError:  # a process, or a file of somebody's, that is gone
+        return b""
+
+
+@pytest.fixture
+def forge(tmp_path: Path) -> Iterator[Forge]:
+    if os.geteuid() != 0 or not shutil.which("unshare"):
+        pytest.skip("needs root and unshare, for a mount namespace")  # CI runs as root: EDGEDEPLOY_MUST_RUN makes it a failure
+    with Sshd(tmp_path / "sshd", "AcceptEnv GIT_PROTOCOL") as sshd:
+        made = Forge(tmp_path, sshd)
+        sshd.authorize(made.key)
+        yield made
+
+
+def test_a_build_is_stored_and_stored_once(forge: Forge) -> None:
+    first = git(forge.source, "rev-parse", "HEAD")
+    code, out, err = forge.store("--json")
+    assert code == 0, err
+    told = json.loads(out)
+    assert (told["branch"], told["source"], told["fits"]) == (
+        "trunk", {"commit": first, "subject": "Say one"}, ["virtual-armv7"]
+    )  # fmt: skip
+    assert told["commit"] == git(forge.bare, "rev-parse", "trunk")
+    assert f"Source: {first} Say one" in forge.log()
+    assert git(forge.bare, "show", "trunk:xen/latest") == told["release"]
+    assert "[build]" not in git(forge.bare, "show", "trunk:edgedeploy.toml"), "it speaks of files that are not there"
+    assert git(forge.bare, "fsck", "--strict") == ""
+    code, out, err = forge.store()
+    assert (code, out.startswith("nothing to store"), git(forge.bare, "rev-parse", "trunk")) == (0, True, told["commit"])
+    second = forge.edit("two")
+    code, out, _ = forge.store()
+    assert (code, f"source  {second[:12]} Say two" in out) == (0, True)
+    assert git(forge.bare, "rev-parse", "trunk~") == told["commit"], "on top, nothing forced"
+    assert not list(forge.tmp.iterdir()), "nothing is left behind"
+
+
+def test_two_that_store_at_once_are_both_in_history(forge: Forge) -> None:
+    """The second comes while the first one's objects are with the forge already, and its branch is about to move."""
+    forge.store()
+    forge.edit("early")
+    late = forge.folder / "late"
+    shutil.copytree(forge.source, late)
+    (late / "slides/index.html").write_text("<h1>late</h1>")
+    git(late, "commit", "--quiet", "--all", "-m", "Say late")
+    program = Path(sys.executable).with_name("edgedeploy")
+    forge.hook(
+        "pre-receive",
+        f'[ -e "{forge.folder}/once" ] && exit 0; : > "{forge.folder}/once"\n'
+        f'cd "{late}"; unset $(git rev-parse --local-env-vars) GIT_QUARANTINE_PATH; "{program}" store --to "{forge.bare}" >&2',
+    )
+    code, out, err = forge.store("--json")
+    assert code == 0, err
+    assert json.loads(out)["attempts"] == 2
+    assert [line.split(" ", 2)[2] for line in forge.log() if line.startswith("Source: ")] == ["Say one", "Say late", "Say early"]
+    assert git(forge.bare, "show", "trunk:xen/latest") == json.loads(out)["release"]
+
+
+def test_what_does_not_fit_is_not_stored(forge: Forge) -> None:
+    forge.store()
+    before = git(forge.bare, "rev-parse", "trunk")
+    (forge.source / "kernel").write_bytes(kernels.x86_mirage())
+    code, _, err = forge.store()
+    assert (code, "x86" in err) == (20, True)
+    assert git(forge.bare, "rev-parse", "trunk") == before
+
+
+def test_a_forge_that_refuses_is_quoted_and_not_asked_again(forge: Forge) -> None:
+    forge.hook("pre-receive", f'echo x >> "{forge.folder}/asked"; echo "this branch is protected" >&2; exit 1')
+    code, _, err = forge.store()
+    assert code == 22
+    assert "this branch is protected" in err
+    assert (forge.folder / "asked").read_text() == "x\n"
+
+
+def test_a_key_that_the_forge_does_not_know(forge: Forge) -> None:
+    other = keypair(forge.folder / "other")
+    code, _, err = forge.store(EDGEDEPLOY_DEPLOY_KEY=other.read_text())
+    assert (code, "does not take the deploy key" in err) == (11, True)
+    assert " ".join(public(other).split()[:2]) in err, "what to add there"
+    assert other.read_text().split("\n")[2] not in err
+
+
+def test_a_host_that_nobody_vouches_for(forge: Forge) -> None:
+    code, _, err = forge.store(EDGEDEPLOY_DEPLOY_HOST_KEY="")
+    assert (code, "--host-key" in err, forge.sshd.host_key.fingerprint in err) == (11, True, True)
+    code, _, err = forge.store("--host-key", forge.sshd.host_key.fingerprint, EDGEDEPLOY_DEPLOY_HOST_KEY="")
+    assert code == 0, err
+    code, _, err = forge.store(EDGEDEPLOY_DEPLOY_HOST_KEY=public(keypair(forge.folder / "another")))
+    assert (code, "host key" in err) == (12, True)
+    assert "Accepted publickey" not in forge.sshd.log.split("Connection closed")[-1], "told nothing to a stranger"
+
+
+@pytest.mark.parametrize("how", ["goes well", "fails", "is killed"])
+def test_the_key_is_in_no_file_argument_or_environment(forge: Forge, how: str) -> None:
+    """Looked at while the forge holds the push: then everything that is ever started has been."""
+    forge.hook("pre-receive", f': > "{forge.folder}/there"; read go < "{forge.folder}/go"; exit {int(how == "fails")}')
+    os.mkfifo(forge.folder / "go")
+    process = forge.start(
+        "-v", EDGEDEPLOY_DEPLOY_KEY=forge.key.read_text(), EDGEDEPLOY_DEPLOY_HOST_KEY=forge.sshd.host_key.line,
+        GIT_TRACE="1", GIT_TRACE_PACKET="1", GIT_TRACE_SETUP="1",
+    )  # fmt: skip
+    until((forge.folder / "there").exists, "the push is with the forge")
+    # what its caller gave it stands in its own environment, where only its caller's user can read it
+    assert forge.secret_in() == [f"/proc/{process.pid}/environ"]
+    if how == "is killed":
+        os.kill(process.pid, signal.SIGKILL)
+    (forge.folder / "go").write_text("on\n")
+    out, err = process.communicate(timeout=USUAL_S)
+    assert process.returncode == {"goes well": 0, "fails": 22, "is killed": -signal.SIGKILL}[how], err
+    assert forge.key.read_text().split("\n")[3] not in out + err
+    until(lambda: not forge.secret_in(), "nothing of it is left")
+    if how == "is killed":  # and the next one clears up
+        (forge.bare / "hooks/pre-receive").unlink()
+        assert forge.store()[0] == 0
+    assert not list(forge.tmp.iterdir())
