@@ -34,6 +34,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("edgedeploy store --to git@example.org:me/decks-deployment.git", "of what [build] in edgedeploy.toml names"),
         ("edgedeploy store _build/www.xen --to ../decks-deployment.git --dry-run", "what would be stored"),
     ),
+    "ci": (
+        ("edgedeploy ci init --build xen-armv7=make --store git@example.org:me/decks-deployment.git", "the first time"),
+        ("edgedeploy ci init --force", "once more, after [ci] in edgedeploy.toml was edited"),
+        ("edgedeploy ci key", "the key that CI stores with, and where its halves go"),
+    ),
     "check": (
         ("edgedeploy check vmlinuz --board cubieboard2", "a kernel"),
         ("edgedeploy check --json", "the latest release of the repository you stand in, for a script"),

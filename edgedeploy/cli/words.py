@@ -54,6 +54,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "console": _at("console", "Be at a board's serial console, or at a guest's."),
         "init": _at("init", "Start a deployment repository."),
         "store": _at("store", "Put a build into a deployment repository: for CI."),
+        "ci": _at("ci", "Have CI build, check and store."),
         "completion": _at("completion", "Print a shell's completion script."),
     },
     "The virtual board": {

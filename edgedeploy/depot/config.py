@@ -184,6 +184,7 @@ def _config(root: _Collector) -> Config:
     board = root.name("board", names.BoardName.parse)
     # checked where it is used (cli/settings.py); named here so that it is no unknown key
     root.attempt(lambda: root.rows("interfaces", []), [])
+    root.raw("ci")  # as above, by ci_table.py
     network = _network(root.inner("network")) if root.has("network") else None
     given = root.inner("domain")
     swap = _swap(given)

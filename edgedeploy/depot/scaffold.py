@@ -24,13 +24,18 @@ class Plan:
 
 
 def files(plan: Plan) -> dict[PurePosixPath, bytes]:
-    """Path -> content of every file, checked to be a configuration that we ourselves can read."""
-    toml = _toml(plan).encode()
-    config.loads(toml)
-    written = {PurePosixPath(config.FILE): toml, **around(plan.app)}
+    """Path -> content of every file."""
+    written = {PurePosixPath(config.FILE): settings(plan), **around(plan.app)}
     if plan.slides:
         written[PurePosixPath("slides/index.html")] = _INDEX.format(app=plan.app).encode()
     return written
+
+
+def settings(plan: Plan) -> bytes:
+    """edgedeploy.toml, checked to be one that we ourselves can read."""
+    toml = _toml(plan).encode()
+    config.loads(toml)
+    return toml
 
 
 def around(app: AppName) -> dict[PurePosixPath, bytes]:

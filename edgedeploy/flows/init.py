@@ -46,9 +46,18 @@ def start(request: Request, *, report: Report) -> Started:
 
     Raises UsageFault for a folder in use or a name or address that is none, BadConfig for an unknown board profile.
     """
+    plan = plan_of(request)
+    depot, made = Depot.init(request.folder, plan, add=request.add)
+    if made.nameless:
+        tell_nameless(depot.git, report)
+    return Started(plan.app, depot.root, made.commit, tuple(str(path) for path in made.files))
+
+
+def plan_of(request: Request) -> Plan:
+    """What is known at the start. Raises UsageFault for a name or address that is none, BadConfig for an unknown profile."""
     profile = catalog.load(request.board)
     address, gateway = _network(request)
-    plan = Plan(
+    return Plan(
         app=names.AppName.parse(request.app),
         board=names.ProfileName.parse(profile.name),
         address=address,
@@ -56,10 +65,6 @@ def start(request: Request, *, report: Report) -> Started:
         slides=request.slides,
         bridge=profile.bridge,
     )
-    depot, made = Depot.init(request.folder, plan, add=request.add)
-    if made.nameless:
-        tell_nameless(depot.git, report)
-    return Started(plan.app, depot.root, made.commit, tuple(str(path) for path in made.files))
 
 
 def tell_nameless(git: Git, report: Report) -> None:

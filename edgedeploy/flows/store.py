@@ -30,6 +30,7 @@ from edgedeploy.wires.given_trust import GivenTrust
 ATTEMPTS = 6
 """how often somebody else may be quicker"""
 _PREFIX = "edgedeploy-store-"
+_SHORT = Path("/tmp")  # noqa: S108 - only a folder is made there, with a name that nobody guesses
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def put(request: Request, *, report: Report, sleep: Callable[[float], None]) -> 
     GivenTrust.parse(request.host_keys)  # a slip is told before anything is fetched
     remote = Remote.parse(request.remote, request.here)
     source = source_of(request)
-    with _scratch() as scratch, _carried(request, remote, scratch) as (environment, faults):
+    with _scratch(Path(tempfile.gettempdir())) as scratch, _carried(request, remote, scratch) as (environment, faults):
         copy = Copy(remote, scratch / "copy", environment)
         with faults(), report.step(f"fetching {remote}"):
             _create(remote, report)
@@ -103,7 +104,7 @@ def put(request: Request, *, report: Report, sleep: Callable[[float], None]) -> 
                 copy.again()
     raise errors.BadRepository(
         f"{remote}: somebody else was quicker {ATTEMPTS} times; nothing was stored",
-        hint="let CI store one at a time (a concurrency group), and run this job again",
+        hint="let CI store one at a time (see: edgedeploy ci init), and run this job again",
     )
 
 
@@ -152,7 +153,7 @@ def _opened(request: Request, copy: Copy) -> Depot:
     elif not place.is_file():
         raise errors.BadRepository(
             f"{copy.remote} has no {FILE} on {copy.branch}, and there is none here to start it with",
-            hint=f"name it: --settings FOLDER/{FILE}",
+            hint=f"name it: --settings FOLDER/{FILE}; or write one: edgedeploy ci init --app APP",
         )
     return Depot.open(copy.git.folder)
 
@@ -198,9 +199,8 @@ def _create(remote: Remote, report: Report) -> None:
 
 
 @contextlib.contextmanager
-def _scratch() -> Iterator[Path]:
+def _scratch(above: Path) -> Iterator[Path]:
     """A folder of our own until we are done; what a killed run left is removed by the next."""
-    above = Path(tempfile.gettempdir())
     for left in above.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError), _held(left):  # somebody else's, or one that is at work
             shutil.rmtree(left)
@@ -229,7 +229,9 @@ def _carried(
             raise errors.UsageFault(f"a deploy key is for ssh, and {remote} is not reached by it", hint="--to git@HOST:PATH")
         yield {}, contextlib.nullcontext
         return
-    with Keeper(scratch, request.key, request.host_keys) as keeper:
+    with contextlib.ExitStack() as stack:
+        place = scratch if Keeper.fits(scratch) else stack.enter_context(_scratch(_SHORT))
+        keeper = stack.enter_context(Keeper(place, request.key, request.host_keys))
 
         @contextlib.contextmanager
         def faults() -> Iterator[None]:

@@ -19,16 +19,17 @@ def ensure(folder: Path, *, save: bool = True) -> str:
     path = private_key(folder)
     public = path.with_suffix(".pub")
     if not save and not public.is_file():
-        return _made()[1]
+        return made()[1]
     with files.locked(folder / f"{FILE}.lock", "edgedeploy"):
         if not path.is_file():
-            pem, line = _made()
+            pem, line = made()
             files.atomic_write(public, f"{line}\n".encode(), 0o644)
             files.atomic_write(path, pem, 0o600)
     return " ".join(public.read_text(errors="replace").split()[:2])
 
 
-def _made() -> tuple[bytes, str]:
+def made() -> tuple[bytes, str]:
+    """A new pair: the private half as OpenSSH writes it, and the public half's line."""
     # once in a laptop's life: every other command only says where the key is
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415

@@ -16,7 +16,7 @@ VARIABLE = "EDGEDEPLOY_DEPLOY_KEY"
 _BEGIN = "-----BEGIN"
 _PACKED = base64.b64encode(_BEGIN.encode())[:13].decode("ascii", "strict")
 """how a key in base64 starts: variables that a forge masks must not have several lines"""
-_MAKE = "make one: ssh-keygen -t ed25519 -N '' -f deploy"
+_MAKE = "make one: edgedeploy ci key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def _text(value: str) -> str:
             ) from None
     if value.startswith(("ssh-", "ecdsa-", "sk-")):
         raise errors.UsageFault(
-            f"{VARIABLE} has the public half of a key", hint="it wants the private one, which begins with -----BEGIN"
+            f"{VARIABLE} has the public half of a key", hint="it wants the private one: edgedeploy ci key --show"
         )
     path = folders.expand(value)
     try:

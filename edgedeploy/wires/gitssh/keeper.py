@@ -7,6 +7,7 @@ that still runs ends with it.
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import socket
 import sys
@@ -18,17 +19,25 @@ from typing import Self
 from edgedeploy.core import errors
 from edgedeploy.wires.gitssh.deploykey import DeployKey
 
+_NAME = "carrier"
+_LONGEST = 104
+
 
 class Keeper:
     """Answers carriers while it is open. `folder` is one that only this user may enter."""
 
     def __init__(self, folder: Path, key: DeployKey | None, host_keys: tuple[str, ...]) -> None:
-        self._path = folder / "carrier"
+        self._path = folder / _NAME
         self._told = json.dumps({"key": key.text if key else None, "host_keys": host_keys}).encode() + b"\n"
         self._socket = socket.socket(socket.AF_UNIX)
         self._open: list[socket.socket] = []
         self.failure: errors.EdgeError | None = None
         """why the last carrier that failed did so, which git tells in other words"""
+
+    @staticmethod
+    def fits(folder: Path) -> bool:
+        """Whether its path is short enough for a socket (sun_path of unix(7), and of systems with less)."""
+        return len(os.fsencode(folder / _NAME)) < _LONGEST
 
     @property
     def environment(self) -> dict[str, str]:

@@ -10,7 +10,7 @@ import pytest
 from edgedeploy.core import errors
 from edgedeploy.flows import store as flow
 from tests import kernels
-from tests.contract.test_store import SETTINGS
+from tests.forge import SETTINGS
 from tests.unit.depot.conftest import git, report  # noqa: F401 - a fixture
 
 

@@ -1,0 +1,272 @@
+"""CI's own files, made of [ci]: one script that does everything, and a few lines for GitHub or GitLab that call it."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import PurePosixPath
+
+from edgedeploy.core.names import AppName
+from edgedeploy.depot.ci_table import Ci, Target
+
+SCRIPT = PurePosixPath("ci/edgedeploy.sh")
+PLACES = {
+    "github": PurePosixPath(".github/workflows/edgedeploy.yml"),
+    "gitlab": PurePosixPath(".gitlab-ci.yml"),
+}
+"""where each forge wants its file"""
+FORGES = (*PLACES, "script")
+BUILT = ".edgedeploy-ci/built.tar"
+
+
+def files(ci: Ci, app: AppName, forge: str, version: str) -> dict[PurePosixPath, str]:
+    """Path -> content, for one of FORGES. `version` is what CI installs of edgedeploy where it has none."""
+    made = {SCRIPT: _script(ci, app, version)}
+    if forge in PLACES:
+        made[PLACES[forge]] = _github(ci, app) if forge == "github" else _gitlab(ci)
+    return made
+
+
+def _script(ci: Ci, app: AppName, version: str) -> str:
+    build = "".join(_case(ci, target) for target in ci.targets)
+    everything = "".join(f"    build {target.name}\n" for target in ci.targets) + ("    store\n" if ci.stored else "")
+    return _SCRIPT.format(
+        app=app,
+        some=ci.targets[0].name,
+        version=version,
+        cases=build,
+        names=", ".join(target.name for target in ci.targets),
+        everything=everything,
+        store=_store(ci) if ci.stored else _NOTHING_STORED,
+    )
+
+
+def _case(ci: Ci, target: Target) -> str:
+    lines = [f"step build {target.name}", f"sh -ec {shlex.quote(target.build)}"]
+    if target.test:
+        lines += [f"step test {target.name}", f"sh -ec {shlex.quote(target.test)}"]
+    if target.boards:
+        lines += ["need_edgedeploy"]
+    for board in target.boards:
+        ramdisk = f" --ramdisk {_path(target.ramdisk)}" if target.ramdisk else ""
+        lines += [
+            f"step check {target.name} for {board}",
+            " ".join(("edgedeploy", "check", f"{_path(target.kernel)}{ramdisk}", f"--board {board}")),
+        ]
+    if target is ci.stored:
+        made = " ".join(_path(path) for path in (target.kernel, target.ramdisk, ci.slides) if path)
+        # what is stored is what was built, in another job and perhaps on another machine
+        lines += [f"keep {made}"]
+    body = "".join(f"    {line}\n" for line in lines)
+    return f"  {target.name})\n{body}    ;;\n"
+
+
+def _store(ci: Ci) -> str:
+    target = ci.stored
+    assert target is not None
+    words = ["edgedeploy", f"store {_path(target.kernel)}"]
+    words += [f"--ramdisk {_path(target.ramdisk)}"] if target.ramdisk else []
+    words += [f"--slides {_path(ci.slides)}"] if ci.slides else []
+    words += [f"--to {shlex.quote(ci.store)}"] + [f"--host-key {shlex.quote(key)}" for key in ci.host_keys]
+    return _STORE.format(branch=shlex.quote(ci.branch), built=BUILT, command=" \\\n    ".join((" ".join(words[:2]), *words[2:])))
+
+
+def _path(path: PurePosixPath | None) -> str:
+    text = str(path)
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)
+
+
+def _github(ci: Ci, app: AppName) -> str:
+    keep = ""
+    store = ""
+    if ci.stored:
+        keep = _GITHUB_KEEP.format(stored=ci.stored.name, built=BUILT)
+        store = _GITHUB_STORE.format(branch=ci.branch, app=app, folder=BUILT.rpartition("/")[0])
+    return _GITHUB.format(script=SCRIPT, targets=_listed(ci), keep=keep, store=store)
+
+
+def _gitlab(ci: Ci) -> str:
+    store = _GITLAB_STORE.format(script=SCRIPT, branch=ci.branch) if ci.stored else ""
+    keep = _GITLAB_KEEP.format(built=BUILT) if ci.stored else ""
+    stages = "[build, store]" if ci.stored else "[build]"
+    return _GITLAB.format(script=SCRIPT, targets=_listed(ci), keep=keep, store=store, stages=stages)
+
+
+def _listed(ci: Ci) -> str:
+    # in quotes: 1.10 would be a number
+    return ", ".join(f'"{target.name}"' for target in ci.targets)
+
+
+_SCRIPT = """\
+#!/bin/sh
+# What CI does for {app}, written by `edgedeploy ci init` from [ci] in edgedeploy.toml. Edit there, then write it anew:
+# edgedeploy ci init --force
+#
+#   sh ci/edgedeploy.sh                  everything
+#   sh ci/edgedeploy.sh build {some}
+#   sh ci/edgedeploy.sh store            what was built
+{{ set +x; }} 2> /dev/null  # the next line holds a secret
+key=${{EDGEDEPLOY_DEPLOY_KEY:-}}
+unset EDGEDEPLOY_DEPLOY_KEY  # no command of a build is handed it
+set -eu
+cd "$(dirname "$0")/.."
+
+step() {{ printf '\\n== %s\\n' "$*"; }}
+
+need_edgedeploy() {{
+  command -v edgedeploy > /dev/null && return
+  if [ ! -x .edgedeploy-ci/bin/edgedeploy ]; then
+    step install edgedeploy
+    python3 -m venv .edgedeploy-ci
+    .edgedeploy-ci/bin/pip install --quiet "${{EDGEDEPLOY_PACKAGE:-edgedeploy=={version}}}"
+  fi
+  PATH=$PWD/.edgedeploy-ci/bin:$PATH
+}}
+
+# a commit must not show what CI made, and `git add --all` of a build must not take it
+keep() {{
+  mkdir -p .edgedeploy-ci
+  echo '*' > .edgedeploy-ci/.gitignore
+  tar -cf .edgedeploy-ci/built.tar "$@"
+}}
+
+build() {{
+  case $1 in
+{cases}  *)
+    echo "no target $1; there are: {names}" >&2
+    exit 2
+    ;;
+  esac
+}}
+
+{store}
+case ${{1:-all}} in
+  all)
+{everything}    ;;
+  build)
+    build "${{2:?which target? there are: {names}}}"
+    ;;
+  store)
+    store
+    ;;
+  *)
+    echo "usage: sh ci/edgedeploy.sh [build TARGET | store]" >&2
+    exit 2
+    ;;
+esac
+"""
+
+_NOTHING_STORED = """\
+store() {
+  echo "nothing is stored: no target has deploy = true" >&2
+  exit 2
+}
+"""
+
+_STORE = """\
+store() {{
+  branch=${{GITHUB_REF_NAME:-${{CI_COMMIT_BRANCH:-$(git symbolic-ref --short --quiet HEAD || true)}}}}
+  if [ "$branch" != {branch} ]; then
+    step "not stored: this is ${{branch:-no branch}}, and only {branch} is"
+    return
+  fi
+  need_edgedeploy
+  step store
+  tar -xf {built}
+  EDGEDEPLOY_DEPLOY_KEY=$key {command}
+}}
+"""
+
+_GITHUB = """\
+# Written by `edgedeploy ci init`. What is done stands in {script}.
+name: edgedeploy
+
+on:
+  push:
+  pull_request:
+
+permissions:
+  contents: read
+
+jobs:
+  build:
+    runs-on: ubuntu-latest
+    strategy:
+      fail-fast: false
+      matrix:
+        target: [{targets}]
+    steps:
+      - uses: actions/checkout@v4
+        with:
+          persist-credentials: false
+      - run: sh {script} build ${{{{ matrix.target }}}}
+{keep}{store}"""
+
+_GITHUB_KEEP = """\
+      - if: matrix.target == '{stored}'
+        uses: actions/upload-artifact@v4
+        with:
+          name: built
+          path: {built}
+          include-hidden-files: true
+          if-no-files-found: error
+"""
+
+_GITHUB_STORE = """\
+
+  # the only job that has the deploy key; it builds nothing
+  store:
+    needs: build
+    if: github.event_name == 'push' && github.ref == 'refs/heads/{branch}'
+    runs-on: ubuntu-latest
+    concurrency:
+      group: edgedeploy-store-{app}
+      cancel-in-progress: false
+    steps:
+      - uses: actions/checkout@v4
+        with:
+          persist-credentials: false
+      - uses: actions/download-artifact@v4
+        with:
+          name: built
+          path: {folder}
+      - run: sh ci/edgedeploy.sh store
+        env:
+          EDGEDEPLOY_DEPLOY_KEY: ${{{{ secrets.EDGEDEPLOY_DEPLOY_KEY }}}}
+          EDGEDEPLOY_DEPLOY_HOST_KEY: ${{{{ vars.EDGEDEPLOY_DEPLOY_HOST_KEY }}}}
+"""
+
+_GITLAB = """\
+# Written by `edgedeploy ci init`. What is done stands in {script}.
+# The image has Python and git; take one that has your compiler, too.
+default:
+  image: python:3.11-bookworm
+
+stages: {stages}
+
+build:
+  stage: build
+  parallel:
+    matrix:
+      - TARGET: [{targets}]
+  script:
+    - sh {script} build "$TARGET"
+{keep}{store}"""
+
+_GITLAB_KEEP = """\
+  artifacts:
+    paths:
+      - {built}
+    expire_in: 1 day
+"""
+
+_GITLAB_STORE = """\
+
+# Protect the variable EDGEDEPLOY_DEPLOY_KEY, so that only protected branches are handed it.
+store:
+  stage: store
+  rules:
+    - if: $CI_PIPELINE_SOURCE != "merge_request_event" && $CI_COMMIT_BRANCH == "{branch}"
+  resource_group: edgedeploy-store
+  script:
+    - sh {script} store
+"""
