@@ -38,14 +38,16 @@ def git(folder: Path, *args: str) -> str:
 class Forge:
     """Holds the deployment repository, and has the source checked out as CI has."""
 
-    def __init__(self, folder: Path, sshd: Sshd) -> None:
+    def __init__(self, folder: Path, sshd: Sshd, bare: Path | None = None) -> None:
+        """`bare`: a deployment repository that is there."""
         self.folder, self.sshd = folder, sshd
         self.key = keypair(folder / "deploy")
-        self.bare = folder / "decks.git"
+        self.bare = bare or folder / "decks.git"
         self.source = folder / "source"
         self.tmp = folder / "tmp"
         self.tmp.mkdir()
-        subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=trunk", self.bare], check=True)
+        if bare is None:
+            subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=trunk", self.bare], check=True)
         (self.source / "slides").mkdir(parents=True)
         (self.source / "edgedeploy.toml").write_text(SETTINGS)
         (self.source / "kernel").write_bytes(kernels.linux_zimage())
@@ -113,10 +115,10 @@ def _read(path: Path) -> bytes:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Forge]:
+def running(folder: Path, bare: Path | None = None) -> Iterator[Forge]:
     if os.geteuid() != 0 or not shutil.which("unshare"):
         pytest.skip("needs root and unshare, for a mount namespace")  # CI runs as root: EDGEDEPLOY_MUST_RUN makes it a failure
     with Sshd(folder / "sshd", "AcceptEnv GIT_PROTOCOL") as sshd:
-        made = Forge(folder, sshd)
+        made = Forge(folder, sshd, bare)
         sshd.authorize(made.key)
         yield made

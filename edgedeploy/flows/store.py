@@ -160,7 +160,7 @@ def _opened(request: Request, copy: Copy) -> Depot:
 
 def _same_app(place: Path, told: bytes, copy: Copy) -> None:
     """Raises UsageFault where another app's releases would be replaced: a board would take this one for the next of those."""
-    theirs = loads(place.read_bytes(), str(place)).app if place.is_file() else None
+    theirs = loads(place.read_bytes(), f"{FILE} in {copy.remote}").app if place.is_file() else None
     ours = loads(told).app
     if theirs not in (None, ours):
         raise errors.UsageFault(

@@ -112,6 +112,9 @@ def test_the_power_is_cut_there(wanted: Situation, call: str) -> None:
     guard.until(lambda: stage.board("ls /run/trap").split().count("hit"), "the agent is there", GUARD_S)
     stage.ok("lab", "down", BOARD)
     stage.ok("lab", "up", "--bare", "--cpus", "1")
+    there = wanted.notes["release"]
+    guard.until(lambda: stage.status()["good"] == there, "the boot has ended it", GUARD_S, pause=1)
+    stage.board("edgedeploy-agent apply decks")  # waits for who may still be tidying up
     serves_one(stage, "the next one")
 
 

@@ -64,12 +64,15 @@ def test_a_board_that_is_seen_but_not_enrolled_is_offered_enrolment(stage: Stage
     (ssh / "known_hosts").write_text(machine.known_hosts.read_text())
     (ssh / "id_ed25519").write_bytes(machine.key.read_bytes())
     (ssh / "id_ed25519").chmod(0o600)
-    other.env["HOME"] = str(tmp_path / "home")
-    refused = other.run("push", str(stage.talk), "--on", "virtual")
+    # ssh asks the passwd database where home is, not HOME
+    root, *others = Path("/etc/passwd").read_text().split("\n")
+    (tmp_path / "passwd").write_text("\n".join([root.replace(":/root:", f":{tmp_path}/home:"), *others]))
+    there = ("unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/passwd && exec "$@"', f"{tmp_path}/passwd")
+    refused = other.run("push", str(stage.talk), "--on", "virtual", prefix=there)
     assert refused.status == 2, refused
     assert "is not enrolled on this laptop" in refused.err
     assert "--yes" in refused.err
-    done = other.ok("push", str(stage.talk), "--on", "virtual", "--yes")
+    done = other.ok("push", str(stage.talk), "--on", "virtual", "--yes", prefix=there)
     assert "live on virtual" in done.out
     keys = stage.board("cat /root/.ssh/authorized_keys")
     assert keys.count('restrict,command="/usr/local/bin/edgedeploy-agent serve"') == 2, "one push key a laptop"

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
-from tests.board.stage import REPO, Stage, get, wait_for
+from tests import forge as forges
+from tests import kernels
+from tests.board.stage import REPO, Remote, Stage, get, wait_for
 
 pytestmark = pytest.mark.board
 
@@ -20,6 +27,38 @@ def test_a_commit_of_the_schedule_alone_installs_it_and_destroys_nothing(puller:
     assert "*/7 3 * * * root /usr/local/lib/edgedeploy-agent/tick decks 20" in cron
     assert "reboot" not in cron
     assert puller.domain() == domain
+
+
+@pytest.mark.xdist_group("pulling")
+def test_a_push_of_the_source_ends_on_the_board_and_one_that_does_not_fit_ends_in_ci(
+    puller: Stage, remotes: Remote, tmp_path: Path
+) -> None:
+    (puller.talk / "scripts/crontab").write_text("* * * * * edgedeploy-agent pull decks\n")
+    puller.git("commit", "-qam", "Pull every minute")
+    puller.git("push", "-q", "origin", "main")
+    puller.board(f"cd {REPO} && git pull")
+    with forges.running(tmp_path, remotes.path) as ci:
+        for name in ("guest", "slides"):
+            shutil.copytree(puller.talk / name, ci.source / name, dirs_exist_ok=True)
+        settings = (puller.talk / "edgedeploy.toml").read_text()
+        kernel = next(line.split('"')[1] for line in settings.split("\n") if line.startswith("kernel = "))
+        about = f'store = "{ci.remote}"\nhost_keys = ["{ci.sshd.host_key.fingerprint}"]\n'
+        build = f"[ci.xen-armv7]\nbuild = 'test -s {kernel}'\ndeploy = true\n"
+        (ci.source / "edgedeploy.toml").write_text(f"{settings}\n[ci]\n{about}{build}")
+        program = Path(sys.executable).with_name("edgedeploy")
+        subprocess.run([program, "ci", "init", "--script"], cwd=ci.source, check=True)
+        ci.edit("stored by CI")
+        code, out, err = ci.run("sh", "ci/edgedeploy.sh")
+        assert code == 0, out + err
+        wait_for(puller.url(), "stored by CI")
+        stored = forges.git(ci.bare, "rev-parse", "main")
+        (ci.source / kernel).write_bytes(kernels.x86_mirage())
+        ci.edit("does not fit")
+        code, out, err = ci.run("sh", "ci/edgedeploy.sh")
+        assert (code, "x86" in out + err) == (20, True)
+        assert forges.git(ci.bare, "rev-parse", "main") == stored
+    puller.board("edgedeploy-agent pull decks")
+    assert "stored by CI" in get(puller.url())
 
 
 def test_a_power_cut_right_after_a_deployment_does_not_stop_the_next(stage: Stage) -> None:

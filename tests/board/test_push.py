@@ -17,7 +17,7 @@ def test_a_dry_run_says_what_would_happen_and_touches_nothing(stage: Stage) -> N
     stage.edit("never pushed")
     domain = stage.domain()
     done = stage.ok("push", str(stage.talk), "--dry-run")
-    assert "swap" in done.out
+    assert "put it on air: no outage" in done.out
     assert "never pushed" not in get(stage.url())
     assert stage.domain() == domain
 

@@ -121,7 +121,7 @@ def profile(data: bytes) -> None:
         found = structure.parse(data, names.ProfileName("fuzzed"), Path("fuzzed.toml"))
     except errors.BadConfig as error:
         ours(error, errors.BadConfig)
-        return ensure(error.details or "TOML" in error.message, "no reason:", error.message)
+        return ensure(error.details or "TOML" in error.message or "UTF-8" in error.message, "no reason:", error.message)
     json.dumps(board.to_plain(found))
     for info in _kernels():
         for misfit in fit.check(info, fit.DomainNeeds(256), found):
