@@ -74,7 +74,10 @@ def init(
     from edgedeploy.flows import init as apps  # noqa: PLC0415
 
     here = _here()
-    wanted = flow.Wanted(dict(map(_build, builds)), test, store, deploy, kernel, branch, host_keys)
+    commands = dict(map(_build, builds))
+    if len(commands) < len(builds):
+        raise errors.UsageFault("a target is built twice", hint="one --build for each")
+    wanted = flow.Wanted(commands, test, store, deploy, kernel, branch, host_keys)
     if wanted.says_nothing and session.can_ask() and flow.lacks_table(here):
         wanted = _asked()
     about = apps.Request(app, here, board, address, gateway) if app else None
@@ -173,9 +176,17 @@ def _app_here(session: Session) -> str:
 
 def _build(text: str) -> tuple[str, str]:
     name, equals, command = text.partition("=")
-    if not equals or not command.strip():
+    if not equals or not command.strip() or not _is_utf8(command):
         raise errors.UsageFault(f"{text!r} is not TARGET=COMMAND", hint="such as --build xen-armv7=make")
     return name, command
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _asked() -> flow.Wanted:

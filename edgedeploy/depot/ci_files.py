@@ -28,7 +28,9 @@ def files(ci: Ci, app: AppName, forge: str, version: str) -> dict[PurePosixPath,
 
 def _script(ci: Ci, app: AppName, version: str) -> str:
     build = "".join(_case(ci, target) for target in ci.targets)
-    everything = "".join(f"    build {target.name}\n" for target in ci.targets) + ("    store\n" if ci.stored else "")
+    parts = [f'sh "$1" build {target.name}' for target in ci.targets] + (['sh "$1" store'] if ci.stored else [])
+    # only the last is handed the key
+    everything = "".join(f"    {'' if part.endswith('store') else 'without_key '}{part}\n" for part in parts)
     return _SCRIPT.format(
         app=app,
         some=ci.targets[0].name,
@@ -57,7 +59,7 @@ def _case(ci: Ci, target: Target) -> str:
         # what is stored is what was built, in another job and perhaps on another machine
         lines += [f"keep {made}"]
     body = "".join(f"    {line}\n" for line in lines)
-    return f"  {target.name})\n{body}    ;;\n"
+    return f"  ({target.name})\n{body}    ;;\n"  # without its first bracket a target `esac` would end it
 
 
 def _store(ci: Ci) -> str:
@@ -67,7 +69,9 @@ def _store(ci: Ci) -> str:
     words += [f"--ramdisk {_path(target.ramdisk)}"] if target.ramdisk else []
     words += [f"--slides {_path(ci.slides)}"] if ci.slides else []
     words += [f"--to {shlex.quote(ci.store)}"] + [f"--host-key {shlex.quote(key)}" for key in ci.host_keys]
-    return _STORE.format(branch=shlex.quote(ci.branch), built=BUILT, command=" \\\n    ".join((" ".join(words[:2]), *words[2:])))
+    made = " ".join(_path(path) for path in (target.kernel, target.ramdisk, ci.slides) if path)
+    command = " \\\n    ".join((" ".join(words[:2]), *words[2:]))
+    return _STORE.format(branch=shlex.quote(ci.branch), built=BUILT, made=made, command=command, some=target.name)
 
 
 def _path(path: PurePosixPath | None) -> str:
@@ -104,28 +108,36 @@ _SCRIPT = """\
 #   sh ci/edgedeploy.sh                  everything
 #   sh ci/edgedeploy.sh build {some}
 #   sh ci/edgedeploy.sh store            what was built
-{{ set +x; }} 2> /dev/null  # the next line holds a secret
-key=${{EDGEDEPLOY_DEPLOY_KEY:-}}
-unset EDGEDEPLOY_DEPLOY_KEY  # no command of a build is handed it
+#
+# The key that stores, EDGEDEPLOY_DEPLOY_KEY, is no variable of this script: a build does not inherit it. But what runs as the
+# same user on the same machine can read it: where builds are not trusted, build and store in jobs of their own.
 set -eu
-cd "$(dirname "$0")/.."
+CDPATH= cd -- "$(dirname -- "$0")/.."
+set -- "$PWD/ci/edgedeploy.sh" "$@"
+
+without_key() {{ env -u EDGEDEPLOY_DEPLOY_KEY "$@"; }}
 
 step() {{ printf '\\n== %s\\n' "$*"; }}
 
-need_edgedeploy() {{
-  command -v edgedeploy > /dev/null && return
-  if [ ! -x .edgedeploy-ci/bin/edgedeploy ]; then
-    step install edgedeploy
-    python3 -m venv .edgedeploy-ci
-    .edgedeploy-ci/bin/pip install --quiet "${{EDGEDEPLOY_PACKAGE:-edgedeploy=={version}}}"
-  fi
-  PATH=$PWD/.edgedeploy-ci/bin:$PATH
-}}
-
-# a commit must not show what CI made, and `git add --all` of a build must not take it
-keep() {{
+# a folder that no commit shows, and that `git add --all` of a build does not take
+ours() {{
   mkdir -p .edgedeploy-ci
   echo '*' > .edgedeploy-ci/.gitignore
+}}
+
+need_edgedeploy() {{
+  command -v edgedeploy > /dev/null && return
+  if [ ! -x .edgedeploy-ci/venv/bin/edgedeploy ]; then
+    step install edgedeploy
+    ours
+    without_key python3 -m venv .edgedeploy-ci/venv
+    without_key .edgedeploy-ci/venv/bin/pip install --quiet "${{EDGEDEPLOY_PACKAGE:-edgedeploy=={version}}}"
+  fi
+  PATH=$PWD/.edgedeploy-ci/venv/bin:$PATH
+}}
+
+keep() {{
+  ours
   tar -cf .edgedeploy-ci/built.tar "$@"
 }}
 
@@ -139,11 +151,14 @@ build() {{
 }}
 
 {store}
-case ${{1:-all}} in
+case ${{2:-all}} in
   all)
 {everything}    ;;
   build)
-    build "${{2:?which target? there are: {names}}}"
+    if [ -n "${{EDGEDEPLOY_DEPLOY_KEY+set}}" ]; then
+      exec env -u EDGEDEPLOY_DEPLOY_KEY sh "$@"
+    fi
+    build "${{3:?which target? there are: {names}}}"
     ;;
   store)
     store
@@ -164,15 +179,33 @@ store() {
 
 _STORE = """\
 store() {{
-  branch=${{GITHUB_REF_NAME:-${{CI_COMMIT_BRANCH:-$(git symbolic-ref --short --quiet HEAD || true)}}}}
+  ref=$(git symbolic-ref --quiet HEAD || true)
+  branch=${{EDGEDEPLOY_BRANCH:-${{GITHUB_REF_NAME:-${{CI_COMMIT_BRANCH:-${{ref#refs/heads/}}}}}}}}
+  if [ -z "$branch" ]; then
+    echo "which branch is this? no branch is checked out: set EDGEDEPLOY_BRANCH to its name" >&2
+    exit 2
+  fi
   if [ "$branch" != {branch} ]; then
-    step "not stored: this is ${{branch:-no branch}}, and only {branch} is"
+    step "not stored: this is $branch, and only {branch} is"
     return
+  fi
+  if [ ! -f {built} ]; then
+    echo "{built} is not there: nothing was built; first: sh ci/edgedeploy.sh build {some}" >&2
+    exit 2
   fi
   need_edgedeploy
   step store
-  tar -xf {built}
-  EDGEDEPLOY_DEPLOY_KEY=$key {command}
+  # in the place of what is checked out: a file that the build removed must not come back
+  ours
+  rm -rf .edgedeploy-ci/built
+  mkdir .edgedeploy-ci/built
+  tar -C .edgedeploy-ci/built -xf {built}
+  for path in {made}; do
+    rm -rf "./$path"
+    mkdir -p "$(dirname "./$path")"
+    mv ".edgedeploy-ci/built/$path" "./$path"
+  done
+  {command}
 }}
 """
 
@@ -186,6 +219,14 @@ on:
 
 permissions:
   contents: read
+
+# one push after the other: an older commit must not be stored after a newer one
+concurrency:
+  group: edgedeploy-${{{{ github.ref }}}}
+  cancel-in-progress: false
+
+env:
+  EDGEDEPLOY_PACKAGE: ${{{{ vars.EDGEDEPLOY_PACKAGE }}}}
 
 jobs:
   build:
@@ -245,6 +286,7 @@ stages: {stages}
 
 build:
   stage: build
+  interruptible: true
   parallel:
     matrix:
       - TARGET: [{targets}]
@@ -261,9 +303,11 @@ _GITLAB_KEEP = """\
 
 _GITLAB_STORE = """\
 
-# Protect the variable EDGEDEPLOY_DEPLOY_KEY, so that only protected branches are handed it.
+# The variable EDGEDEPLOY_DEPLOY_KEY: give it the environment scope `edgedeploy`, so that no other job is handed it, and protect it.
 store:
   stage: store
+  environment:
+    name: edgedeploy
   rules:
     - if: $CI_PIPELINE_SOURCE != "merge_request_event" && $CI_COMMIT_BRANCH == "{branch}"
   resource_group: edgedeploy-store

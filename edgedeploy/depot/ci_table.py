@@ -28,7 +28,8 @@ from edgedeploy.core.strict import Reader
 from edgedeploy.depot import config
 
 _TARGET = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
-_BRANCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/-]{0,99}")
+# less than git takes: it stands in CI's own files, in YAML and in a shell
+_BRANCH = re.compile(r"(?!.*(\.\.|//|/\.|@\{|\.lock(/|$)|[./]$))[\w][\w.,@+=%/-]{0,99}")
 USUAL_BRANCH = "main"
 
 
@@ -154,4 +155,4 @@ def _key(name: str) -> str:
 def _quoted(value: str) -> str:
     """A TOML basic string."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + '"'
+    return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in escaped) + '"'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import replace
 
 from edgedeploy.core import errors
@@ -16,11 +17,11 @@ def taken_over(raw: bytes, where: str) -> bytes:
     """The file without [build] and [ci]: those speak of files that are not there. Raises errors.BadConfig."""
     wanted = replace(config.loads(raw, where), build=config.Build())
     text = raw.decode(errors="surrogateescape")  # a comment may be in any encoding
-    starts = [*_TABLE.finditer(text)]
-    ends = [*(found.start() for found in starts[1:]), len(text)]
-    for found, end in reversed([*zip(starts, ends, strict=True)] if starts else []):
+    tables = [found for found in _TABLE.finditer(text) if _stands_alone(text[: found.start()])]
+    begins = [_with_its_comment(text, found.start()) for found in tables]
+    for found, begin, end in reversed([*zip(tables, begins, [*begins[1:], len(text)], strict=True)] if tables else []):
         if found[1].strip("\"'") in _LEFT_OUT:
-            text = text[: _with_its_comment(text, found.start())] + text[end:]
+            text = text[:begin] + text[end:]
     left = (text.rstrip() + "\n").encode(errors="surrogateescape")
     try:
         told = config.loads(left, where)
@@ -32,6 +33,15 @@ def taken_over(raw: bytes, where: str) -> bytes:
             hint="write each as [build] on a line of its own, with its keys below",
         )
     return left
+
+
+def _stands_alone(before: str) -> bool:
+    """Whether what comes next begins a line of TOML: no text or list that began before goes on there."""
+    try:
+        tomllib.loads(before.removeprefix("\ufeff"))
+    except ValueError:
+        return False
+    return True
 
 
 def _with_its_comment(text: str, at: int) -> int:

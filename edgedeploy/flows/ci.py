@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -9,14 +10,16 @@ from pathlib import Path, PurePosixPath
 from edgedeploy import __version__
 from edgedeploy.core import errors, files
 from edgedeploy.core.names import AppName
-from edgedeploy.depot import ci_files, ci_table, scaffold
+from edgedeploy.depot import ci_files, ci_table, scaffold, source_config, usable
 from edgedeploy.depot.ci_table import Ci, Target
 from edgedeploy.depot.config import FILE, loads, relative_path
 from edgedeploy.depot.git import Git
+from edgedeploy.depot.remote import Remote
 from edgedeploy.flows import init
 from edgedeploy.ports.report import Report
 from edgedeploy.remote import pushkey
 from edgedeploy.wires.given_trust import GivenTrust
+from edgedeploy.wires.ssh import keyfile
 from edgedeploy.wires.trust import HostKey
 
 USUAL = "xen-armv7"
@@ -73,10 +76,15 @@ def lacks_table(folder: Path) -> bool:
 
 def write(request: Request, *, report: Report) -> Written:
     """Write them. Raises UsageFault where a file is there that is not ours to replace, BadConfig for a fault in [ci]."""
-    top = Git(request.folder).ask("rev-parse", "--show-toplevel")
-    if top is None:
-        raise errors.UsageFault(f"{request.folder} is in no git repository", hint="git init, in the folder of your source")
-    if Path(top).resolve() != request.folder.resolve():
+    try:
+        top = usable.top_of(request.folder)
+    except errors.BadRepository as refused:
+        if refused.hint != usable.START:
+            raise
+        raise errors.UsageFault(
+            f"{request.folder} is in no git repository", hint="git init, in the folder of your source"
+        ) from None
+    if top.resolve() != request.folder.resolve():
         raise errors.UsageFault(f"CI reads its files at the top of the repository, {top}", hint=f"cd {top}")
     settings = _settings(request)
     ci = ci_table.read(settings, FILE)
@@ -87,6 +95,9 @@ def write(request: Request, *, report: Report) -> Written:
     elif not request.wanted.says_nothing:
         raise errors.UsageFault(f"{FILE} has a [ci] already", hint="edit it there, then: edgedeploy ci init --force")
     GivenTrust.parse(ci.host_keys)
+    if ci.store:
+        Remote.parse(ci.store, request.folder)
+    source_config.taken_over(settings, FILE)  # what `store` does with it: a fault is told here, not by the first push
     forge = request.forge or _forge(request.folder)
     app = loads(settings, FILE).app
     made = {path: text.encode() for path, text in ci_files.files(ci, app, forge, __version__).items()}
@@ -94,7 +105,14 @@ def write(request: Request, *, report: Report) -> Written:
     changed = tuple(path for path, data in wanted.items() if _content(request.folder / path) != data)
     _not_theirs(request, [path for path in changed if path in made])
     for path in changed:
-        files.atomic_write(request.folder / path, wanted[path], 0o755 if path == ci_files.SCRIPT else 0o644)
+        mode = 0o755 if path == ci_files.SCRIPT else 0o644
+        try:
+            files.atomic_write(request.folder / path, wanted[path], mode, follow=path == PurePosixPath(FILE))
+        except (FileExistsError, NotADirectoryError, IsADirectoryError):
+            raise errors.UsageFault(
+                f"{path} cannot be written: a folder is in its place, or a file in that of its folder",
+                hint=f"look: ls -ld {path.parent} {path}",
+            ) from None
     if ci.stored is None:
         report.note("nothing is stored: no target of [ci] has deploy = true")
     return Written(app, forge, tuple(made), changed, ci)
@@ -143,13 +161,13 @@ def _forge(folder: Path) -> str:
 
 def _content(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
-    except FileNotFoundError:
+        return None if path.is_symlink() and path.name != FILE else path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
 
 
 def _not_theirs(request: Request, changed: list[PurePosixPath]) -> None:
-    there = [str(path) for path in changed if (request.folder / path).exists()]
+    there = [str(path) for path in changed if os.path.lexists(request.folder / path)]
     if there and not request.force:
         raise errors.UsageFault(
             f"{' and '.join(there)} {'are' if len(there) > 1 else 'is'} there already, and would become another",
@@ -172,17 +190,32 @@ class Pair:
 def pair(folder: Path, app: AppName, *, rotate: bool = False) -> Pair:
     """The app's pair, kept in `folder`; made when there is none, or anew."""
     path = folder / f"{app}.key"
-    with files.locked(folder / f"{app}.lock", "edgedeploy ci key"):
-        before = HostKey.parse(_public(path)).fingerprint if path.is_file() else None
-        if before is None or rotate:
-            pem, line = pushkey.made()
-            # the private half last: it is what says that there is a pair
-            files.atomic_write(path.with_suffix(".pub"), f"{line} edgedeploy-ci-{app}\n".encode(), 0o644)
-            files.atomic_write(path, pem, 0o600)
-        public = _public(path)
-        made = before is None or rotate
-        return Pair(public, HostKey.parse(public).fingerprint, path.read_text(errors="replace"), path, made, before if made else None)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with files.locked(folder / f"{app}.lock", "edgedeploy ci key"):
+            before = _public(path, broken=rotate) if path.exists() else None
+            if before is None or rotate:
+                pem, _ = pushkey.made()
+                files.atomic_write(path, pem, 0o600, follow=False)
+            half = _public(path)
+            assert half is not None
+            fresh = rotate or before is None
+            replaced = before.fingerprint if before and rotate else None
+            return Pair(f"{half.line} edgedeploy-ci-{app}", half.fingerprint, path.read_text(), path, fresh, replaced)
+    except OSError as fault:
+        raise errors.UsageFault(
+            f"{fault.filename or folder}: {fault.strerror}", hint="keys are kept in the state folder; another one: EDGEDEPLOY_STATE_DIR"
+        ) from None
 
 
-def _public(path: Path) -> str:
-    return path.with_suffix(".pub").read_text(errors="replace").strip()
+def _public(path: Path, *, broken: bool = False) -> HostKey | None:
+    """The public half, from the private one. UsageFault for what is no key; `broken`: then there is none."""
+    try:
+        return keyfile.half_of(keyfile.parse(path.read_bytes()))
+    except (keyfile.Locked, keyfile.NoKey) as fault:
+        if broken:
+            return None
+        raise errors.UsageFault(
+            f"{path} is no private key any more: {fault or 'it has a passphrase'}",
+            hint=f"make another: edgedeploy ci key {path.stem} --rotate",
+        ) from None

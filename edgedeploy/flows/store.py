@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 import shlex
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from edgedeploy.core import errors
 from edgedeploy.core.names import CommitId, printable
-from edgedeploy.depot import scaffold, source_config
+from edgedeploy.depot import scaffold, source_config, usable
 from edgedeploy.depot.commit import Change, commit
 from edgedeploy.depot.config import FILE, Build, loads
 from edgedeploy.depot.git import Git
 from edgedeploy.depot.release import Added, commit_release
 from edgedeploy.depot.remote import Copy, Remote, redacted
 from edgedeploy.depot.repo import Depot
-from edgedeploy.flows import release
+from edgedeploy.flows import release, scratch
 from edgedeploy.ports.report import Report
 from edgedeploy.wires.gitssh.deploykey import DeployKey
 from edgedeploy.wires.gitssh.keeper import Keeper
@@ -62,6 +59,8 @@ class Stored:
     source: Source | None
     attempts: int
     dry_run: bool
+    settings: bool
+    """whether edgedeploy.toml is another one than before"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +83,22 @@ def put(request: Request, *, report: Report, sleep: Callable[[float], None]) -> 
     """
     GivenTrust.parse(request.host_keys)  # a slip is told before anything is fetched
     remote = Remote.parse(request.remote, request.here)
-    source = source_of(request)
-    with _scratch(Path(tempfile.gettempdir())) as scratch, _carried(request, remote, scratch) as (environment, faults):
-        copy = Copy(remote, scratch / "copy", environment)
+    source = source_of(request, report)
+    with (
+        scratch.folder(scratch.usual(), _PREFIX) as place,
+        _carried(request, remote, place) as (environment, faults),
+        _there(remote, place, report, dry_run=request.dry_run) as at,
+    ):
+        copy = Copy(at, place / "copy", environment)
         with faults(), report.step(f"fetching {remote}"):
-            _create(remote, report)
             copy.start(request.branch)
+        _tell_older(request, copy, source, report)
         for attempt in range(1, ATTEMPTS + 1):
-            proven, added = _release(request, copy, source, report)
-            stored = Stored(str(remote), copy.branch, added, proven.fits, source, attempt, request.dry_run)
-            if added.unchanged or request.dry_run:
+            made = _release(request, copy, source, report)
+            stored = Stored(
+                str(remote), copy.branch, made.added, made.fits, source, attempt, request.dry_run, made.settings
+            )
+            if request.dry_run or (made.added.unchanged and not made.settings):
                 return stored
             with faults(), report.step(f"pushing to {remote}"):
                 if copy.send():
@@ -108,30 +113,62 @@ def put(request: Request, *, report: Report, sleep: Callable[[float], None]) -> 
     )
 
 
-def source_of(request: Request) -> Source | None:
+def source_of(request: Request, report: Report) -> Source | None:
     """The commit that was built: as asked for, else what is checked out here; None where that is no git repository."""
     git = Git(request.here)
-    wanted = request.source or "HEAD"
-    found = git.commit(wanted)
+    found = git.commit(request.source or "HEAD")
     if found:
         return Source(found, printable(git.run("log", "-1", "--no-show-signature", "--format=%s", found), 200))
     if request.source is None:
+        try:
+            usable.top_of(request.here)
+        except errors.BadRepository as refused:
+            if refused.hint != usable.START:  # there is one, and git does not read it
+                report.warn(f"of which commit this is will not be said: {refused.message} ({refused.hint})")
         return None
     try:
         return Source(CommitId.parse(request.source))  # CI knows it, and this folder is no clone of it
     except errors.UsageFault:
         raise errors.UsageFault(
-            f"there is no commit {printable(request.source, 80)} in {request.here}", hint="give its whole id: --source COMMIT"
+            f"there is no commit {printable(request.source, 80)} in {request.here}",
+            hint="give its whole id: --source COMMIT",
         ) from None
 
 
-def _release(request: Request, copy: Copy, source: Source | None, report: Report) -> tuple[release.Proven, Added]:
+def _tell_older(request: Request, copy: Copy, source: Source | None, report: Report) -> None:
+    """CI may run an old job again, and that may be meant: it is said, not refused."""
+    said = copy.git.ask("log", "-1", "--no-show-signature", "--format=%b", "HEAD") or ""
+    last = next((line.split(" ")[1] for line in said.split("\n") if line.startswith("Source: ")), "")
+    git = Git(request.here)
+    if not source or not CommitId.fits(last) or last == source.commit or git.commit(last) is None:
+        return
+    if git.is_ancestor(source.commit, last):
+        report.warn(
+            f"{source.commit[:12]} is older than what is stored there ({last[:12]}): it comes on top all the same"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    added: Added
+    fits: tuple[str, ...]
+    settings: bool
+
+
+def _release(request: Request, copy: Copy, source: Source | None, report: Report) -> _Made:
     depot = _opened(request, copy)
     proven = release.prove(depot, _made_of(request, depot.root), report=report)
+    draft, said = proven.draft, source.line if source else ""
+    settings = bool(copy.git.run("diff", "--name-only", "HEAD", "--"))
     if request.dry_run:
-        draft = proven.draft
-        return proven, Added(draft.manifest.release, depot.head(), bool(draft.same_as), draft.manifest)
-    return proven, commit_release(depot, proven.draft, report=report, said=source.line if source else "")
+        added = Added(draft.manifest.release, depot.head(), bool(draft.same_as), draft.manifest)
+    elif draft.same_as and settings:
+        message = f"Take over the settings of {draft.manifest.app}\n" + (f"\n{said}\n" if said else "")
+        made = commit(copy.git, Change(message, {PurePosixPath(FILE): (depot.root / FILE).read_bytes()}))
+        added = Added(draft.same_as, made.commit, unchanged=True, manifest=draft.manifest, nameless=made.nameless)
+    else:
+        added = commit_release(depot, draft, report=report, said=said)
+    return _Made(added, proven.fits, settings)
 
 
 def _opened(request: Request, copy: Copy) -> Depot:
@@ -147,7 +184,8 @@ def _opened(request: Request, copy: Copy) -> Depot:
             app = loads(told).app
             files: Mapping[PurePosixPath, bytes] = {PurePosixPath(FILE): told, **scaffold.around(app)}
             commit(copy.git, Change(f"Start the deployment repository of {app}\n", files))
-        elif not place.is_symlink():
+        else:
+            _in_the_copy(place, copy)
             _same_app(place, told, copy)
             place.write_bytes(told)
     elif not place.is_file():
@@ -156,6 +194,15 @@ def _opened(request: Request, copy: Copy) -> Depot:
             hint=f"name it: --settings FOLDER/{FILE}; or write one: edgedeploy ci init --app APP",
         )
     return Depot.open(copy.git.folder)
+
+
+def _in_the_copy(place: Path, copy: Copy) -> None:
+    """Raises BadRepository for an edgedeploy.toml that leads out of the repository, or is none: it is not ours to write."""
+    if place.is_dir() or not place.resolve().is_relative_to(copy.git.folder.resolve()):
+        raise errors.BadRepository(
+            f"{FILE} of {copy.remote} is {'a folder' if place.is_dir() else 'a link out of the repository'}",
+            hint=f"remove it there: git rm {FILE}",
+        )
 
 
 def _same_app(place: Path, told: bytes, copy: Copy) -> None:
@@ -189,49 +236,43 @@ def _made_of(request: Request, repository: Path) -> release.Request:
     )
 
 
-def _create(remote: Remote, report: Report) -> None:
-    """A folder of this computer that is to be a repository is made one; only `NAME.git`, because a slip is no wish."""
+@contextlib.contextmanager
+def _there(remote: Remote, place: Path, report: Report, *, dry_run: bool) -> Iterator[Remote]:
+    """The remote. A folder of this computer that is to be a repository is made one, and is gone again if nothing is stored.
+
+    Only one called `NAME.git`: a slip is no wish.
+    """
     folder = remote.folder
-    if folder is not None and not folder.exists() and folder.name.endswith(".git") and folder.parent.is_dir():
-        folder.mkdir()
-        Git(folder).run("init", "--quiet", "--bare", "--initial-branch=main")
-        report.note(f"{folder} is new")
-
-
-@contextlib.contextmanager
-def _scratch(above: Path) -> Iterator[Path]:
-    """A folder of our own until we are done; what a killed run left is removed by the next."""
-    for left in above.glob(f"{_PREFIX}*"):
-        with contextlib.suppress(OSError), _held(left):  # somebody else's, or one that is at work
-            shutil.rmtree(left)
-    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=above) as made, _held(Path(made)):
-        yield Path(made)
-
-
-@contextlib.contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """Raises OSError where another process holds it; a process that ends holds nothing."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    if folder is None or folder.exists() or not folder.name.endswith(".git") or not folder.parent.is_dir():
+        yield remote
+        return
+    made = place / "new.git" if dry_run else folder
+    made.mkdir()
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(fd)
+        Git(made).run("init", "--quiet", "--bare", "--initial-branch=main")
+        report.note(f"{folder} {'would be' if dry_run else 'is'} new")
+        yield Remote(str(made))
+    except BaseException:
+        if not Git(made).ask("for-each-ref"):  # and nobody else has stored there meanwhile
+            shutil.rmtree(made, ignore_errors=True)
+        raise
 
 
 @contextlib.contextmanager
 def _carried(
-    request: Request, remote: Remote, scratch: Path
+    request: Request, remote: Remote, place: Path
 ) -> Iterator[tuple[Mapping[str, str], Callable[[], contextlib.AbstractContextManager[None]]]]:
     """git's environment, and what puts a carrier's own words in the place of git's."""
-    if not remote.by_ssh or not (request.key or request.host_keys):
-        if request.key:
-            raise errors.UsageFault(f"a deploy key is for ssh, and {remote} is not reached by it", hint="--to git@HOST:PATH")
+    if not (request.key or request.host_keys):
         yield {}, contextlib.nullcontext
         return
+    reached = remote.rewritten(Git(place))
+    if not reached.by_ssh:
+        what = "a deploy key" if request.key else "a host key"
+        raise errors.UsageFault(f"{what} is for ssh, and {reached} is not reached by it", hint="--to git@HOST:PATH")
     with contextlib.ExitStack() as stack:
-        place = scratch if Keeper.fits(scratch) else stack.enter_context(_scratch(_SHORT))
-        keeper = stack.enter_context(Keeper(place, request.key, request.host_keys))
+        short = place if Keeper.fits(place) else stack.enter_context(scratch.folder(_SHORT, _PREFIX))
+        keeper = stack.enter_context(Keeper(short, request.key, request.host_keys))
 
         @contextlib.contextmanager
         def faults() -> Iterator[None]:

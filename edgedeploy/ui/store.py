@@ -12,10 +12,13 @@ from edgedeploy.ui.progress import size
 def lines(result: Stored) -> Iterator[str]:
     """For people who read CI's log."""
     added = result.added
-    if added.unchanged:
+    if added.unchanged and result.settings:
+        yield f"{_stored(result)}  the settings; the release stays {added.release} of {added.manifest.app}"
+    elif added.unchanged:
         yield f"nothing to store: {result.remote} has it already, as {added.release}"
         return
-    yield f"{'would store' if result.dry_run else 'stored'}  {added.release} of {added.manifest.app}"
+    else:
+        yield f"{_stored(result)}  {added.release} of {added.manifest.app}"
     for artefact in added.manifest.artefacts:
         packing = f"{size(artefact.size)} -> {size(artefact.packed_size)} ({artefact.codec})"
         yield f"{artefact.role:<8}{size(artefact.size) if artefact.codec == 'none' else packing}"
@@ -29,6 +32,10 @@ def lines(result: Stored) -> Iterator[str]:
         yield f"        at the {result.attempts}. attempt: others stored meanwhile"
 
 
+def _stored(result: Stored) -> str:
+    return "would store" if result.dry_run else "stored"
+
+
 def as_json(result: Stored) -> dict[str, object]:
     """For programs. `commit` is the deployment repository's, None in a dry run."""
     added = result.added
@@ -36,6 +43,7 @@ def as_json(result: Stored) -> dict[str, object]:
         "release": added.release,
         "commit": None if result.dry_run else added.commit,
         "unchanged": added.unchanged,
+        "settings": result.settings,
         "dry_run": result.dry_run,
         "remote": result.remote,
         "branch": result.branch,

@@ -30,11 +30,12 @@ class GivenTrust:
         lines: list[KnownHost] = []
         prints: list[str] = []
         for line in (line.strip() for text in texts for line in text.split("\n")):
-            first = line.split(" ")[0].rstrip("=")
             if not line or line.startswith("#"):
                 continue
-            if _PRINT.fullmatch(first):
-                prints.append(first)
+            # alone, several, or as `ssh-keygen -l` shows them: 256 SHA256:… comment (ED25519)
+            shown = [word.rstrip("=") for word in line.split() if _PRINT.fullmatch(word.rstrip("="))]
+            if shown and (line.startswith("SHA256:") or line.split()[0].isdigit()):
+                prints += shown
                 continue
             found = list(known_hosts_lines(f"* {line}" if line.startswith(_KINDS) else line))
             if not found or found[0].marker:

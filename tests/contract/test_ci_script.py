@@ -130,6 +130,43 @@ def test_a_push_that_fails_does_not_tell_the_key(forge: Forge) -> None:
     assert forge.secret_in() == []
 
 
+@pytest.mark.parametrize("how", [(), ("-a",)])
+def test_a_build_does_not_inherit_the_key_whatever_is_exported(forge: Forge, how: tuple[str, ...]) -> None:
+    settings = forge.source / "edgedeploy.toml"
+    look = "env > ../build.env; tr '\\\\0' '\\\\n' < /proc/$PPID/environ >> ../build.env"
+    settings.write_text(settings.read_text().replace("env > ../build.env", look))
+    forge.run("edgedeploy", "ci", "init", "--script", "--force")
+    code, _, err = forge.run("sh", *how, "ci/edgedeploy.sh", "build", "xen-armv7", key="exported")
+    assert code == 0, err
+    told = (forge.folder / "build.env").read_text()
+    assert "PATH=" in told
+    assert forge.key.read_text().split("\n")[1] not in told
+
+
+def test_what_a_build_removed_is_not_stored(forge: Forge) -> None:
+    (forge.source / "slides/draft.html").write_text("not yet")
+    settings = forge.source / "edgedeploy.toml"
+    settings.write_text(settings.read_text().replace("cp made kernel", "cp made kernel; rm slides/draft.html"))
+    forge.run("edgedeploy", "ci", "init", "--script", "--force")
+    forge.edit("without the draft")
+    assert job(forge, "build", "xen-armv7")[0] == 0
+    git(forge.source, "checkout", "--", "slides")
+    code, out, err = job(forge, "store")
+    assert code == 0, out + err
+    assert "draft" not in git(forge.bare, "show", "trunk:xen/" + git(forge.bare, "show", "trunk:xen/latest") + "/manifest.json")
+
+
+def test_nothing_built_and_no_branch_are_told(forge: Forge) -> None:
+    code, _, err = job(forge, "store")
+    assert (code, "nothing was built" in err) == (2, True)
+    git(forge.source, "checkout", "-q", "--detach")
+    code, _, err = job(forge, "store")
+    assert (code, "EDGEDEPLOY_BRANCH" in err) == (2, True)
+    git(forge.source, "tag", "main")
+    git(forge.source, "checkout", "-q", "refs/heads/main", "-B", "main")
+    assert "nothing was built" in job(forge, "store")[2], "a tag of its name makes it no other branch"
+
+
 def test_what_is_no_target_is_named(forge: Forge) -> None:
     code, _, err = job(forge, "build", "arm64")
     assert (code, "no target arm64; there are: unix, xen-armv7" in err) == (2, True)

@@ -56,6 +56,23 @@ def test_a_folder_for_temporary_files_may_be_deep(forge: Forge, depth: int) -> N
     assert not list(deep.iterdir())
 
 
+def test_a_secret_that_is_not_set_is_named(forge: Forge) -> None:
+    code, _, err = forge.store(EDGEDEPLOY_DEPLOY_KEY="")
+    assert (code, "EDGEDEPLOY_DEPLOY_KEY" in err) == (11, True)
+
+
+def test_a_pin_holds_where_git_is_told_to_go_by_ssh_instead(forge: Forge) -> None:
+    there = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{forge.remote}.insteadOf", "GIT_CONFIG_VALUE_0": "https://forge/x"}
+    home = forge.folder / "home"
+    home.mkdir()
+    (home / ".gitconfig").write_text(f'[url "{forge.remote}"]\n insteadOf = https://forge/x\n')
+    pin = public(keypair(forge.folder / "another"))
+    code, _, err = forge.run("edgedeploy", "store", "--to", "https://forge/x", HOME=str(home), EDGEDEPLOY_DEPLOY_HOST_KEY=pin)
+    assert (code, "host key" in err) == (12, True)
+    code, _, err = forge.run("edgedeploy", "store", "--to", "https://forge/x", HOME=str(home), **there)
+    assert code == 0, err
+
+
 def test_two_that_store_at_once_are_both_in_history(forge: Forge) -> None:
     """The second comes while the first one's objects are with the forge already, and its branch is about to move."""
     forge.store()

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from edgedeploy.core import errors
 from edgedeploy.core.names import printable
-from edgedeploy.wires.gitssh.deploykey import DeployKey
+from edgedeploy.wires.gitssh.deploykey import VARIABLE, DeployKey
 from edgedeploy.wires.given_trust import GivenTrust
 from edgedeploy.wires.ssh import hostrules, keyfile
 from edgedeploy.wires.ssh.config import SshTarget, resolve
@@ -58,8 +58,12 @@ class Call:
 def main(argv: Sequence[str]) -> int:
     """Carry one connection; the exit status is the remote command's."""
     with contextlib.closing(socket.socket(socket.AF_UNIX)) as keeper:
-        keeper.connect(argv[0])
-        told = json.loads(keeper.makefile("rb").readline())
+        try:
+            keeper.connect(argv[0])
+            told = json.loads(keeper.makefile("rb").readline())
+        except (OSError, ValueError):
+            sys.stderr.write("edgedeploy: whoever started this is gone\n")
+            return FAILED
         threading.Thread(target=_end_with, args=(keeper,), daemon=True).start()
         try:
             return carry(Call.parse(argv[1:]), told["key"], told["host_keys"])
@@ -101,8 +105,14 @@ def _trust(target: SshTarget, host_keys: Sequence[str]) -> HostTrust:
 
 
 def _in_words(refused: errors.Unreachable, target: SshTarget, key: str | None) -> errors.Unreachable:
+    shown = printable(f"{target.user + '@' if target.user else ''}{target.host}", 120)
+    if refused.answered and not key:
+        return errors.Unreachable(
+            f"{shown} lets nobody in without a key, and there is no deploy key",
+            hint=f"set {VARIABLE} to the private half of one: edgedeploy ci key",
+            details=refused.details,
+        )
     if refused.answered and key:
-        shown = printable(f"{target.user + '@' if target.user else ''}{target.host}", 120)
         return errors.Unreachable(
             f"{shown} does not take the deploy key",
             hint=f"add its public half there, with write access: {DeployKey.given(key).public}",

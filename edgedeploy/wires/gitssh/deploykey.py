@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +13,8 @@ from edgedeploy.wires.ssh import keyfile
 
 VARIABLE = "EDGEDEPLOY_DEPLOY_KEY"
 _BEGIN = "-----BEGIN"
+_AROUND = " \t\r\n\ufeff"
+"""blanks, and the byte order mark of an editor"""
 _PACKED = base64.b64encode(_BEGIN.encode())[:13].decode("ascii", "strict")
 """how a key in base64 starts: variables that a forge masks must not have several lines"""
 _MAKE = "make one: edgedeploy ci key"
@@ -30,7 +31,7 @@ class DeployKey:
     @classmethod
     def given(cls, value: str) -> DeployKey:
         """From the variable's value: the key, the key in base64, or the path of its file. Raises errors.UsageFault."""
-        text = _text(value.strip())
+        text = _text(value.strip(_AROUND))
         # pasted out of a web page: other ends of lines, none after the last, or written out
         text = text.replace("\r\n", "\n").replace("\r", "\n")
         text = (text if "\n" in text.strip() else text.replace("\\n", "\n")).strip() + "\n"
@@ -51,7 +52,7 @@ def _text(value: str) -> str:
     if value.startswith(_PACKED):
         try:
             return base64.b64decode("".join(value.split()), validate=True).decode("utf-8", "replace").strip()
-        except binascii.Error:
+        except ValueError:
             raise errors.UsageFault(
                 f"{VARIABLE} is a key in base64, and not all of it", hint="paste it once more"
             ) from None
@@ -61,7 +62,8 @@ def _text(value: str) -> str:
         )
     path = folders.expand(value)
     try:
-        return path.read_text(encoding="utf-8", errors="replace").strip() if value else ""
+        held = path.read_text(encoding="utf-8", errors="replace").strip(_AROUND) if value else ""
+        return _text(held) if held.startswith((_BEGIN, _PACKED)) else held
     except (OSError, ValueError) as fault:
         # what is no path may be most of a key: it is not shown
         named = f"{printable(value, 120)}" if _looks_like_a_path(path) else "its value"
@@ -72,4 +74,4 @@ def _text(value: str) -> str:
 
 
 def _looks_like_a_path(path: Path) -> bool:
-    return "\n" not in str(path) and path.is_absolute() and len(str(path)) < 200 and len(path.parts) > 1 and path.parent.is_dir()
+    return "\n" not in str(path) and path.is_absolute() and len(str(path)) < 200 and len(path.parts) > 2 and path.parent.is_dir()

@@ -42,7 +42,7 @@ class Keeper:
     @property
     def environment(self) -> dict[str, str]:
         """What has git start a carrier where it would start ssh."""
-        command = [sys.executable, "-I", "-m", "edgedeploy.wires.gitssh.carrier", str(self._path)]
+        command = [sys.executable, "-P", "-m", "edgedeploy.wires.gitssh.carrier", str(self._path)]
         return {"GIT_SSH_COMMAND": shlex.join(command), "GIT_SSH_VARIANT": "ssh"}
 
     def __enter__(self) -> Self:

@@ -86,6 +86,9 @@ def test_an_edited_table_is_written_anew(edgedeploy, source):
         (("--build", "unix"), "not TARGET=COMMAND"),
         (("--build", "unix="), "not TARGET=COMMAND"),
         (("--build", "a b=x"), "is not a target"),
+        (("--build", "unix=a", "--build", "unix=b"), "built twice"),
+        (("--build", "unix=\udcff"), "not TARGET=COMMAND"),
+        (("--build", "xen=x", "--kernel", "k", "--store=-x"), "is no repository"),
         (("--build", "unix=x", "--store", "y", "--deploy", "xen-armv7"), "is stored, but not built"),
         ((*GIVEN, "--host-key", "what"), "is not a host key"),
         ((*GIVEN, "--kernel", "../k"), "not a path inside"),
@@ -96,6 +99,27 @@ def test_what_is_missing_or_wrong_is_named_and_nothing_is_written(edgedeploy, so
     assert (code, words in err) == (2, True), err
     assert sorted(path.name for path in source.iterdir()) == [".git", "edgedeploy.toml"]
     assert (source / "edgedeploy.toml").read_text() == SETTINGS
+
+
+@pytest.mark.parametrize("what", ["a folder", "a file above", "a link"])
+def test_what_is_in_the_way_is_named(edgedeploy, source, tmp_path, what):
+    if what == "a folder":
+        (source / "ci/edgedeploy.sh/x").mkdir(parents=True)
+    elif what == "a file above":
+        (source / "ci").write_text("mine")
+    else:
+        (source / "ci").mkdir()
+        (source / "ci/edgedeploy.sh").symlink_to(tmp_path / "elsewhere")
+    code, _, err = edgedeploy("ci", "init", *GIVEN)
+    assert (code, "ci/edgedeploy.sh" in err) == (2, True)
+    edgedeploy("ci", "init", *GIVEN, "--force")
+    assert not (tmp_path / "elsewhere").exists(), "a link is not followed"
+
+
+def test_a_table_that_a_store_could_not_leave_out_is_told(edgedeploy, source):
+    (source / "edgedeploy.toml").write_text('build = { kernel = "k" }\napp = "decks"\n')
+    code, _, err = edgedeploy("ci", "init", *GIVEN)
+    assert (code, "[build]" in err) == (21, True)
 
 
 def test_a_build_that_names_no_kernel_is_asked_for_it(edgedeploy, source):
@@ -173,3 +197,24 @@ def test_a_pair_fits_and_is_rotated(source, tmp_path):
     assert os.stat(turned["path"]).st_mode & 0o777 == 0o600
     assert run_key("--public").stdout != public
     assert turned["fingerprint"] not in run_key("--rotate").stderr.split("remove the old")[0]
+
+
+@pytest.mark.parametrize("content", ["", "garbage", "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n"])
+def test_a_pair_that_is_broken_is_told_and_made_anew(source, tmp_path, content):
+    run_key()
+    path = tmp_path / "state/deploy-keys/decks.key"
+    path.write_text(content)
+    done = run_key()
+    assert (done.returncode, done.stdout, "--rotate" in done.stderr) == (2, "", True)
+    assert run_key("--rotate").stdout.startswith("-----BEGIN")
+
+
+def test_a_place_that_cannot_be_written_is_named(source, tmp_path):
+    (tmp_path / "file").touch()
+    done = run_key(EDGEDEPLOY_STATE_DIR=str(tmp_path / "file"))
+    assert (done.returncode, "EDGEDEPLOY_STATE_DIR" in done.stderr) == (2, True)
+
+
+def test_nobody_else_can_put_another_key_there(source, tmp_path):
+    subprocess.run(["sh", "-c", 'umask 000; exec "$0" -m edgedeploy ci key --json', sys.executable], check=True, capture_output=True)
+    assert (tmp_path / "state/deploy-keys").stat().st_mode & 0o777 == 0o700

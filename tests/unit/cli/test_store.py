@@ -59,8 +59,64 @@ def test_a_dry_run_stores_nothing(store, source):
     (source / "slides/index.html").write_text("<h1>two</h1>")
     code, out, _ = store("--dry-run")
     assert (code, out.startswith("would store"), tip(source)) == (0, True, before)
+    code, out, err = store("--dry-run", "--to", "../new.git")
+    assert (code, "would be new" in err, (source.parent / "new.git").exists()) == (0, True, False)
     told = json.loads(store("--dry-run", "--json")[1])
     assert (told["commit"], told["unchanged"], told["dry_run"]) == (None, False, True)
+
+
+def test_a_repository_that_nothing_was_stored_in_is_not_left_behind(store, source):
+    (source / "kernel").write_bytes(kernels.x86_mirage())
+    assert store()[0] == 20
+    assert not (source.parent / "decks.git").exists()
+
+
+def test_settings_that_no_release_is_made_of_are_stored_alone(store, source):
+    store()
+    before = tip(source)
+    (source / "edgedeploy.toml").write_text(SETTINGS.replace("[network]", 'board = "stage"\n\n[network]', 1))
+    code, out, _ = store()
+    assert (code, "stored  the settings" in out) == (0, True)
+    assert 'board = "stage"' in git(source.parent / "decks.git", "show", "main:edgedeploy.toml")
+    assert git(source.parent / "decks.git", "rev-parse", "main~") == before
+    assert store()[1].startswith("nothing to store")
+
+
+def test_an_older_commit_is_stored_and_told(store, source):
+    (source / "slides/index.html").write_text("<h1>two</h1>")
+    git(source, "commit", "-qam", "Say two")
+    assert "is older than" not in store()[2]
+    git(source, "checkout", "-q", "HEAD~")
+    code, _, err = store()
+    assert (code, "is older than what is stored there" in err) == (0, True)
+
+
+@pytest.mark.parametrize("what", ["a link out of the repository", "a folder"])
+def test_a_repository_does_not_lead_out_of_itself(store, source, tmp_path, what):
+    store()
+    work = tmp_path / "work"
+    git(tmp_path, "clone", "-q", "decks.git", "work")
+    outside = tmp_path / "outside.toml"
+    outside.write_text(SETTINGS.replace("decks", "other"))
+    before = outside.stat().st_ino
+    (work / "edgedeploy.toml").unlink()
+    if what == "a folder":
+        (work / "edgedeploy.toml").mkdir()
+        (work / "edgedeploy.toml/x").touch()
+    else:
+        (work / "edgedeploy.toml").symlink_to(outside)
+    git(work, "add", ".")
+    git(work, "commit", "-qm", "hostile")
+    git(work, "push", "-q")
+    (source / "slides/index.html").write_text("<h1>two</h1>")
+    code, _, err = store()
+    assert (code, what in err, outside.stat().st_ino) == (22, True, before), err
+
+
+def test_a_checkout_of_somebody_elses_says_why_it_has_no_commit(store, source, monkeypatch):
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")  # git's own way to test it
+    _, _, err = store("--to", f"file://{source.parent}/none")
+    assert "safe.directory" in err
 
 
 def test_settings_go_with_the_source(store, source):

@@ -78,7 +78,19 @@ def test_each_fault_is_named(text, words):
     assert words in f"{told.value.message} {told.value.hint}"
 
 
-@pytest.mark.parametrize("command", ["make", "a\nb", 'echo "$X" \\', "tab\there", "caf\u00e9 \u2028", "x = '''\n"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "[ -f x ] && make\n[network]\n",
+        "\U000e0067",
+        "make",
+        "a\nb",
+        'echo "$X" \\',
+        "tab\there",
+        "caf\u00e9 \u2028",
+        "x = '''\n",
+    ],
+)
 def test_what_is_written_is_read_again(command):
     stored = Target("xen-armv7", command, "t", PurePosixPath("k"), None, ("virtual-armv7",))
     written = Ci((Target("unix.1", command, "t"), stored), stored, "git@forge:x", "main", ("SHA256:abc",))
@@ -129,6 +141,28 @@ def test_the_script_is_one_for_all_and_a_shell_reads_it(tmp_path, text):
     file = tmp_path / "script"
     file.write_text(scripts.pop())
     assert subprocess.run(["sh", "-n", file], capture_output=True, check=False).stderr == b""
+
+
+@pytest.mark.parametrize("name", ["esac", "in", "1.0", "case"])
+def test_any_target_may_have_its_name(tmp_path, name):
+    text = f"{APP}[ci.'{name}']\nbuild = 'echo built'\n"
+    (tmp_path / "ci").mkdir()
+    (tmp_path / "ci/edgedeploy.sh").write_text(made("script", text)["ci/edgedeploy.sh"])
+    done = subprocess.run(
+        ["sh", tmp_path / "ci/edgedeploy.sh", "build", name], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "built" in done.stdout) == (0, True), done.stderr
+
+
+@pytest.mark.parametrize("branch", ["a..b", "-x", "a b", "a'b", "x.lock", "x/", "a//b", "$(x)", "a`b", 'a"b', "x."])
+def test_what_is_no_branch_is_told(branch):
+    with pytest.raises(errors.UsageFault, match="is not a branch"):
+        ci_table.branch_name(branch)
+
+
+@pytest.mark.parametrize("branch", ["main", "release/1.0", "feature/\u00e9", "a+b", "1"])
+def test_what_is_a_branch_is_taken(branch):
+    assert ci_table.branch_name(branch) == branch
 
 
 def test_names_of_files_are_words_of_the_shell():

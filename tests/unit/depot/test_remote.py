@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgedeploy.core import errors
+from edgedeploy.depot.git import Git
 from edgedeploy.depot.remote import Copy, Remote, redacted
 from tests.unit.depot.conftest import git
 
@@ -51,9 +52,12 @@ def test_a_helper_that_runs_commands_is_not_run(tmp_path, git_home):
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("https://x-access-token:ghs_16C7e42F@forge/a.git", "https://x-access-token:***@forge/a.git"),
-        ("https://:p%40ss@forge/a", "https://:***@forge/a"),
-        ("fatal: unable to access 'https://me:secret@forge/a/': 403", "fatal: unable to access 'https://me:***@forge/a/': 403"),
+        ("https://x-access-token:ghs_16C7e42F@forge/a.git", "https://***@forge/a.git"),
+        ("https://ghp_16C7e42F@forge/a.git", "https://***@forge/a.git"),
+        ("https://:p%40ss@forge/a", "https://***@forge/a"),
+        ("https://me:pa@ss/w@forge/a", "https://***@forge/a"),
+        ("fatal: unable to access 'https://me:secret@forge/a/': 403", "fatal: unable to access 'https://***@forge/a/': 403"),
+        ("ssh://me:secret@forge/a", "ssh://me:***@forge/a"),
         ("git@forge:a", "git@forge:a"),
         ("ssh://git@forge:22/a", "ssh://git@forge:22/a"),
     ],
@@ -97,6 +101,49 @@ def test_the_branch_is_the_remotes_own(bare, tmp_path):
     copy = started(bare, tmp_path / "copy")
     assert copy.branch == "trunk"
     assert (copy.git.folder / "theirs").exists()
+
+
+@pytest.mark.parametrize("branch", ["a..b", "a b", "main.lock", "-x", "@", "HEAD", "refs/heads/q", "*", ""])
+def test_what_is_no_branch_is_refused(bare, tmp_path, branch):
+    with pytest.raises(errors.UsageFault, match="is not a branch"):
+        started(bare, tmp_path / "copy", branch)
+
+
+def test_a_ref_that_only_ends_like_the_branch_is_another(bare, tmp_path):
+    git(bare, "update-ref", "refs/backup/refs/heads/trunk", "trunk")
+    copy = started(bare, tmp_path / "copy", "trunk")
+    git(copy.git.folder, "commit", "-q", "--allow-empty", "-m", "mine")
+    hook = bare / "hooks/pre-receive"
+    hook.write_text("#!/bin/sh\necho closed today >&2; exit 1\n")
+    hook.chmod(0o755)
+    git(bare, "update-ref", "refs/backup/refs/heads/trunk", copy.git.commit("HEAD~") or "")
+    with pytest.raises(errors.BadRepository, match="push failed"):
+        copy.send()
+
+
+@pytest.mark.parametrize("head", ["refs/heads/other", "detached"])
+def test_a_remote_that_calls_no_branch_its_own_is_asked_for_one(bare, tmp_path, head):
+    if head == "detached":
+        (bare / "HEAD").write_text(git(bare, "commit-tree", "-m", "x", "trunk^{tree}") + "\n")
+    else:
+        git(bare, "symbolic-ref", "HEAD", head)
+    with pytest.raises(errors.BadRepository, match="none of them its own: trunk") as told:
+        started(bare, tmp_path / "copy")
+    assert "--branch" in told.value.hint
+
+
+@pytest.mark.parametrize("setting", ["clone.defaultRemoteName=up", "push.gpgSign=true", "push.pushOption=x", "push.followTags=true"])
+def test_what_people_set_for_themselves_does_not_break_it(bare, tmp_path, git_home, setting):
+    git(tmp_path, "config", "--global", *setting.split("="))
+    copy = started(bare, tmp_path / "copy")
+    git(copy.git.folder, "commit", "-q", "--allow-empty", "-m", "mine")
+    assert copy.send()
+
+
+def test_where_git_really_goes_is_known(tmp_path, git_home):
+    git(tmp_path, "config", "--global", "url.ssh://git@forge/.insteadOf", "https://forge/")
+    remote = Remote.parse("https://forge/a.git", HERE)
+    assert (remote.by_ssh, remote.rewritten(Git(tmp_path)).url) == (False, "ssh://git@forge/a.git")
 
 
 def test_who_is_late_is_told_and_goes_on_from_there(bare, tmp_path):

@@ -18,6 +18,8 @@ NET = '\n[network]\naddress = "10.0.2.20/24"\n'
         (APP + NET, APP + NET),
         (APP + '\n# of what\n[build]\nkernel = "k"\n' + NET, APP + NET),
         (APP + NET + '\n# of what\n# it is made\n  [build] # here\nkernel = "k"\nslides = "s"', APP + NET),
+        (APP + '[build]\nkernel = "k"\n\n# the hall\n[domain]\nmemory = 64\n', APP + "# the hall\n[domain]\nmemory = 64\n"),
+        (APP + "[ci.a]\nbuild = \'\'\'\n[ -f x ] && make\n[network]\n\'\'\'\n" + NET, APP + NET),
         (APP + '[ "build" ]\nkernel = "k"\n' + NET, APP + NET.removeprefix("\n").join(("", ""))),
     ],
 )

@@ -22,6 +22,7 @@ FORMS = {
     "with blanks around": lambda text: f"\n  {text}  \n",
     "from a Windows clipboard": lambda text: text.replace("\n", "\r\n"),
     "with newlines written out": lambda text: text.replace("\n", "\\n"),
+    "with a byte order mark": lambda text: f"\ufeff{text}",
     "in base64": lambda text: base64.b64encode(text.encode()).decode(),
     "in base64 with lines": lambda text: base64.encodebytes(text.encode()).decode(),
 }
@@ -41,6 +42,23 @@ def test_a_path_is_read(path, monkeypatch):
     assert DeployKey.given(str(path)).text == path.read_text()
     monkeypatch.setenv("HOME", str(path.parent))
     assert DeployKey.given("~/key").text == path.read_text()
+
+
+def test_a_file_may_hold_it_in_base64(path, tmp_path):
+    (tmp_path / "packed").write_text(base64.b64encode(path.read_bytes()).decode())
+    assert DeployKey.given(str(tmp_path / "packed")).text == path.read_text()
+
+
+def test_what_is_nearly_base64_is_told(path):
+    with pytest.raises(errors.UsageFault, match="not all of it"):
+        DeployKey.given(base64.b64encode(path.read_bytes()).decode()[:40] + "\u00e9")
+
+
+def test_a_line_of_a_key_that_looks_like_a_path_is_not_shown():
+    line = "/" + "A1b2" * 17
+    with pytest.raises(errors.UsageFault) as told:
+        DeployKey.given(line)
+    assert line[:20] not in told.value.message
 
 
 def test_a_key_with_a_passphrase_is_no_use(tmp_path):

@@ -22,6 +22,9 @@ FORMS = {
     "a line of known_hosts": f"forge {OURS.line}",
     "a line for several hosts": f"elsewhere,forge,10.0.0.1 {OURS.line}",
     "what ssh-keyscan prints": f"# forge:22 SSH-2.0-OpenSSH_9.2\nforge {OURS.line}\n\nforge {OTHER.line}\n",
+    "as ssh-keygen -l shows it": f"256 {OURS.fingerprint} root@forge (ED25519)",
+    "two on a line": f"{OTHER.fingerprint} {OURS.fingerprint}",
+    "with a tab": f"{OURS.fingerprint}\t(Ed25519)",
     "among others": f"{OTHER.fingerprint}\n{OURS.fingerprint}",
 }
 
