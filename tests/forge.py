@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -41,6 +42,7 @@ class Forge:
     def __init__(self, folder: Path, sshd: Sshd, bare: Path | None = None) -> None:
         """`bare`: a deployment repository that is there."""
         self.folder, self.sshd = folder, sshd
+        self._started: list[subprocess.Popen[str]] = []
         self.key = keypair(folder / "deploy")
         self.bare = bare or folder / "decks.git"
         self.source = folder / "source"
@@ -71,11 +73,23 @@ class Forge:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         secrets = {"EDGEDEPLOY_DEPLOY_KEY": self.key.read_text(), "EDGEDEPLOY_DEPLOY_HOST_KEY": self.sshd.host_key.line}
         given = {"PATH": path, "TMPDIR": str(self.tmp), **secrets, **env}
-        return subprocess.Popen(
+        process = subprocess.Popen(
             ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/passwd && exec "$@"', self.folder / "nobody", *argv],
             cwd=self.source, start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True, env={name: value for name, value in given.items() if value},
         )  # fmt: skip
+        self._started.append(process)
+        return process
+
+    def end(self) -> None:
+        """Of what a test that failed has left running."""
+        for process in self._started:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+            for stream in (process.stdout, process.stderr):
+                if stream is not None:
+                    stream.close()
 
     def run(self, *argv: str, **env: str) -> tuple[int, str, str]:
         process = self.start(*argv, **env)
@@ -98,7 +112,8 @@ class Forge:
         line = self.key.read_text().split("\n")[3].encode()
         places = [path for root in (self.tmp, Path("/dev/shm"), Path("/tmp")) for path in _small_files(root)]
         places += [path for pid in Path("/proc").glob("[0-9]*") for path in (pid / "cmdline", pid / "environ")]
-        return [str(path) for path in places if line in _read(path)]
+        # the folder of the tests may be in one of these places, and has the forge's own copy
+        return [str(path) for path in places if path != self.key and line in _read(path)]
 
 
 def _small_files(root: Path) -> Iterator[Path]:
@@ -121,4 +136,7 @@ def running(folder: Path, bare: Path | None = None) -> Iterator[Forge]:
     with Sshd(folder / "sshd", "AcceptEnv GIT_PROTOCOL") as sshd:
         made = Forge(folder, sshd, bare)
         sshd.authorize(made.key)
-        yield made
+        try:
+            yield made
+        finally:
+            made.end()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 VARIABLE = "EDGEDEPLOY_DEPLOY_KEY"
 
 
-@click.group()
+@click.group(short_help="Have CI build, check and store.")
 def ci() -> None:
     """Have CI build, check and store: `init` writes its files, `key` makes the key that it stores with."""
 
