@@ -11,9 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
-from tests import kernels
+from tests import kernels, needs
 from tests.guard import USUAL_S
 from tests.sshd import Sshd, keypair
 
@@ -132,7 +130,7 @@ def _read(path: Path) -> bytes:
 @contextmanager
 def running(folder: Path, bare: Path | None = None) -> Iterator[Forge]:
     if os.geteuid() != 0 or not shutil.which("unshare"):
-        pytest.skip("needs root and unshare, for a mount namespace")  # CI runs as root: EDGEDEPLOY_MUST_RUN makes it a failure
+        needs.require("root, and unshare, for a mount namespace")
     with Sshd(folder / "sshd", "AcceptEnv GIT_PROTOCOL") as sshd:
         made = Forge(folder, sshd, bare)
         sshd.authorize(made.key)

@@ -13,10 +13,7 @@ from edgedeploy.core import errors
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from edgedeploy.core.names import AppName
     from edgedeploy.flows import ci as flow
-
-VARIABLE = "EDGEDEPLOY_DEPLOY_KEY"
 
 
 @click.group(short_help="Have CI build, check and store.")
@@ -68,10 +65,9 @@ def init(
     Where that has no [ci], it is made of --build, --store and the others, or of what you answer. The files build and test
     every target, check it for its boards, and store the one with deploy = true when its branch is pushed.
     """
-    import shlex  # noqa: PLC0415 - a command pays for its own imports only
-
-    from edgedeploy.flows import ci as flow  # noqa: PLC0415
+    from edgedeploy.flows import ci as flow  # noqa: PLC0415 - a command pays for its own imports only
     from edgedeploy.flows import init as apps  # noqa: PLC0415
+    from edgedeploy.ui import ci as show  # noqa: PLC0415
 
     here = _here()
     commands = dict(map(_build, builds))
@@ -83,26 +79,9 @@ def init(
     about = apps.Request(app, here, board, address, gateway) if app else None
     written = flow.write(flow.Request(here, forge, wanted, about, force), report=session.report)
     if as_json:
-        options.emit_json(
-            {
-                "app": written.app,
-                "forge": written.forge,
-                "files": [str(path) for path in written.files],
-                "changed": [str(path) for path in written.changed],
-                "targets": [target.name for target in written.ci.targets],
-                "stored": written.ci.stored.name if written.ci.stored else None,
-                "to": written.ci.store or None,
-            }
-        )
-        return
-    if not written.changed:
-        click.echo(f"unchanged: {', '.join(map(str, written.files))}")
-        return
-    click.echo(f"wrote    {', '.join(map(str, written.changed))}")
-    click.echo(f"try it   sh {written.files[0]} build {written.ci.targets[0].name}")
-    if written.ci.stored:
-        click.echo("next     edgedeploy ci key    (the key that CI stores with, and where its halves go)")
-        click.echo(f"         git add {shlex.join(map(str, written.changed))} && git commit, and push")
+        options.emit_json(show.as_json(written))
+    else:
+        click.echo("\n".join(show.lines(written)))
 
 
 @ci.command()
@@ -122,41 +101,24 @@ def key(session: Session, *, app: str | None, show: bool, public: bool, rotate: 
     import stat  # noqa: PLC0415
 
     from edgedeploy.core.names import AppName  # noqa: PLC0415
-    from edgedeploy.flows import ci as flow  # noqa: PLC0415
+    from edgedeploy.flows import ci_key  # noqa: PLC0415
     from edgedeploy.ports import folders  # noqa: PLC0415
+    from edgedeploy.ui import ci as words  # noqa: PLC0415
 
     name = AppName.parse(app if app is not None else _app_here(session))
     to_pipe = stat.S_ISFIFO(os.fstat(1).st_mode) or stat.S_ISSOCK(os.fstat(1).st_mode)
     if to_pipe and os.environ.get("CI") and not (show or public or as_json):
         raise errors.UsageFault("this is CI: its log would keep the key", hint="make it on your own computer, or add --show")
-    pair = flow.pair(folders.state_dir() / "deploy-keys", name, rotate=rotate)
+    pair = ci_key.pair(folders.state_dir() / "deploy-keys", name, rotate=rotate)
     if as_json:
-        private = {"private": pair.private} if show else {}
-        options.emit_json(
-            {"app": name, "public": pair.public, "fingerprint": pair.fingerprint, "path": str(pair.path), "made": pair.fresh,
-             "replaced": pair.replaced, **private}
-        )  # fmt: skip
+        options.emit_json(words.pair_as_json(pair, name, private=show))
         return
     if public:
         click.echo(pair.public)
         return
-    for line in _where_to(pair, name):
-        click.echo(line, err=True)
+    click.echo("\n".join(words.where_to(pair, name)), err=True)
     if show or to_pipe:
         click.echo(pair.private, nl=False)
-
-
-def _where_to(pair: flow.Pair, app: AppName) -> list[str]:
-    lines = [
-        f"{'a new pair' if pair.fresh else 'the pair'} of keys of {app}: {pair.fingerprint}",
-        "  public half   to the deployment repository, as a deploy key with write access:",
-        f"                {pair.public}",
-        f"  private half  to the secrets (variables) of the source repository's CI, as {VARIABLE}:",
-        f"                edgedeploy ci key {app} | gh secret set {VARIABLE}    or copy it: edgedeploy ci key {app} --show",
-    ]
-    if pair.replaced:
-        lines += [f"  then          when CI has stored with it, remove the old key from the deployment repository: {pair.replaced}"]
-    return lines
 
 
 def _here() -> Path:

@@ -1,4 +1,4 @@
-"""CI's own files, made of [ci]: one script that does everything, and a few lines for GitHub or GitLab that call it."""
+"""CI's own files, made of [ci]: one script that does everything, and what a forge reads (ci_forges.py), which calls it."""
 
 from __future__ import annotations
 
@@ -6,23 +6,19 @@ import shlex
 from pathlib import PurePosixPath
 
 from edgedeploy.core.names import AppName
+from edgedeploy.depot import ci_forges
+from edgedeploy.depot.ci_forges import BUILT
 from edgedeploy.depot.ci_table import Ci, Target
 
 SCRIPT = PurePosixPath("ci/edgedeploy.sh")
-PLACES = {
-    "github": PurePosixPath(".github/workflows/edgedeploy.yml"),
-    "gitlab": PurePosixPath(".gitlab-ci.yml"),
-}
-"""where each forge wants its file"""
-FORGES = (*PLACES, "script")
-BUILT = ".edgedeploy-ci/built.tar"
+FORGES = (*ci_forges.PLACES, "script")
 
 
 def files(ci: Ci, app: AppName, forge: str, version: str) -> dict[PurePosixPath, str]:
     """Path -> content, for one of FORGES. `version` is what CI installs of edgedeploy where it has none."""
     made = {SCRIPT: _script(ci, app, version)}
-    if forge in PLACES:
-        made[PLACES[forge]] = _github(ci, app) if forge == "github" else _gitlab(ci)
+    if forge in ci_forges.PLACES:
+        made[ci_forges.PLACES[forge]] = ci_forges.file(ci, app, forge, SCRIPT)
     return made
 
 
@@ -77,27 +73,6 @@ def _store(ci: Ci) -> str:
 def _path(path: PurePosixPath | None) -> str:
     text = str(path)
     return shlex.quote(f"./{text}" if text.startswith("-") else text)
-
-
-def _github(ci: Ci, app: AppName) -> str:
-    keep = ""
-    store = ""
-    if ci.stored:
-        keep = _GITHUB_KEEP.format(stored=ci.stored.name, built=BUILT)
-        store = _GITHUB_STORE.format(branch=ci.branch, app=app, folder=BUILT.rpartition("/")[0])
-    return _GITHUB.format(script=SCRIPT, targets=_listed(ci), keep=keep, store=store)
-
-
-def _gitlab(ci: Ci) -> str:
-    store = _GITLAB_STORE.format(script=SCRIPT, branch=ci.branch) if ci.stored else ""
-    keep = _GITLAB_KEEP.format(built=BUILT) if ci.stored else ""
-    stages = "[build, store]" if ci.stored else "[build]"
-    return _GITLAB.format(script=SCRIPT, targets=_listed(ci), keep=keep, store=store, stages=stages)
-
-
-def _listed(ci: Ci) -> str:
-    # in quotes: 1.10 would be a number
-    return ", ".join(f'"{target.name}"' for target in ci.targets)
 
 
 _SCRIPT = """\
@@ -207,110 +182,4 @@ store() {{
   done
   {command}
 }}
-"""
-
-_GITHUB = """\
-# Written by `edgedeploy ci init`. What is done stands in {script}.
-name: edgedeploy
-
-on:
-  push:
-  pull_request:
-
-permissions:
-  contents: read
-
-# one push after the other: an older commit must not be stored after a newer one
-concurrency:
-  group: edgedeploy-${{{{ github.ref }}}}
-  cancel-in-progress: false
-
-env:
-  EDGEDEPLOY_PACKAGE: ${{{{ vars.EDGEDEPLOY_PACKAGE }}}}
-
-jobs:
-  build:
-    runs-on: ubuntu-latest
-    strategy:
-      fail-fast: false
-      matrix:
-        target: [{targets}]
-    steps:
-      - uses: actions/checkout@v4
-        with:
-          persist-credentials: false
-      - run: sh {script} build ${{{{ matrix.target }}}}
-{keep}{store}"""
-
-_GITHUB_KEEP = """\
-      - if: matrix.target == '{stored}'
-        uses: actions/upload-artifact@v4
-        with:
-          name: built
-          path: {built}
-          include-hidden-files: true
-          if-no-files-found: error
-"""
-
-_GITHUB_STORE = """\
-
-  # the only job that has the deploy key; it builds nothing
-  store:
-    needs: build
-    if: github.event_name == 'push' && github.ref == 'refs/heads/{branch}'
-    runs-on: ubuntu-latest
-    concurrency:
-      group: edgedeploy-store-{app}
-      cancel-in-progress: false
-    steps:
-      - uses: actions/checkout@v4
-        with:
-          persist-credentials: false
-      - uses: actions/download-artifact@v4
-        with:
-          name: built
-          path: {folder}
-      - run: sh ci/edgedeploy.sh store
-        env:
-          EDGEDEPLOY_DEPLOY_KEY: ${{{{ secrets.EDGEDEPLOY_DEPLOY_KEY }}}}
-          EDGEDEPLOY_DEPLOY_HOST_KEY: ${{{{ vars.EDGEDEPLOY_DEPLOY_HOST_KEY }}}}
-"""
-
-_GITLAB = """\
-# Written by `edgedeploy ci init`. What is done stands in {script}.
-# The image has Python and git; take one that has your compiler, too.
-default:
-  image: python:3.11-bookworm
-
-stages: {stages}
-
-build:
-  stage: build
-  interruptible: true
-  parallel:
-    matrix:
-      - TARGET: [{targets}]
-  script:
-    - sh {script} build "$TARGET"
-{keep}{store}"""
-
-_GITLAB_KEEP = """\
-  artifacts:
-    paths:
-      - {built}
-    expire_in: 1 day
-"""
-
-_GITLAB_STORE = """\
-
-# The variable EDGEDEPLOY_DEPLOY_KEY: give it the environment scope `edgedeploy`, so that no other job is handed it, and protect it.
-store:
-  stage: store
-  environment:
-    name: edgedeploy
-  rules:
-    - if: $CI_PIPELINE_SOURCE != "merge_request_event" && $CI_COMMIT_BRANCH == "{branch}"
-  resource_group: edgedeploy-store
-  script:
-    - sh {script} store
 """

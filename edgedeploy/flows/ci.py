@@ -1,4 +1,4 @@
-"""Writes CI's own files into a source repository, and keeps the pair of keys that CI stores with."""
+"""Writes CI's own files into a source repository."""
 
 from __future__ import annotations
 
@@ -10,17 +10,14 @@ from pathlib import Path, PurePosixPath
 from edgedeploy import __version__
 from edgedeploy.core import errors, files
 from edgedeploy.core.names import AppName
-from edgedeploy.depot import ci_files, ci_table, scaffold, source_config, usable
+from edgedeploy.depot import ci_files, ci_forges, ci_table, scaffold, source_config, usable
 from edgedeploy.depot.ci_table import Ci, Target
 from edgedeploy.depot.config import FILE, loads, relative_path
 from edgedeploy.depot.git import Git
 from edgedeploy.depot.remote import Remote
 from edgedeploy.flows import init
 from edgedeploy.ports.report import Report
-from edgedeploy.remote import pushkey
 from edgedeploy.wires.given_trust import GivenTrust
-from edgedeploy.wires.ssh import keyfile
-from edgedeploy.wires.trust import HostKey
 
 USUAL = "xen-armv7"
 """the target that is stored, where several are built and nobody says which"""
@@ -76,16 +73,7 @@ def lacks_table(folder: Path) -> bool:
 
 def write(request: Request, *, report: Report) -> Written:
     """Write them. Raises UsageFault where a file is there that is not ours to replace, BadConfig for a fault in [ci]."""
-    try:
-        top = usable.top_of(request.folder)
-    except errors.BadRepository as refused:
-        if refused.hint != usable.START:
-            raise
-        raise errors.UsageFault(
-            f"{request.folder} is in no git repository", hint="git init, in the folder of your source"
-        ) from None
-    if top.resolve() != request.folder.resolve():
-        raise errors.UsageFault(f"CI reads its files at the top of the repository, {top}", hint=f"cd {top}")
+    _check_top(request.folder)
     settings = _settings(request)
     ci = ci_table.read(settings, FILE)
     if ci is None:
@@ -105,17 +93,32 @@ def write(request: Request, *, report: Report) -> Written:
     changed = tuple(path for path, data in wanted.items() if _content(request.folder / path) != data)
     _not_theirs(request, [path for path in changed if path in made])
     for path in changed:
-        mode = 0o755 if path == ci_files.SCRIPT else 0o644
-        try:
-            files.atomic_write(request.folder / path, wanted[path], mode, follow=path == PurePosixPath(FILE))
-        except (FileExistsError, NotADirectoryError, IsADirectoryError):
-            raise errors.UsageFault(
-                f"{path} cannot be written: a folder is in its place, or a file in that of its folder",
-                hint=f"look: ls -ld {path.parent} {path}",
-            ) from None
+        _put(request.folder, path, wanted[path])
     if ci.stored is None:
         report.note("nothing is stored: no target of [ci] has deploy = true")
     return Written(app, forge, tuple(made), changed, ci)
+
+
+def _check_top(folder: Path) -> None:
+    try:
+        top = usable.top_of(folder)
+    except errors.BadRepository as refused:
+        if refused.hint != usable.START:
+            raise
+        raise errors.UsageFault(f"{folder} is in no git repository", hint="git init, in the folder of your source") from None
+    if top.resolve() != folder.resolve():
+        raise errors.UsageFault(f"CI reads its files at the top of the repository, {top}", hint=f"cd {top}")
+
+
+def _put(folder: Path, path: PurePosixPath, data: bytes) -> None:
+    mode = 0o755 if path == ci_files.SCRIPT else 0o644
+    try:
+        files.atomic_write(folder / path, data, mode, follow=path == PurePosixPath(FILE))
+    except (FileExistsError, NotADirectoryError, IsADirectoryError):
+        raise errors.UsageFault(
+            f"{path} cannot be written: a folder is in its place, or a file in that of its folder",
+            hint=f"look: ls -ld {path.parent} {path}",
+        ) from None
 
 
 def _settings(request: Request) -> bytes:
@@ -156,7 +159,7 @@ def _forge(folder: Path) -> str:
     if (folder / ".gitlab-ci.yml").exists():
         return "gitlab"
     remotes = Git(folder).ask("config", "--get-regexp", r"^remote\..*\.url$") or ""
-    return next((forge for forge in ci_files.PLACES if forge in remotes), "script")
+    return next((forge for forge in ci_forges.PLACES if forge in remotes), "script")
 
 
 def _content(path: Path) -> bytes | None:
@@ -173,49 +176,3 @@ def _not_theirs(request: Request, changed: list[PurePosixPath]) -> None:
             f"{' and '.join(there)} {'are' if len(there) > 1 else 'is'} there already, and would become another",
             hint="look at it first, or replace it: edgedeploy ci init --force",
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A pair of keys that CI stores with. `replaced`: the fingerprint of the one before it."""
-
-    public: str
-    fingerprint: str
-    private: str = field(repr=False)
-    path: Path
-    fresh: bool
-    replaced: str | None = None
-
-
-def pair(folder: Path, app: AppName, *, rotate: bool = False) -> Pair:
-    """The app's pair, kept in `folder`; made when there is none, or anew."""
-    path = folder / f"{app}.key"
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with files.locked(folder / f"{app}.lock", "edgedeploy ci key"):
-            before = _public(path, broken=rotate) if path.exists() else None
-            if before is None or rotate:
-                pem, _ = pushkey.made()
-                files.atomic_write(path, pem, 0o600, follow=False)
-            half = _public(path)
-            assert half is not None
-            fresh = rotate or before is None
-            replaced = before.fingerprint if before and rotate else None
-            return Pair(f"{half.line} edgedeploy-ci-{app}", half.fingerprint, path.read_text(), path, fresh, replaced)
-    except OSError as fault:
-        raise errors.UsageFault(
-            f"{fault.filename or folder}: {fault.strerror}", hint="keys are kept in the state folder; another one: EDGEDEPLOY_STATE_DIR"
-        ) from None
-
-
-def _public(path: Path, *, broken: bool = False) -> HostKey | None:
-    """The public half, from the private one. UsageFault for what is no key; `broken`: then there is none."""
-    try:
-        return keyfile.half_of(keyfile.parse(path.read_bytes()))
-    except (keyfile.Locked, keyfile.NoKey) as fault:
-        if broken:
-            return None
-        raise errors.UsageFault(
-            f"{path} is no private key any more: {fault or 'it has a passphrase'}",
-            hint=f"make another: edgedeploy ci key {path.stem} --rotate",
-        ) from None

@@ -13,7 +13,7 @@ from edgedeploy.core.fit import DomainNeeds
 from edgedeploy.core.names import ReleaseId
 from edgedeploy.core.release import Manifest
 from edgedeploy.depot import buildtable, served
-from edgedeploy.depot.config import FILE
+from edgedeploy.depot.config import FILE, Build
 from edgedeploy.depot.git import Git
 from edgedeploy.depot.release import Added, Draft, Sources, commit_release, draft_release
 from edgedeploy.depot.repo import Depot
@@ -38,6 +38,8 @@ class Request:
     force: bool = False
     source: Path | None = None
     """a folder that the files of [health.serves] are in, when that is not the repository; the slides may be in its repository"""
+    build: Build | None = None
+    """[build] of that folder's own edgedeploy.toml, in place of the repository's"""
     command: str = "edgedeploy release"
     """what was typed, for hints"""
 
@@ -167,10 +169,12 @@ def _inside(depot: Depot, path: Path) -> PurePosixPath | None:
 
 def sources_of(depot: Depot, request: Request) -> Sources:
     """What a release is made of: as asked for, else as [build] says. Raises UsageFault where no kernel is named."""
-    build = depot.config.build
+    build, root = depot.config.build, depot.root
+    if request.build is not None and request.source is not None:
+        build, root = request.build, request.source
 
     def chosen(given: Path | None, default: PurePosixPath | None) -> Path | None:
-        return given or (depot.root / default if default else None)
+        return given or (root / default if default else None)
 
     kernel = chosen(request.kernel, build.kernel)
     if kernel is None:

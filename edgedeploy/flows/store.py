@@ -13,7 +13,7 @@ from edgedeploy.core import errors
 from edgedeploy.core.names import CommitId, printable
 from edgedeploy.depot import scaffold, source_config, usable
 from edgedeploy.depot.commit import Change, commit
-from edgedeploy.depot.config import FILE, Build, loads
+from edgedeploy.depot.config import FILE, loads
 from edgedeploy.depot.git import Git
 from edgedeploy.depot.release import Added, commit_release
 from edgedeploy.depot.remote import Copy, Remote, redacted
@@ -218,20 +218,15 @@ def _same_app(place: Path, told: bytes, copy: Copy) -> None:
 
 def _made_of(request: Request, repository: Path) -> release.Request:
     """What is not given is taken from the source's [build]."""
-    root, build = request.here, Build()
-    if request.settings is not None:
-        root, build = request.settings.parent, loads(request.settings.read_bytes(), str(request.settings)).build
-
-    def chosen(given: Path | None, default: PurePosixPath | None) -> Path | None:
-        return given or (root / default if default else None)
-
+    settings = request.settings
     return release.Request(
         repository,
-        chosen(request.kernel, build.kernel),
-        chosen(request.ramdisk, build.ramdisk),
-        chosen(request.slides, build.slides),
+        request.kernel,
+        request.ramdisk,
+        request.slides,
         force=request.force,
-        source=root,
+        source=settings.parent if settings else request.here,
+        build=loads(settings.read_bytes(), str(settings)).build if settings else None,
         command=f"edgedeploy store --to {shlex.quote(redacted(request.remote))}",
     )
 

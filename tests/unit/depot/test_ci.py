@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from edgedeploy.core import errors
-from edgedeploy.depot import ci_files, ci_table
+from edgedeploy.depot import ci_files, ci_forges, ci_table
 from edgedeploy.depot.ci_table import Ci, Target
 
 APP = 'app = "decks"\nboards = ["virtual-armv7"]\n[build]\nkernel = "k"\nramdisk = "r"\nslides = "slides"\n'
@@ -109,9 +109,9 @@ NOT_STORED = "[ci.a]\nbuild = 'make'\n[ci.1.2]\nbuild = 'make'\n".replace("ci.1.
 
 
 @pytest.mark.parametrize("text", [APP + WHOLE, APP + NOT_STORED])
-@pytest.mark.parametrize("forge", ci_files.PLACES)
+@pytest.mark.parametrize("forge", ci_forges.PLACES)
 def test_what_a_forge_reads_is_what_its_schema_says(tmp_path, forge, text):
-    name = str(ci_files.PLACES[forge])
+    name = str(ci_forges.PLACES[forge])
     file = tmp_path / "ci.yml"
     schema = {"github": "vendor.github-workflows", "gitlab": "vendor.gitlab-ci"}[forge]
 
