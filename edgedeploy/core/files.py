@@ -21,11 +21,13 @@ def fsync_dir(folder: Path) -> None:
         os.close(fd)
 
 
-def atomic_write(path: Path, data: bytes, mode: int = 0o644, *, follow: bool = True) -> None:
+def atomic_write(
+    path: Path, data: bytes, mode: int = 0o644, *, follow: bool = True, owner: tuple[int, int] | None = None
+) -> None:
     """Replace `path` by `data` so that a reader, or a power cut, sees the old or the new content and nothing between.
 
     A link stays one, and what it leads to is replaced (dotfiles, an /etc that is read-only but for its links). `follow`
-    False where somebody else may have made the link.
+    False where somebody else may have made the link. `owner` (user and group) for a file that is not to be ours.
     """
     if follow and path.is_symlink():
         path = Path(os.path.realpath(path))
@@ -37,6 +39,8 @@ def atomic_write(path: Path, data: bytes, mode: int = 0o644, *, follow: bool = T
         with os.fdopen(fd, "wb") as file:
             file.write(data)
             file.flush()
+            if owner:
+                os.fchown(file.fileno(), *owner)
             os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         os.replace(temporary, path)

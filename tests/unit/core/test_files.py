@@ -39,6 +39,20 @@ def test_a_link_that_somebody_else_may_have_made_is_replaced(tmp_path: Path) -> 
     assert (link.is_symlink(), link.read_bytes(), (tmp_path / "secret").read_text()) == (False, b"new", "mine")
 
 
+def test_a_file_may_be_given_to_somebody_else_who_never_sees_it_open_to_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[int, int, int]] = []
+
+    def fchown(fd: int, user: int, group: int) -> None:
+        given.append((user, group, os.fstat(fd).st_mode & 0o777))
+
+    monkeypatch.setattr(os, "fchown", fchown)
+    files.atomic_write(tmp_path / "crontab", b"new", 0o640, owner=(1000, 107))
+    assert given == [(1000, 107, 0o600)]
+    assert (tmp_path / "crontab").stat().st_mode & 0o777 == 0o640
+
+
 def test_links_in_a_circle_lead_nowhere_and_are_replaced(tmp_path: Path) -> None:
     link = tmp_path / "one"
     link.symlink_to("two")
