@@ -28,7 +28,8 @@ _KEY = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)) ([A-Za
 class Plan:
     """What enrolment is to make of this board (JSON on stdin).
 
-    `board_id` is used where the board has none yet, or where what it has is another board's, too (`own_id`).
+    `board_id` is used where the board has none yet, or where what it has is another board's, too (`own_id`). `keep`: what
+    the original deployment scripts left there stays in service.
     """
 
     board_id: BoardId
@@ -38,6 +39,7 @@ class Plan:
     label: str
     apps: dict[AppName, str]
     own_id: bool = False
+    keep: bool = False
 
     @classmethod
     def from_json(cls, raw: bytes) -> Plan:
@@ -58,6 +60,7 @@ class Plan:
             label=re.sub(r"[^A-Za-z0-9@._-]", "-", reader.text("label", limit=100)),
             apps={AppName.parse(app): str(remote) for app, remote in reader.items("apps", {})},
             own_id=reader.flag("own_id", False),
+            keep=reader.flag("keep", False),
         )
         reader.done()
         return plan
@@ -100,6 +103,9 @@ class Setup:
                 self.changes += board.ensure_app(app)
             if board.announce():
                 self.changes.append(f"wrote {self._layout.avahi_service} (the announcement)")
+        from edgedeploy.agent import originals  # noqa: PLC0415 - only here, and last: until ours is in place, theirs may deploy
+
+        self.changes += originals.remove(self._layout, keep=self._plan.keep, dry_run=self._dry_run)
         return wanted
 
     def _config(self) -> AgentConfig:

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 @click.option(
     "--known-hosts", type=click.Path(dir_okay=False), help="Trust the host keys in this file instead of yours."
 )
+@click.option(
+    "--keep", is_flag=True, help="Leave the original MirageOS scripts in service there; both will deploy."
+)
 @options.dry_run
 @options.as_json
 @options.pass_session
@@ -43,6 +46,7 @@ def enrol(
     pulls: tuple[str, ...],
     identity: str | None,
     known_hosts: str | None,
+    keep: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -66,6 +70,7 @@ def enrol(
         name=names.BoardName.parse(name) if name else None,
         apps=dict(_pull(pull) for pull in pulls),
         dry_run=dry_run,
+        keep=keep,
     )
     result = enrolling.enrol_host(hosts, port, user, request, context, identity, known_hosts)
     if as_json:

@@ -48,6 +48,8 @@ class Request:
     """apps the board is to pull by itself: name -> git remote"""
     forwards: Mapping[str, str] = field(default_factory=dict)
     dry_run: bool = False
+    keep: bool = False
+    """leave the original deployment scripts in service where the board has them"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ def enrol(
         "push_key": pushkey.ensure(context.config, save=not request.dry_run),
         "label": context.who,
         "apps": dict(request.apps),
+        "keep": request.keep,
     }
     with context.report.step(f"installing the agent on {name}"):
         answer = _run_setup(wire, plan, facts.uid, ask, dry_run=request.dry_run)

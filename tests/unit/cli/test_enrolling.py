@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from edgedeploy.cli import enrolling
 from edgedeploy.core import errors, names
+from edgedeploy.flows import enrol as flow
 from edgedeploy.remote.known import KnownBoard
 
 
@@ -35,3 +38,18 @@ def test_without_a_word_it_is_the_only_board_there_is() -> None:
     assert caught.value.hint == "say which: edgedeploy enrol stage"
     with pytest.raises(errors.UsageFault, match="no board is enrolled here"):
         enrolling.meant(None, [CABLED])
+
+
+@pytest.mark.parametrize("words", [[], ["--keep"]])
+def test_the_original_scripts_stay_where_that_is_said(
+    edgedeploy: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    asked: list[flow.Request] = []
+
+    def enrol_host(_hosts: object, _port: object, _user: object, request: flow.Request, *_: object) -> flow.Result:
+        asked.append(request)
+        return flow.Result("0" * 16, "stage", "cubieboard2", "", (), False)
+
+    monkeypatch.setattr(enrolling, "enrol_host", enrol_host)
+    assert edgedeploy("enrol", "10.0.0.7", *words)[0] == 0
+    assert [request.keep for request in asked] == [bool(words)]
