@@ -15,12 +15,11 @@ from pathlib import Path
 import edgedeploy
 from edgedeploy.artefact import codes, fit, probe
 from edgedeploy.core import fit as core_fit
-from edgedeploy.core import kernel, packing
+from edgedeploy.core import kernel, packing, xllint
 from edgedeploy.core.board import BoardFacts, Misfit
 from edgedeploy.core.fit import DomainNeeds
 from edgedeploy.core.names import DomainName
 from edgedeploy.core.packing import Codec
-from edgedeploy.depot import lint, xlcfg
 from edgedeploy.profiles import catalog
 from tests import kernels as k
 
@@ -70,7 +69,7 @@ def template(text: str) -> Example:
     """What an original repository's xl.conf.in with this line says."""
 
     def said(_: Path) -> Iterable[Misfit]:
-        found = lint.read(xlcfg.read_template(text), DomainName("decks"), "decks.xen")[1]
+        found = xllint.read(text, DomainName("decks"), "decks.xen")[1]
         return (*found.misfits, *found.warnings)
 
     return said

@@ -162,7 +162,7 @@ def load(config: Path | None = None, cwd: Path | None = None) -> Settings:
     project = find_project(cwd or folders.here())
     project_file = project / PROJECT_FILE if project else None
     data = _read(project_file) if project_file and folders.is_file(project_file) else {}
-    # the rest of the project's file is the deployment repository's own business: depot/config.py reads it
+    # the rest of the project's file is the deployment repository's own business: core/project.py reads it
     theirs = Reader(data, str(project_file), errors.BadConfig)
     return Settings(
         apps=MappingProxyType(apps),

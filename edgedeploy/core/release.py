@@ -25,6 +25,8 @@ GIC_VERSIONS = ("default", "v2", "v3")
 """xl.cfg(5), gic_version: "default" is what the board itself has."""
 SWAPS = ("auto", "blue-green", "in-place")
 """how a release may take another's place: beside it where that is possible, beside it or not at all, never beside it"""
+ALIVE_ONLY = "nothing says where it answers, so all that is known is that the guest is alive"
+"""what is said of a good end of a release without `health`"""
 KEEP_PREVIOUS_MIN, MOST_KEEP_PREVIOUS_MIN = 30, 24 * 60
 # uuid5 wants a namespace: a fixed random one of our own, so that no other tool's domains can collide with ours
 _NAMESPACE = bytes.fromhex("7e0c3a5e5f0e4c559a3eed6ede9107a1")
@@ -164,9 +166,7 @@ def to_json(manifest: Manifest) -> dict[str, object]:
         "release": manifest.release,
         "boards": list(manifest.boards),
         "domain": _domain_json(manifest.domain),
-        "artefacts": [
-            {name: getattr(artefact, name) for name in Artefact.__slots__} for artefact in manifest.artefacts
-        ],
+        "artefacts": [artefact_to_json(artefact) for artefact in manifest.artefacts],
     }
     if manifest.health:
         health = {name: getattr(manifest.health, name) for name in Health.__slots__}
@@ -203,7 +203,7 @@ def from_json(data: object, where: str = "manifest.json") -> Manifest:
         release=reader.name("release", names.ReleaseId.parse),
         boards=tuple(reader.names("boards", names.ProfileName.parse)),
         domain=_domain(reader.table("domain")),
-        artefacts=tuple(_artefact(Reader(row, f"{where}: artefacts")) for row in reader.rows("artefacts", limit=2)),
+        artefacts=tuple(artefact_from_json(row, f"{where}: artefacts") for row in reader.rows("artefacts", limit=2)),
         health=_health(reader.table("health")) if reader.has("health") else None,
         swap=_swap(reader.table("swap")) if reader.has("swap") else Swap(),
     )
@@ -232,7 +232,14 @@ def _domain(reader: Reader) -> Domain:
     return domain
 
 
-def _artefact(reader: Reader) -> Artefact:
+def artefact_to_json(artefact: Artefact) -> dict[str, object]:
+    """One artefact as JSON data, the inverse of `artefact_from_json`."""
+    return {name: getattr(artefact, name) for name in Artefact.__slots__}
+
+
+def artefact_from_json(data: object, where: str) -> Artefact:
+    """An artefact from JSON data, every field through its gate. Raises errors.BadRepository naming the field."""
+    reader = Reader(data, where)
     artefact = Artefact(
         role=reader.choice("role", ROLES),
         file=reader.name("file", names.FileName.parse),

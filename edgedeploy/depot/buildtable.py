@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from edgedeploy.core import errors
-from edgedeploy.depot import config
+from edgedeploy.core import errors, project
 
 _TABLE = re.compile(r"^[ \t]*\[build\][ \t]*(?:#.*)?\r?$", re.M)
 _NEXT = re.compile(r"^[ \t]*\[", re.M)
@@ -19,13 +18,13 @@ def filled(text: str, values: Mapping[str, PurePosixPath]) -> str:
 
     Raises errors.BadConfig when the file cannot be read.
     """
-    build = config.loads(_raw(text)).build
+    build = project.loads(_raw(text)).build
     wanted = replace(build, **values)
     if wanted == build:
         return text
     result = _edited(text, {key: path for key, path in values.items() if getattr(build, key) != path})
     try:  # a table that is written in another way (dotted keys, inline) would be there twice
-        return result if config.loads(_raw(result)).build == wanted else text
+        return result if project.loads(_raw(result)).build == wanted else text
     except errors.BadConfig:
         return text
 

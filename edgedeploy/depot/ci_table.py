@@ -23,9 +23,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from edgedeploy.core import errors, names, strict
+from edgedeploy.core import errors, names, project, strict
 from edgedeploy.core.strict import Reader
-from edgedeploy.depot import config
 
 _TARGET = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
 # less than git takes: it stands in CI's own files, in YAML and in a shell
@@ -59,7 +58,7 @@ class Ci:
 
 def read(raw: bytes, where: str) -> Ci | None:
     """The table of a file, None where there is none. Raises errors.BadConfig."""
-    settings = config.loads(raw, where)
+    settings = project.loads(raw, where)
     whole = Reader(strict.toml(raw, where), where, errors.BadConfig)
     if not whole.has("ci"):
         return None
@@ -98,13 +97,13 @@ def _target(name: str, reader: Reader, test: str) -> Target:
         name,
         reader.text("build"),
         reader.text("test", test),
-        reader.name("kernel", config.relative_path, None),
-        reader.name("ramdisk", config.relative_path, None),
+        reader.name("kernel", project.relative_path, None),
+        reader.name("ramdisk", project.relative_path, None),
         tuple(reader.names("boards", names.ProfileName.parse)),
     )
 
 
-def _with_defaults(target: Target, settings: config.Config, reader: Reader) -> Target:
+def _with_defaults(target: Target, settings: project.Config, reader: Reader) -> Target:
     """The one that is stored is what the app's own settings speak of."""
     kernel = target.kernel or settings.build.kernel
     if kernel is None:

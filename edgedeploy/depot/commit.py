@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from edgedeploy.core.files import atomic_write
 from edgedeploy.core.names import CommitId
-from edgedeploy.depot.config import FILE
+from edgedeploy.core.project import FILE
 from edgedeploy.depot.git import Git
 
 FALLBACK_NAME = "edgedeploy"

@@ -11,11 +11,11 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
 from edgedeploy.core import errors
+from edgedeploy.core import project as configs
+from edgedeploy.core.health import health_of
 from edgedeploy.core.names import Sha256, UrlPath
 from edgedeploy.core.release import Manifest
 from edgedeploy.depot import artefacts, slides
-from edgedeploy.depot import config as configs
-from edgedeploy.depot.health import health_of
 from edgedeploy.depot.release import Sources, content
 from edgedeploy.depot.repo import Depot
 

@@ -11,14 +11,14 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from edgedeploy.core import errors, names, release
+from edgedeploy.core import project as configs
+from edgedeploy.core.health import health_of
 from edgedeploy.core.names import CommitId, ReleaseId, Sha256, UrlPath
 from edgedeploy.core.packing import Codec
+from edgedeploy.core.project import Config
 from edgedeploy.core.release import Manifest
 from edgedeploy.depot import artefacts, slides
-from edgedeploy.depot import config as configs
 from edgedeploy.depot.commit import Change, commit
-from edgedeploy.depot.config import Config
-from edgedeploy.depot.health import health_of
 from edgedeploy.depot.repo import Depot
 from edgedeploy.ports.report import Report
 

@@ -15,15 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Self
 
-from edgedeploy.core import errors, names, release
+from edgedeploy.core import errors, names, original, packing, release
+from edgedeploy.core import project as configs
 from edgedeploy.core.names import CommitId, ReleaseId
 from edgedeploy.core.release import Artefact, Domain, Manifest
-from edgedeploy.depot import bundle, legacy, scaffold, usable
-from edgedeploy.depot import config as configs
+from edgedeploy.core.xllint import Findings
+from edgedeploy.depot import bundle, scaffold, usable
 from edgedeploy.depot.commit import Change, Committed, commit
 from edgedeploy.depot.git import Git
-from edgedeploy.depot.health import health_of
-from edgedeploy.depot.lint import Findings
 
 BRANCH = "main"
 _NOT_RELEASED = ("xen/", "scripts/", "README", ".git")
@@ -40,11 +39,8 @@ class Contents:
     files: Mapping[str, PurePosixPath]
     findings: Findings
     manifest: Manifest | None = None
-
-    @property
-    def address(self) -> str:
-        """Where the guest answers; "" where that is not known."""
-        return self.manifest.address if self.manifest else ""
+    address: str = ""
+    """where the guest answers; "" where that is not known"""
 
 
 class Depot:
@@ -178,14 +174,14 @@ class Depot:
         path = release.folder(wanted) / "manifest.json"
         raw = self.git.blob("HEAD", str(path))
         if raw is None:
-            return self._legacy(wanted)
+            return self._derived(wanted)
         manifest = release.loads(raw, str(path))
         if manifest.release != wanted:
             raise errors.BadRepository(f"{path} is the manifest of {manifest.release}", hint="make a new release")
         return manifest
 
     def has_manifest(self, wanted: ReleaseId) -> bool:
-        """Whether a release is ours; one of the original scripts has no manifest.json, and a board cannot take it."""
+        """Whether a release is ours; one of the original scripts has no manifest.json."""
         return self.git.blob("HEAD", str(release.folder(wanted) / "manifest.json")) is not None
 
     def contents(self, wanted: ReleaseId) -> Contents:
@@ -193,13 +189,14 @@ class Depot:
         if self.has_manifest(wanted):
             manifest = self.manifest(wanted)
             files = {a.role: release.folder(wanted) / a.file for a in manifest.artefacts}
-            return Contents(manifest.domain, files, self.leftover(manifest.kernel.file), manifest)
-        original = self._original(wanted)
-        return Contents(original.domain, {"kernel": original.kernel}, original.findings)
+            return Contents(manifest.domain, files, self.leftover(manifest.kernel.file), manifest, manifest.address)
+        found = self.as_original(wanted)
+        address = found.health.address if found.health else ""
+        return Contents(found.domain, {"kernel": found.kernel}, found.findings, address=address)
 
     def leftover(self, kernel: str) -> Findings:
         """What an xl.conf.in that is not read any more gave the guest (`kernel`: the release's file name)."""
-        return legacy.leftover(self._blob, kernel)
+        return original.leftover(self._blob, kernel)
 
     def blob(self, path: PurePosixPath) -> bytes:
         """A committed file."""
@@ -211,18 +208,25 @@ class Depot:
     def _blob(self, path: PurePosixPath) -> bytes | None:
         return self.git.blob("HEAD", str(path)) if self.git.commit("HEAD") else None
 
-    def _original(self, wanted: ReleaseId) -> legacy.Original:
-        listing = [PurePosixPath(name) for name in self.files(str(release.folder(wanted)))]
+    def as_original(self, wanted: ReleaseId) -> original.Original:
+        """A release without a manifest.json, as the original scripts laid it out and as a board will read it, too."""
+        folder = release.folder(wanted)
+        listing = [path for name in self.files(str(folder)) if (path := PurePosixPath(name)).parent == folder]
         if not listing:
             raise errors.BadRepository(
                 f"there is no release {wanted} in {self.root}",
                 hint="git log --oneline -- xen/latest shows the releases there were",
             )
-        return legacy.look(wanted, listing, self._blob, self.config.domain if self.has_config else None)
+        return original.look(wanted, listing, self._blob)
 
-    def _legacy(self, wanted: ReleaseId) -> Manifest:
-        known = (self.config.app, self.config.boards, health_of(self.config, {})) if self.has_config else None
-        return legacy.read(wanted, self._original(wanted), self._blob, known)
+    def _derived(self, wanted: ReleaseId) -> Manifest:
+        found = self.as_original(wanted)
+        original.demand_read(found)
+        try:
+            kernel = original.unpack(found.kernel, io.BytesIO(self.blob(found.kernel)), io.BytesIO())
+        except packing.PackingError as error:
+            raise original.damaged(found.kernel, error) from None
+        return found.manifest(wanted, kernel, found.app)
 
     def artefact_bytes(self, wanted: ReleaseId, artefact: Artefact) -> bytes:
         """An artefact as it is committed, packed."""

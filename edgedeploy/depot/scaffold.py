@@ -6,9 +6,9 @@ import ipaddress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from edgedeploy.core import project
 from edgedeploy.core.names import AppName, ProfileName
 from edgedeploy.core.release import CRONTAB
-from edgedeploy.depot import config
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Plan:
 
 def files(plan: Plan) -> dict[PurePosixPath, bytes]:
     """Path -> content of every file."""
-    written = {PurePosixPath(config.FILE): settings(plan), **around(plan.app)}
+    written = {PurePosixPath(project.FILE): settings(plan), **around(plan.app)}
     if plan.slides:
         written[PurePosixPath("slides/index.html")] = _INDEX.format(app=plan.app).encode()
     return written
@@ -34,7 +34,7 @@ def files(plan: Plan) -> dict[PurePosixPath, bytes]:
 def settings(plan: Plan) -> bytes:
     """edgedeploy.toml, checked to be one that we ourselves can read."""
     toml = _toml(plan).encode()
-    config.loads(toml)
+    project.loads(toml)
     return toml
 
 

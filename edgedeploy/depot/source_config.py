@@ -6,8 +6,7 @@ import re
 import tomllib
 from dataclasses import replace
 
-from edgedeploy.core import errors
-from edgedeploy.depot import config
+from edgedeploy.core import errors, project
 
 _TABLE = re.compile(r"^[ \t]*\[\[?[ \t]*([^\]\s.]+)", re.M)
 _LEFT_OUT = ("build", "ci")
@@ -15,7 +14,7 @@ _LEFT_OUT = ("build", "ci")
 
 def taken_over(raw: bytes, where: str) -> bytes:
     """The file without [build] and [ci]: those speak of files that are not there. Raises errors.BadConfig."""
-    wanted = replace(config.loads(raw, where), build=config.Build())
+    wanted = replace(project.loads(raw, where), build=project.Build())
     text = raw.decode(errors="surrogateescape")  # a comment may be in any encoding
     tables = [found for found in _TABLE.finditer(text) if _stands_alone(text[: found.start()])]
     begins = [_with_its_comment(text, found.start()) for found in tables]
@@ -24,7 +23,7 @@ def taken_over(raw: bytes, where: str) -> bytes:
             text = text[:begin] + text[end:]
     left = (text.rstrip() + "\n").encode(errors="surrogateescape")
     try:
-        told = config.loads(left, where)
+        told = project.loads(left, where)
     except errors.BadConfig:
         told = None
     if told != wanted:

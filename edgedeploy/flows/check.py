@@ -12,7 +12,7 @@ from edgedeploy.core import errors
 from edgedeploy.core.board import BoardFacts, Misfit, Profile
 from edgedeploy.core.errors import DoesNotFit
 from edgedeploy.core.fit import DomainNeeds
-from edgedeploy.depot.lint import MEMORY_MB, Findings
+from edgedeploy.core.xllint import MEMORY_MB, Findings
 from edgedeploy.profiles import catalog
 
 

@@ -10,9 +10,9 @@ from pathlib import Path, PurePosixPath
 from edgedeploy import __version__
 from edgedeploy.core import errors, files
 from edgedeploy.core.names import AppName
+from edgedeploy.core.project import FILE, loads, relative_path
 from edgedeploy.depot import ci_files, ci_forges, ci_table, scaffold, source_config, usable
 from edgedeploy.depot.ci_table import Ci, Target
-from edgedeploy.depot.config import FILE, loads, relative_path
 from edgedeploy.depot.git import Git
 from edgedeploy.depot.remote import Remote
 from edgedeploy.flows import init

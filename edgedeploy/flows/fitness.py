@@ -35,7 +35,7 @@ class Release:
             return cls(depot.contents(manifest.release), depot.blob)
         files = {a.role: release.folder(manifest.release) / a.file for a in manifest.artefacts}
         findings = depot.leftover(manifest.kernel.file)
-        return cls(Contents(manifest.domain, files, findings, manifest), draft.files.__getitem__)
+        return cls(Contents(manifest.domain, files, findings, manifest, manifest.address), draft.files.__getitem__)
 
 
 def some(looked: Release, profiles: Sequence[Profile]) -> list[str]:

@@ -11,9 +11,9 @@ from edgedeploy.core import errors, files, packing
 from edgedeploy.core.board import Misfit, Profile
 from edgedeploy.core.fit import DomainNeeds
 from edgedeploy.core.names import ReleaseId
+from edgedeploy.core.project import FILE, Build
 from edgedeploy.core.release import Manifest
 from edgedeploy.depot import buildtable, served
-from edgedeploy.depot.config import FILE, Build
 from edgedeploy.depot.git import Git
 from edgedeploy.depot.release import Added, Draft, Sources, commit_release, draft_release
 from edgedeploy.depot.repo import Depot

@@ -11,9 +11,9 @@ from pathlib import Path, PurePosixPath
 
 from edgedeploy.core import errors
 from edgedeploy.core.names import CommitId, printable
+from edgedeploy.core.project import FILE, loads
 from edgedeploy.depot import scaffold, source_config, usable
 from edgedeploy.depot.commit import Change, commit
-from edgedeploy.depot.config import FILE, loads
 from edgedeploy.depot.git import Git
 from edgedeploy.depot.release import Added, commit_release
 from edgedeploy.depot.remote import Copy, Remote, redacted

@@ -12,7 +12,7 @@ from tests.fuzz.target import Shape, Target, timed
 
 MODULES = ("tests.fuzz.artefacts", "tests.fuzz.documents", "tests.fuzz.wire")
 # what is worth following branch by branch; tomllib because a parser's states are its grammar
-FOLLOWED = ["edgedeploy.core", "edgedeploy.artefact", "edgedeploy.depot.config", "edgedeploy.profiles", "edgedeploy.agent.config",
+FOLLOWED = ["edgedeploy.core", "edgedeploy.artefact", "edgedeploy.profiles", "edgedeploy.agent.config",
             "edgedeploy.cli.settings", "tomllib", "tests.fuzz.planted"]  # fmt: skip
 
 

@@ -10,9 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from edgedeploy.agent import config as agent_config
 from edgedeploy.cli import settings
-from edgedeploy.core import announce, board, errors, fit, kernel, names, release, strict, xlconf
-from edgedeploy.depot import config as project
-from edgedeploy.depot import lint, xlcfg
+from edgedeploy.core import announce, board, errors, fit, kernel, names, project, release, strict, xlcfg, xlconf, xllint
 from edgedeploy.profiles import structure
 from tests import kernels
 from tests.fuzz import texts
@@ -35,10 +33,9 @@ MANIFEST = {
 def xl_conf(data: bytes) -> None:
     """xl.conf.in: literals only; a domain that nothing is wrong with survives being written and read again."""
     try:
-        values = xlcfg.read_template(data.decode(errors="replace"))
+        domain, found = xllint.read(data.decode(errors="replace"), VM, "decks.xen")
     except errors.BadRepository as error:
         return ours(error, errors.BadRepository)
-    domain, found = lint.read(values, VM, "decks.xen")
     for said in (*found.misfits, *found.warnings):
         ensure(said.code and said.hint and said.line().isprintable(), said)
     if not found.misfits:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from edgedeploy.core import announce, board
-from edgedeploy.depot import config as project
+from edgedeploy.core import announce, board, project
 
 ROOT = Path(__file__).parents[2]
 

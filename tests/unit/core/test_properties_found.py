@@ -9,8 +9,7 @@ import pytest
 
 from edgedeploy.agent import config as agent_config
 from edgedeploy.cli import settings
-from edgedeploy.core import announce, errors, kernel, names, packing, release, scan, strict
-from edgedeploy.depot import config as project
+from edgedeploy.core import announce, errors, kernel, names, packing, project, release, scan, strict
 from edgedeploy.ports import folders
 from edgedeploy.profiles import structure
 from tests import kernels

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgedeploy.core import errors, release, xlconf
-from edgedeploy.depot import xlcfg
+from edgedeploy.core import errors, release, xlcfg, xlconf
 
 SHA = "ab" * 32
 DATA: dict[str, Any] = {

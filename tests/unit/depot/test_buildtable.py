@@ -4,17 +4,17 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from edgedeploy.core import errors
-from edgedeploy.depot import buildtable, config, scaffold
+from edgedeploy.core import errors, project
+from edgedeploy.depot import buildtable, scaffold
 
 KERNEL = {"kernel": PurePosixPath("guest/vmlinuz")}
 ALL = {**KERNEL, "ramdisk": PurePosixPath("guest/base.cpio"), "slides": PurePosixPath("slides")}
 
 
 def test_the_lines_that_init_leaves_commented_out_are_filled_in():
-    text = scaffold.files(scaffold.Plan("decks", "virtual-armv7"))[PurePosixPath(config.FILE)].decode()
+    text = scaffold.files(scaffold.Plan("decks", "virtual-armv7"))[PurePosixPath(project.FILE)].decode()
     filled = buildtable.filled(text, ALL)
-    assert config.loads(filled.encode()).build == config.Build(*ALL.values())
+    assert project.loads(filled.encode()).build == project.Build(*ALL.values())
     changed = [(old, new) for old, new in zip(text.splitlines(), filled.splitlines(), strict=True) if old != new]
     assert [new for _, new in changed] == [
         'kernel = "guest/vmlinuz"',
@@ -50,12 +50,12 @@ def test_only_what_differs_is_changed_and_what_cannot_be_stays(text, filled):
     if "app" not in text:
         text, filled = f'app = "a"\n{text}', f'app = "a"\n{filled}'
     assert buildtable.filled(text, KERNEL) == filled
-    config.loads(filled.encode())
+    project.loads(filled.encode())
 
 
 def test_a_name_with_quotes_and_backslashes_stays_one():
     odd = {"kernel": PurePosixPath('a "b" \\c')}
-    assert config.loads(buildtable.filled('app = "a"\n', odd).encode()).build.kernel == odd["kernel"]
+    assert project.loads(buildtable.filled('app = "a"\n', odd).encode()).build.kernel == odd["kernel"]
 
 
 def test_a_file_that_cannot_be_read_is_not_touched():

@@ -7,8 +7,8 @@ import subprocess
 import pytest
 
 from edgedeploy.core import cpio, errors
+from edgedeploy.core.xllint import Findings
 from edgedeploy.depot.commit import FALLBACK_EMAIL, Change, commit
-from edgedeploy.depot.lint import Findings
 from edgedeploy.depot.release import add_release
 from edgedeploy.depot.repo import Depot
 from edgedeploy.depot.scaffold import Plan
@@ -180,6 +180,10 @@ def test_legacy_with_our_configuration(legacy):
         'app = "decks"\nboards=["cubieboard2"]\n[network]\naddress = "10.0.2.20/24"\n'
         '[domain]\nvm = "decksopenmirageorg"\n'
     )
+    # what is not committed does not go to a board, which reads the same file there
+    assert Depot.open(legacy).manifest(LEGACY_ID).app == "decksopenmirageorg"
+    git(legacy, "add", "-A")
+    git(legacy, "commit", "-qm", "ours")
     manifest = Depot.open(legacy).manifest(LEGACY_ID)
     assert (manifest.app, manifest.boards, manifest.domain.memory_mb) == ("decks", ("cubieboard2",), 96)
     assert (manifest.health.address, dict(manifest.health.serves)) == ("10.0.2.20", {})

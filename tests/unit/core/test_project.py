@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgedeploy.core import errors
+from edgedeploy.core import errors, project
 from edgedeploy.core.release import Swap
-from edgedeploy.depot import config, scaffold
+from edgedeploy.depot import scaffold
 
 FULL = """\
 app = "decks"
@@ -42,7 +42,7 @@ slides = "slides"
 
 
 def test_everything():
-    read = config.loads(FULL.encode())
+    read = project.loads(FULL.encode())
     assert read.boards == ("virtual-armv7", "cubieboard2")
     assert (read.domain.name, read.domain.memory_mb, read.domain.vcpus) == ("decksopenmirageorg", 128, 2)
     assert (read.domain.vifs[0].bridge, read.domain.vifs[0].mac) == ("br0", "00:16:3e:aa:bb:cc")
@@ -53,17 +53,17 @@ def test_everything():
 
 
 def test_an_app_is_enough():
-    read = config.loads(b'app = "decks"\n')
+    read = project.loads(b'app = "decks"\n')
     assert (read.domain.name, read.domain.memory_mb, read.domain.vcpus) == ("decks", 96, 1)
     assert read.domain.cmdline == "console=hvc0 quiet"
     assert read.network is None
 
 
 def test_the_mac_is_the_apps_own_and_stays():
-    mac = config.derived_mac("decks")
-    assert mac == config.derived_mac("decks") != config.derived_mac("other")
+    mac = project.derived_mac("decks")
+    assert mac == project.derived_mac("decks") != project.derived_mac("other")
     assert mac.startswith("00:16:3e:")
-    assert config.loads(b'app = "decks"').domain.vifs[0].mac == mac
+    assert project.loads(b'app = "decks"').domain.vifs[0].mac == mac
 
 
 @pytest.mark.parametrize(
@@ -77,12 +77,12 @@ def test_the_mac_is_the_apps_own_and_stays():
 )
 def test_placeholders(cmdline, given):
     text = f'app="a"\n[domain]\ncmdline="{cmdline}"\n[network]\naddress="10.0.0.9/16"\ngateway="10.0.0.1"\n'
-    assert config.loads(text.encode()).domain.cmdline == given
+    assert project.loads(text.encode()).domain.cmdline == given
 
 
 def test_a_network_without_gateway():
     text = b'app="a"\n[network]\naddress="10.0.0.9/16"\n'
-    assert config.loads(text).domain.cmdline.endswith("ip=10.0.0.9:::255.255.0.0::eth0:off")
+    assert project.loads(text).domain.cmdline.endswith("ip=10.0.0.9:::255.255.0.0::eth0:off")
 
 
 @pytest.mark.parametrize(
@@ -113,21 +113,21 @@ def test_a_network_without_gateway():
 )
 def test_faults(text, named):
     with pytest.raises(errors.BadConfig) as caught:
-        config.loads(text.encode(), "edgedeploy.toml")
+        project.loads(text.encode(), "edgedeploy.toml")
     assert named in caught.value.message
     assert "edgedeploy.toml" in caught.value.message
 
 
 def test_all_faults_at_once():
     with pytest.raises(errors.BadConfig, match="has 3 faults") as caught:
-        config.loads(b'app = "Decks"\nboards = [1]\n[build]\nx = 1\n')
+        project.loads(b'app = "Decks"\nboards = [1]\n[build]\nx = 1\n')
     assert len(caught.value.details) == 3
 
 
 def test_all_faults_of_one_table_at_once_and_what_was_meant():
     text = b'app="a"\nrutnime="xen"\n[domain]\nmemory="96"\nvcpus=0\nvcpu=1\nbrige="x"\ngic_version="v4"\n[network]\naddress=1\n'
     with pytest.raises(errors.BadConfig, match="has 6 faults") as caught:
-        config.loads(text)
+        project.loads(text)
     said = "\n".join(caught.value.details)
     for part in (
         "network: address", "domain: memory: must be", "domain: vcpus: must be", "domain: gic_version: must be one of default, v2, v3",
@@ -140,21 +140,21 @@ def test_all_faults_of_one_table_at_once_and_what_was_meant():
 def test_a_command_line_that_grows_too_long_is_named():
     text = f'app="a"\n[domain]\ncmdline="{"x" * 1020}"\n[network]\naddress="10.0.0.9/16"\n'
     with pytest.raises(errors.BadConfig, match="domain: cmdline"):
-        config.loads(text.encode())
+        project.loads(text.encode())
 
 
 def test_the_way_of_swapping_may_be_chosen():
-    assert config.loads(b'app="a"').swap == Swap("auto", 30)
-    assert config.loads(b'app="a"\n[domain]\nswap="in-place"\nkeep_previous=0').swap == Swap("in-place", 0)
+    assert project.loads(b'app="a"').swap == Swap("auto", 30)
+    assert project.loads(b'app="a"\n[domain]\nswap="in-place"\nkeep_previous=0').swap == Swap("in-place", 0)
     with pytest.raises(errors.BadConfig, match="swap: must be one of auto, blue-green, in-place"):
-        config.loads(b'app="a"\n[domain]\nswap="never"')
+        project.loads(b'app="a"\n[domain]\nswap="never"')
     with pytest.raises(errors.BadConfig, match="keep_previous"):
-        config.loads(b'app="a"\n[domain]\nkeep_previous=2000')
+        project.loads(b'app="a"\n[domain]\nkeep_previous=2000')
 
 
 def test_the_interrupt_controller_may_be_chosen():
-    assert config.loads(b'app="a"').domain.gic_version == "default"
-    assert config.loads(b'app="a"\n[domain]\ngic_version="v3"').domain.gic_version == "v3"
+    assert project.loads(b'app="a"').domain.gic_version == "default"
+    assert project.loads(b'app="a"\n[domain]\ngic_version="v3"').domain.gic_version == "v3"
 
 
 _scalars = st.one_of(st.integers(), st.booleans(), st.text(max_size=20), st.floats(), st.lists(st.text(max_size=5), max_size=3))
@@ -169,7 +169,7 @@ _tables = st.dictionaries(_keys, st.one_of(_scalars, st.dictionaries(st.text(max
 @given(_tables, st.dictionaries(st.sampled_from(["domain", "network", "health", "build"]), st.one_of(_scalars, _tables)))
 def test_no_exception_but_ours(top, tables):
     try:
-        read = config.loads(toml({"app": "a", **top, **tables}).encode())
+        read = project.loads(toml({"app": "a", **top, **tables}).encode())
     except errors.BadConfig:
         return
     assert read.domain.vcpus >= 1
@@ -178,7 +178,7 @@ def test_no_exception_but_ours(top, tables):
 @given(st.binary(max_size=200))
 def test_no_exception_but_ours_for_any_bytes(raw):
     with contextlib.suppress(errors.BadConfig):
-        config.loads(raw)
+        project.loads(raw)
 
 
 def toml(value):
@@ -200,9 +200,9 @@ def inline(value):
 
 def test_not_utf8_and_too_large():
     with pytest.raises(errors.BadConfig, match="is UTF-16"):
-        config.loads(b"\xff\xfe")
+        project.loads(b"\xff\xfe")
     with pytest.raises(errors.BadConfig, match="larger than"):
-        config.loads(b"#" * (2 << 20))
+        project.loads(b"#" * (2 << 20))
 
 
 @pytest.mark.parametrize("slides", [True, False])
@@ -210,6 +210,6 @@ def test_what_init_writes_can_be_read(slides):
     files = {
         str(path): data for path, data in scaffold.files(scaffold.Plan("decks", "cubieboard2", slides=slides)).items()
     }
-    assert config.loads(files["edgedeploy.toml"]).boards == ("cubieboard2",)
+    assert project.loads(files["edgedeploy.toml"]).boards == ("cubieboard2",)
     assert b"\n*/11 * * * * edgedeploy-agent pull decks\n" in files["scripts/crontab"]
     assert ("slides/index.html" in files) is slides

@@ -1,7 +1,7 @@
 """What an original `xl.conf.in` amounts to: the guest's domain, and everything in the file that will not be as it says.
 
 A misfit where the guest would lack what it was built to find: dropping that silently would start a guest that cannot
-work. A warning where it runs all the same. The options: depot/xloptions.py.
+work. A warning where it runs all the same. The options: core/xloptions.py.
 """
 
 from __future__ import annotations
@@ -12,11 +12,10 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import TypeVar
 
-from edgedeploy.core import errors, names
+from edgedeploy.core import errors, names, xlcfg, xloptions
 from edgedeploy.core.board import Misfit
 from edgedeploy.core.release import GIC_VERSIONS, Domain, Vif
-from edgedeploy.depot import xloptions
-from edgedeploy.depot.xlcfg import Value
+from edgedeploy.core.xlcfg import Value
 
 T = TypeVar("T")
 MEMORY_MB = 256
@@ -52,8 +51,16 @@ class Findings:
         return Findings(warnings=tuple(replace(m, hint=hint) for m in self.misfits if m.code not in _OLD))
 
 
-def read(values: Mapping[str, Value], vm: names.DomainName, kernel: str, where: str = "xl.conf.in") -> tuple[Domain, Findings]:
-    """The domain of a template, `@NAME@` being `vm` and `kernel` the release's kernel file; and what to say about it.
+def read(template: str, vm: names.DomainName, kernel: str, where: str = "xl.conf.in") -> tuple[Domain, Findings]:
+    """The domain of a template for `vm`, `kernel` being the release's kernel file; and what to say about it.
+
+    Raises errors.BadRepository where it is no text that xl could read.
+    """
+    return judge(xlcfg.read_template(xlcfg.filled(template, vm), where), vm, kernel, where)
+
+
+def judge(values: Mapping[str, Value], vm: names.DomainName, kernel: str, where: str = "xl.conf.in") -> tuple[Domain, Findings]:
+    """The same of a template that was read.
 
     A value that cannot be read is a misfit `option-value`, and the default stands in for it.
     """
@@ -79,7 +86,10 @@ class _Lint:
     # --- what is taken --------------------------------------------------------------------------------------------
 
     def domain(self, vm: names.DomainName) -> Domain:
-        name = self.text("name", "@NAME@").replace("@NAME@", vm)
+        name = self.text("name", vm)
+        if "." in name:  # the scripts gave a guest its host's name, and its kernel that name without dots
+            self.warn("option-ignored", "name", f"the guest is called {_bare(name.replace('.', ''))}", "Names here have no dots")
+            name = name.replace(".", "")
         gic = self.text("gic_version", "default")
         if gic not in GIC_VERSIONS:
             self.refuse("option-value", "gic_version", "v2, v3 or default", _shown(gic), 'Write gic_version = "default"')

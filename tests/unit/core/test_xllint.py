@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgedeploy.core import xllint, xloptions
 from edgedeploy.core.names import DomainName
-from edgedeploy.depot import lint, xloptions
-from edgedeploy.depot.xlcfg import read_template
 
 VM = DomainName("decksopenmirageorg")
 MIRAGE = """\
@@ -19,7 +18,7 @@ on_crash = 'preserve'
 
 
 def read(text, kernel="decksopenmirageorg.xen.bz2"):
-    return lint.read(read_template(text), VM, kernel)
+    return xllint.read(text, VM, kernel)
 
 
 def said(text):
@@ -31,7 +30,7 @@ def test_the_original_template_gives_a_domain_and_nothing_to_say():
     domain, findings = read(MIRAGE)
     assert (domain.name, domain.memory_mb, domain.vcpus, domain.gic_version) == (VM, 256, 1, "default")
     assert [(vif.bridge, vif.mac) for vif in domain.vifs] == [("br0", None)]
-    assert findings == lint.Findings()
+    assert findings == xllint.Findings()
 
 
 def test_what_is_taken_over():
@@ -42,7 +41,7 @@ def test_what_is_taken_over():
     assert (domain.name, domain.memory_mb, domain.vcpus, domain.gic_version) == ("talk", 128, 2, "v2")
     assert domain.cmdline == "root=/dev/ram console=hvc0"
     assert [(vif.bridge, vif.mac) for vif in domain.vifs] == [("xenbr1", "00:16:3e:01:02:03")]
-    assert findings == lint.Findings()
+    assert findings == xllint.Findings()
 
 
 def test_cmdline_wins_over_extra_and_root_as_in_xl():
@@ -151,7 +150,7 @@ _options = st.dictionaries(
 
 @given(_options)
 def test_no_value_is_too_strange(values):
-    domain, findings = lint.read(values, VM, "a.xen")
+    domain, findings = xllint.judge(values, VM, "a.xen")
     assert domain.memory_mb >= 1
     assert all(finding.line().isprintable() for finding in (*findings.misfits, *findings.warnings))
 

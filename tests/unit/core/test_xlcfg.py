@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgedeploy.core import errors
-from edgedeploy.depot.xlcfg import read_template
+from edgedeploy.core.xlcfg import read_template
 
 ORIGINAL = """\
 # what the original scripts wrote

@@ -2,7 +2,7 @@
 
 The grammar is xl's own (tools/libs/util/libxlu_cfg_l.l and libxlu_cfg_y.y): `name = value` or `name += value`, ended by
 a newline or `;`; a value is a number, a quoted text, or a list of them in brackets, which may run over lines; `#` begins
-a comment. What the names mean is said in depot/xloptions.py.
+a comment. What the names mean is said in core/xloptions.py.
 """
 
 from __future__ import annotations
@@ -31,6 +31,14 @@ class _Token:
 
 class _SyntaxError(Exception):
     """The statement is none."""
+
+
+def filled(template: str, vm: names.DomainName) -> str:
+    """A template with its marks replaced, as the original scripts' sed did it: anywhere, quoted or not.
+
+    They gave no disk. @KERNEL@ stays: where the kernel lies is the board's own affair.
+    """
+    return re.sub("@(?:NAME|VM)@", vm, template).replace("@DISK@", "")
 
 
 def read_template(text: str, where: str = "xl.conf.in") -> dict[str, Value]:
