@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgedeploy.agent import attempt, config, kept, state
 from edgedeploy.agent.attempt import Attempt
@@ -73,14 +74,19 @@ class Board:
 
     def repo(self, name: AppName) -> GitRepo:
         """The app's repository."""
-        return GitRepo(self.app(name).repo, self.config.apps[name].branch)
+        return GitRepo(self.app(name).repo, self.config.apps[name].branch, self._derive)
+
+    def _derive(self, *wanted: Any) -> release.Manifest:
+        from edgedeploy.agent import derived
+
+        return derived.manifest(self.layout, self.config, *wanted)
 
     def ensure_app(self, name: AppName) -> list[str]:
         """Make a place for an app that is pushed for the first time; returns what was changed, in words."""
         changed = []
         if name not in self.config.apps:
             apps = {**self.config.apps, name: config.AppConfig()}
-            self.config = config.AgentConfig(self.config.board_id, self.config.name, self.config.profile, apps)
+            self.config = replace(self.config, apps=apps)
             files.atomic_write(self.layout.config, config.render(self.config).encode())
             changed.append(f"added the app {name} to {self.layout.config}")
         changed += self.repo(name).ensure(name, self.config.apps[name].remote)

@@ -14,20 +14,26 @@ from edgedeploy.core.strict import Reader, toml
 
 @dataclass(frozen=True, slots=True)
 class AppConfig:
-    """One app: where it is pulled from by cron ("" : only pushed), and the branch that is deployed."""
+    """One app: where it is pulled from by cron ("" : only pushed), and the branch that is deployed.
+
+    `address` and `page` (as core.health.told takes them) are for a repository that does not say where its guest answers.
+    """
 
     remote: str = ""
     branch: str = "main"
+    address: str = ""
+    page: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class AgentConfig:
-    """The whole file."""
+    """The whole file. `passthrough`: options of an original xl.conf.in that the board's profile allows."""
 
     board_id: BoardId
     name: BoardName
     profile: ProfileName
     apps: dict[AppName, AppConfig] = field(default_factory=dict)
+    passthrough: tuple[str, ...] = ()
 
 
 def parse(text: str | bytes, where: str) -> AgentConfig:
@@ -66,6 +72,7 @@ def _checked(tables: dict[str, Any], where: str) -> AgentConfig:
             _name(key, where): _app(Reader(value, f"{where}: apps.{key}", errors.BadConfig))
             for key, value in reader.items("apps", {})
         },
+        passthrough=tuple(board.text("passthrough", "").split()),
     )
     board.done()
     reader.done()
@@ -77,7 +84,10 @@ def _name(key: str, where: str) -> AppName:
 
 
 def _app(reader: Reader) -> AppConfig:
-    app = AppConfig(remote=reader.text("remote", "", limit=1024), branch=reader.text("branch", "main", limit=200))
+    app = AppConfig(
+        reader.text("remote", "", limit=1024), reader.text("branch", "main", limit=200),
+        reader.text("address", "", limit=100), reader.text("page", "", limit=1024),
+    )  # fmt: skip
     reader.done()
     plain = app.remote.isprintable() and app.branch.isprintable()  # no newline, no tab, no escape
     if not plain or app.remote.startswith("-") or app.branch.startswith("-"):
@@ -113,8 +123,10 @@ def render(config: AgentConfig) -> str:
         f'name = "{config.name}"',
         f'profile = "{config.profile}"',
     ]
+    lines += [f'passthrough = "{" ".join(config.passthrough)}"'] if config.passthrough else []
     for name, app in sorted(config.apps.items()):
         lines += ["", f"[apps.{name}]", f"remote = {_toml(app.remote)}", f"branch = {_toml(app.branch)}"]
+        lines += [f"{key} = {_toml(said)}" for key, said in (("address", app.address), ("page", app.page)) if said]
     return "\n".join(lines) + "\n"
 
 

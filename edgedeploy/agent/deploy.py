@@ -23,6 +23,7 @@ from edgedeploy.agent.sight import Sight
 from edgedeploy.agent.xen import Running, Runtime
 from edgedeploy.core import errors
 from edgedeploy.core.names import AppName, ReleaseId
+from edgedeploy.core.release import ALIVE_ONLY
 
 _SETTLED = (plan.STEADY, plan.STUCK)
 
@@ -163,6 +164,12 @@ class Deployment:
 
     # --- the end --------------------------------------------------------------------------------------------------
 
+    def _unproven(self, finish: plan.Finish, subject: Slot | None) -> str:
+        """What a good end does not prove where nothing can be asked of the guest."""
+        if subject is None or finish.verdict not in ("live", "already-live"):
+            return ""
+        return ALIVE_ONLY if self._sight.manifest(subject).health is None else ""
+
     def _outcome(self, now: State, finish: plan.Finish) -> dict[str, object]:
         learned, (on_air, others) = self._effects.learned, self._sight.sorted()
         slots = [slot for slot in (now.good, now.candidate, now.previous) if slot]
@@ -174,7 +181,7 @@ class Deployment:
             "release": subject.release if subject else "",
             "running": running.release if running else "",
             "uuid": on_air.uuid if on_air else "",
-            "reason": finish.reason,
+            "reason": finish.reason or self._unproven(finish, subject),
             "outage_ms": learned.outage_ms,
             "was_on_air": bool(learned.before),
             "served": learned.served,

@@ -32,12 +32,17 @@ exec {PROGRAM} apply {{app}}
 """
 
 
+Derive = Callable[["GitRepo", str, names.AppName, names.ReleaseId], release.Manifest]
+
+
 class GitRepo:
     """One app's repository."""
 
-    def __init__(self, folder: Path, branch: str = "main") -> None:
+    def __init__(self, folder: Path, branch: str = "main", derive: Derive | None = None) -> None:
+        """`derive` makes the manifest of a release of the original scripts."""
         self.folder = folder
         self.branch = branch
+        self._derive = derive
 
     def git(
         self, *args: str, timeout: float = 60.0, data: bytes | None = None, file: BinaryIO | None = None
@@ -191,11 +196,11 @@ class GitRepo:
 
     def read(self, commit: str, path: PurePosixPath, limit: int) -> bytes | None:
         """A small file's content in a commit, None when it is not there. Raises errors.BadRepository when larger."""
-        with self._files(commit) as read:
+        with self.reading(commit) as read:
             return read(path, limit)
 
     @contextlib.contextmanager
-    def _files(self, commit: str) -> Iterator[Callable[[PurePosixPath, int], bytes | None]]:
+    def reading(self, commit: str) -> Iterator[Callable[[PurePosixPath, int], bytes | None]]:
         """`read` for several files of a commit by one process: each start of git costs a small core a tenth of a second."""
         argv = ["git", "-C", str(self.folder), "cat-file", "--batch=%(objecttype) %(objectsize)"]
         with subprocess.Popen(
@@ -222,23 +227,33 @@ class GitRepo:
             finally:
                 process.kill()  # what is larger is not read to its end
 
-    def open_blob(self, commit: str, path: PurePosixPath) -> subprocess.Popen[bytes]:
-        """A process whose stdout is the file's content."""
+    def copy(self, commit: str, path: PurePosixPath, out: BinaryIO) -> None:
+        """A file's content, of any size. Raises errors.BadRepository where it is not there."""
+        import shutil  # noqa: PLC0415 - for what is new alone
+
         argv = ["git", "-C", str(self.folder), "cat-file", "blob", f"{commit}:{path}"]
-        return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+        with subprocess.Popen(
+            argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
+        ) as process:
+            assert process.stdout
+            shutil.copyfileobj(process.stdout, out)
+        if process.returncode:
+            raise errors.BadRepository(f"{path} is not in commit {commit[:12]}", hint="edgedeploy release KERNEL")
 
     def manifest(self, commit: str, app: names.AppName) -> release.Manifest | None:
         """The manifest of the release that `xen/latest` names in a commit, None when there is no release yet.
 
         Raises errors.BadRepository for anything that is not whole.
         """
-        with self._files(commit) as read:
+        with self.reading(commit) as read:
             latest = read(release.LATEST, 4096)
             if latest is None:
                 return None
             release_id = _release_id(latest)
             path = release.folder(release_id) / "manifest.json"
             raw = read(path, release.MANIFEST_LIMIT)
+        if raw is None and self._derive:
+            return self._derive(self, commit, app, release_id)
         if raw is None:
             raise errors.BadRepository(f"{path} is missing in commit {commit[:12]}", hint="edgedeploy release KERNEL")
         manifest = release.loads(raw, str(path))

@@ -5,7 +5,6 @@ Idempotent: what is already unpacked and right is kept. Nothing here starts or s
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import shutil
@@ -15,15 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from edgedeploy.agent import facts
+from edgedeploy.agent import facts, unpacked
 from edgedeploy.agent.attempt import Attempt
 from edgedeploy.agent.gitrepo import GitRepo
 from edgedeploy.agent.layout import AppLayout
 from edgedeploy.agent.xen import Running, Runtime
 from edgedeploy.core import errors, files, release, xlconf
 from edgedeploy.core.release import Artefact, Manifest
-
-_MARGIN = 8 << 20  # bytes of disk that are never ours: logs and state must still be writable
 
 
 class Prepare:
@@ -69,46 +66,23 @@ class Prepare:
         attempt.event("unpack", f"unpacking {artefact.file} ({artefact.size / 1e6:.1f} MB)")
         target.parent.mkdir(parents=True, exist_ok=True)
         room = facts.free_disk(target.parent)
-        if room < artefact.size + _MARGIN:
+        if room < artefact.size + unpacked.MARGIN:
             raise errors.NoRoom(
                 f"{artefact.file} needs {artefact.size / 1e6:.1f} MB on the board's disk, {room / 1e6:.1f} MB are free",
                 hint="edgedeploy-agent gc on the board, or remove files there",
             )
-        fd, temporary = tempfile.mkstemp(prefix=".unpack.", dir=target.parent)
-        try:
-            with os.fdopen(fd, "w+b") as out:
-                self._copy_verified(artefact, manifest, commit, out)
-                out.flush()
-                os.fsync(out.fileno())
-            os.chmod(temporary, 0o444)
-            os.replace(temporary, target)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)
-            raise
-        files.fsync_dir(target.parent)
+        with unpacked.arriving(target.parent, lambda: artefact.sha256) as out:
+            self._copy_verified(artefact, manifest, commit, out)
 
     def _copy_verified(self, artefact: Artefact, manifest: Manifest, commit: str, out: BinaryIO) -> None:
         path = release.folder(manifest.release) / artefact.file
-        process = self._repo.open_blob(commit, path)
-        assert process.stdout
-        try:
-            with tempfile.TemporaryFile(dir=self._layout.artefacts) as spool:
-                shutil.copyfileobj(process.stdout, spool)
-                if process.wait():
-                    raise errors.BadRepository(
-                        f"{path} is not in commit {commit[:12]}", hint="edgedeploy release KERNEL"
-                    )
-                spool.seek(0)
-                if hashlib.file_digest(spool, "sha256").hexdigest() != artefact.packed_sha256:
-                    raise errors.BadRepository(
-                        f"{path} is not the file its manifest describes (packed SHA-256 differs)"
-                    )
-                spool.seek(0)
-                got = _unpack_one(artefact, spool, out)
-        finally:
-            process.stdout.close()
-            process.wait()
+        with tempfile.TemporaryFile(dir=self._layout.artefacts) as spool:
+            self._repo.copy(commit, path, spool)
+            spool.seek(0)
+            if hashlib.file_digest(spool, "sha256").hexdigest() != artefact.packed_sha256:
+                raise errors.BadRepository(f"{path} is not the file its manifest describes (packed SHA-256 differs)")
+            spool.seek(0)
+            got = _unpack_one(artefact, spool, out)
         if got != (artefact.sha256, artefact.size):
             raise errors.BadRepository(f"{path} does not unpack to what its manifest describes (SHA-256 differs)")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edgedeploy.agent import compiled, config, cron, schedule, tick, vif_hotplug
@@ -17,7 +17,7 @@ from edgedeploy.agent.board import Board
 from edgedeploy.agent.config import AgentConfig, AppConfig
 from edgedeploy.agent.install import Installed, install
 from edgedeploy.agent.layout import PROGRAM, Layout
-from edgedeploy.core import errors, files
+from edgedeploy.core import errors, files, health
 from edgedeploy.core.names import AppName, BoardId, BoardName, ProfileName, own_board_id
 from edgedeploy.core.strict import Reader
 
@@ -40,6 +40,9 @@ class Plan:
     apps: dict[AppName, str]
     own_id: bool = False
     keep: bool = False
+    asked: dict[AppName, tuple[str, str]] = field(default_factory=dict)
+    """where an app answers, and for which page: for a repository that does not say so"""
+    passthrough: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, raw: bytes) -> Plan:
@@ -61,9 +64,23 @@ class Plan:
             apps={AppName.parse(app): str(remote) for app, remote in reader.items("apps", {})},
             own_id=reader.flag("own_id", False),
             keep=reader.flag("keep", False),
+            asked={AppName.parse(app): _pair(said, "enrolment: asked") for app, said in reader.items("asked", {})},
+            passthrough=tuple(map(str, reader.rows("passthrough", []))),
         )
         reader.done()
         return plan
+
+
+def _pair(data: object, where: str) -> tuple[str, str]:
+    """An address and a page, each as core.health.told takes it. Raises errors.BadConfig."""
+    reader = Reader(data, where, errors.BadConfig)
+    pair = reader.text("address"), reader.text("page", "")
+    reader.done()
+    try:
+        health.told(*pair)
+    except errors.UsageFault as error:
+        raise errors.BadConfig(f"{where}: {error.message}", hint=error.hint) from None
+    return pair
 
 
 class Setup:
@@ -117,10 +134,11 @@ class Setup:
             known = AgentConfig(self._board_id(), self._plan.name, self._plan.profile)
         apps = dict(known.apps)
         for app, remote in self._plan.apps.items():
-            branch = apps[app].branch if app in apps else "main"
-            apps[app] = AppConfig(remote or (apps[app].remote if app in apps else ""), branch)
+            old = apps.get(app, AppConfig())
+            address, page = self._plan.asked.get(app, (old.address, old.page))
+            apps[app] = replace(old, remote=remote or old.remote, address=address, page=page)
         board_id = self._plan.board_id if self._plan.own_id else known.board_id
-        return AgentConfig(board_id, self._plan.name, self._plan.profile, apps)
+        return AgentConfig(board_id, self._plan.name, self._plan.profile, apps, self._plan.passthrough)
 
     def _board_id(self) -> BoardId:
         try:

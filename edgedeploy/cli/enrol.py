@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 @click.option(
     "--pull", "pulls", multiple=True, metavar="APP=REMOTE", help="An app that the board pulls by itself, by cron."
 )
+@click.option("--address", metavar="IP", help="With --pull: where its guest answers, if its repository does not say.")
+@click.option("--health", metavar="[:PORT]/PATH", help="With --address: the page that must be there; / by default.")
 @click.option(
     "-i", "--identity", type=click.Path(exists=True, dir_okay=False), help="Log in with this private key only."
 )
@@ -44,6 +46,8 @@ def enrol(
     profile: str | None,
     name: str | None,
     pulls: tuple[str, ...],
+    address: str | None,
+    health: str | None,
     identity: str | None,
     known_hosts: str | None,
     keep: bool,
@@ -63,12 +67,14 @@ def enrol(
     from edgedeploy.flows import enrol as flow  # noqa: PLC0415
     from edgedeploy.ui import deployment  # noqa: PLC0415
 
+    apps = dict(_pull(pull) for pull in pulls)
     context = target.context(session, ())
     hosts, port, user = enrolling.meant(where, context.known.all())
     request = flow.Request(
         profile=names.ProfileName.parse(profile) if profile else None,
         name=names.BoardName.parse(name) if name else None,
-        apps=dict(_pull(pull) for pull in pulls),
+        apps=apps,
+        asked=_asked(apps, address, health),
         dry_run=dry_run,
         keep=keep,
     )
@@ -88,3 +94,19 @@ def _pull(text: str) -> tuple[names.AppName, str]:
             f"{text!r} is not APP=REMOTE", hint="such as --pull decks=https://example.org/decks.git"
         )
     return names.AppName.parse(app), remote
+
+
+def _asked(
+    apps: dict[names.AppName, str], address: str | None, page: str | None
+) -> dict[names.AppName, tuple[str, str]]:
+    from edgedeploy.core.health import told  # noqa: PLC0415 - as above
+
+    if address is None and page is None:
+        return {}
+    if len(apps) != 1 or address is None:
+        raise errors.UsageFault(
+            "--address and --health are about the one app of --pull",
+            hint="such as --pull decks=https://example.org/decks.git --address 192.168.1.20 --health /index.html",
+        )
+    told(address, page or "")
+    return dict.fromkeys(apps, (address, page or ""))

@@ -46,6 +46,8 @@ class Request:
     name: names.BoardName | None = None
     apps: Mapping[names.AppName, str] = field(default_factory=dict)
     """apps the board is to pull by itself: name -> git remote"""
+    asked: Mapping[names.AppName, tuple[str, str]] = field(default_factory=dict)
+    """where an app answers, and for which page (core.health.told): for a repository that does not say so"""
     forwards: Mapping[str, str] = field(default_factory=dict)
     dry_run: bool = False
     keep: bool = False
@@ -119,6 +121,8 @@ def enrol(
         "label": context.who,
         "apps": dict(request.apps),
         "keep": request.keep,
+        "asked": {app: {"address": address, "page": page} for app, (address, page) in request.asked.items()},
+        "passthrough": list(profile.passthrough),
     }
     with context.report.step(f"installing the agent on {name}"):
         answer = _run_setup(wire, plan, facts.uid, ask, dry_run=request.dry_run)

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from edgedeploy.core import errors, messages, names
 from edgedeploy.core.board import BoardFacts, Profile
 from edgedeploy.core.names import printable
-from edgedeploy.core.release import Manifest
+from edgedeploy.core.release import ALIVE_ONLY, Manifest
 from edgedeploy.depot import pushed_from, usual_board
 from edgedeploy.depot.repo import Depot
 from edgedeploy.flows import bundle_cache, fitness, proof, push_plan, uptodate
@@ -94,6 +94,7 @@ def _over(
         context.report.warn(
             f"the agent on {reached.found.name} is not this edgedeploy's; `edgedeploy enrol` brings it up to date"
         )
+    what = _as_called_there(depot, what, reached.welcome, context)
     _not_quarantined(depot, what.manifest, reached.welcome, request)
     live = BoardFacts.from_plain(reached.welcome.facts)
     _check_against_board(depot, what, profiles, reached.welcome, live)
@@ -117,10 +118,19 @@ def _check_before_network(
     with context.report.step(f"checking that {push_plan.called(what)} fits") as step:
         step.detail(", ".join(fitness.some(fitness.Release.of(depot, manifest, what.draft), suited)[:3]))
     if not what.draft and not depot.has_manifest(manifest.release):
-        raise errors.BadRepository(
-            f"{manifest.release} was made by the original scripts: it has no manifest.json, which the board needs",
-            hint="make a release of the same kernel: edgedeploy release KERNEL",
-        )
+        context.report.note(f"{manifest.release}: {depot.as_original(manifest.release).told()}")
+
+
+def _as_called_there(depot: Depot, what: UpToDate, welcome: messages.Welcome, context: Context) -> UpToDate:
+    """A repository of the original scripts does not name its app: where the board has it already, its name there counts."""
+    if depot.has_config or what.manifest.app in welcome.apps:
+        return what
+    for name, app in welcome.apps.items():
+        head = str(app.get("head") or "")
+        if head and depot.git.commit(head) == head and names.AppName.fits(name):
+            context.report.note(f"the board calls it {name}")
+            return replace(what, manifest=replace(what.manifest, app=names.AppName(name)))
+    return what
 
 
 def _check_against_board(
@@ -193,6 +203,7 @@ def _deploy(depot: Depot, manifest: Manifest, request: Request, reached: Reached
         outcome.kept,
         sent,
         dict(outcome.served),
+        unproven=printable(outcome.reason, 300),
         confirmed=confirmed,
         cable=found.cable,
     )
@@ -229,6 +240,7 @@ def _unchanged(
         proof.url(manifest, reached.found.forwards),
         served=dict(seen),
         witness="laptop",
+        unproven="" if manifest.health else ALIVE_ONLY,
         confirmed=confirmed,
     )
 

@@ -29,6 +29,8 @@ class Result:
     """URL path -> SHA-256 of what `witness` got there"""
     witness: str = "board"
     """or laptop, where there was nothing to do"""
+    unproven: str = ""
+    """what a good end does not prove, in words"""
     confirmed: str = "unknown"
     """confirmed, contradicted or unknown: the laptop's own look at the URL"""
     cable: str = ""

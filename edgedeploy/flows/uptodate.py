@@ -89,7 +89,9 @@ def _ensured(depot: Depot, report: Report, *, release: bool, dry_run: bool) -> U
         )
         raise errors.BadRepository(f"{depot.root} has no release yet", hint=how)
     if latest and (kernel is None or (not release and not depot.has_manifest(latest))):
-        why = f"a release takes them in: {_release(depot, 'KERNEL')}"
+        # a release of the original scripts is what is committed, edgedeploy.toml beside it, too
+        made = depot.has_manifest(latest)
+        why = f"a release takes them in: {_release(depot, 'KERNEL')}" if made else "commit them, and push again"
         left = tuple(depot.since_release()) if depot.has_config else ()  # of the original layout, who knows
         return UpToDate(depot.manifest(latest), depot.head(), left=left, why_left=why)
     sources = releasing.sources_of(depot, releasing.Request(depot.root))

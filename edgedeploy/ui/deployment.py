@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgedeploy.core import messages
 from edgedeploy.core.names import printable
+from edgedeploy.core.release import ALIVE_ONLY
 from edgedeploy.flows import guestwords
 from edgedeploy.flows.proof import seen_from_here
 
@@ -40,7 +41,7 @@ def _swapped(result: Pushed) -> list[str]:
 def _proof(result: Pushed) -> str:
     pages = len(result.served)
     if not pages:
-        return "checked: Xen runs it"
+        return f"checked: Xen runs it{f'; {result.unproven}' if result.unproven else ''}"
     got = f"got its {pages} page{'s' if pages > 1 else ''} with the right content"
     if result.witness == "laptop":
         return f"checked: Xen runs it, and this laptop {got}"
@@ -113,6 +114,8 @@ def _app(name: str, app: dict[str, Any], forwards: Mapping[str, str]) -> list[st
         return [f"  {name}: {app['error']}"]
     url = f"  {seen_from_here(app['url'], forwards)}" if app["healthy"] and app["url"] else ""
     lines = [f"  {name}: {_what_runs(app)}{url}"]
+    if app["healthy"] and not app["url"]:
+        lines.append(f"    {ALIVE_ONLY}")
     if app["wanted"] and app["wanted"] != app["release"]:
         lines.append(f"    the board's repository wants {app['wanted']}")
     if app.get("kept"):
@@ -137,6 +140,7 @@ def rolled_back(found: Found, outcome: messages.Outcome) -> str:
     """The end of a rollback."""
     return printable(
         f"{outcome.running} is on air again on {found.name}; {took(outcome.outage_ms, was_on_air=outcome.was_on_air)}"
+        + (f"\n{outcome.reason}" if outcome.reason else "")
     )
 
 

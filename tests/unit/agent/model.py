@@ -22,6 +22,12 @@ from edgedeploy.agent.xen import Running
 from edgedeploy.core import names, packing, release
 
 ID = names.BoardId("00112233aabbccdd")
+ORIGINAL = """\
+name = '@NAME@'
+memory = 96
+kernel = '@KERNEL@'
+on_crash = 'restart'
+"""
 
 
 class ModelXen:
@@ -107,14 +113,15 @@ class ModelXen:
         values["name"] = name or values["name"]
         if any(guest.name == values["name"] for guest in self.guests.values()):
             raise CommandFailed(["xl", "create"], "ended with status 1", "Domain with name already exists")
+        # what the original scripts start is not told its release: its kernel knows
         word = re.search(r"edgedeploy\.release=(\S+)", values["extra"])
-        assert word
-        dead = word[1] in self.dies
-        self.words[self.next_id] = word[1]
+        said = word[1] if word else Path(values["kernel"]).read_bytes()[56:].rstrip(b"\0").decode()
+        dead = said in self.dies
+        self.words[self.next_id] = said
         if values["uuid"] in self.network.marks:
             self.network.off.add(self.next_id)
         else:
-            self.on_air = "" if dead else word[1]
+            self.on_air = "" if dead else said
         self.guests[self.next_id] = Running(
             values["name"], values["uuid"], self.next_id, int(values["memory"]), dead, "---sc-" if dead else "-b----"
         )
@@ -322,6 +329,22 @@ class ModelBoard:
         (folder / "manifest.json").write_bytes(release.dumps(manifest))
         (self.work / "xen/latest").write_text(name + "\n")
         return self.commit(crontab=crontab)
+
+    def original(self, name: str, template: str = ORIGINAL, *, vm: str = "decks") -> str:
+        """The same as CI stored it in 2014: a packed kernel named after its VM, and no manifest."""
+        self.xen.serves.setdefault(name, name.encode())
+        folder = self.work / "xen" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{vm}.xen.bz2").write_bytes(packing.pack(_kernel(name), packing.Codec.BZ2))
+        (folder / "config.ml").write_text("open Mirage\n")
+        (self.work / "xl.conf.in").write_text(template)
+        (self.work / "xen/latest").write_text(name + "\n")
+        return self.commit()
+
+    def told(self, **app: str) -> None:
+        """What enrolment wrote of the app into the board's configuration: fields of config.AppConfig."""
+        apps = {self.app: replace(self.board.config.apps[self.app], **app)}
+        self.board.config = replace(self.board.config, apps=apps)
 
     def commit(self, *, crontab: str = "", readme: str = "") -> str:
         if crontab:

@@ -117,7 +117,7 @@ def test_status_says_what_is_here_and_not_on_the_board() -> None:
 )
 def test_status_says_whether_the_way_back_takes_a_boot(kept: str, said: str) -> None:
     app = {
-        "release": "r1", "healthy": True, "url": "", "wanted": "r1", "previous": "r0", "kept": kept, "quarantine": {},
+        "release": "r1", "healthy": True, "url": "http://192.0.2.7/", "wanted": "r1", "previous": "r0", "kept": kept, "quarantine": {},
         "phase": "steady",
     }  # fmt: skip
     board = BoardStatus({"profile": "virtual-armv7"}, {"decks": app})
