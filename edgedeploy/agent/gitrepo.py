@@ -84,6 +84,8 @@ class GitRepo:
             # git does not sync loose objects by default: after a power cut they are there, and empty
             self.git("config", "core.fsync", "all")
             changed.append(f"created the repository {self.folder}")
+        elif self.branch != "main" and _start(self.folder / ".git/HEAD").strip() == b"ref: refs/heads/main":
+            self.git("branch", "--move", self.branch)  # it was pushed to before it was known what it is pulled from
         hook = self.folder / ".git/hooks/post-merge"
         if files.write_if_changed(hook, HOOK.format(app=app).encode(), 0o755):
             changed.append(f"installed the hook {hook}")

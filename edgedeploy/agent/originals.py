@@ -201,9 +201,10 @@ def _vm(folder: str) -> str:
         latest = os.fsdecode(_read(f"{folder}/xen/latest")[0]).strip()
         for release in [latest, *sorted(files.listed(Path(folder, "xen")))]:
             kernels = files.listed(Path(folder, "xen", release)) if ReleaseId.fits(release) else []
-            names = [name.partition(".xen")[0] for name in kernels if ".xen" in name]
-            if len(names) == 1 and DomainName.fits(names[0]):
-                return names[0]
+            # the scripts unpack a kernel beside itself, and in 2015 some were named after the host, dots and all
+            names = {name.partition(".xen")[0].replace(".", "") for name in kernels if ".xen" in name}
+            if len(names) == 1 and DomainName.fits(name := names.pop()):
+                return name
     return ""
 
 

@@ -6,6 +6,7 @@ is installed and what installs it never disagree.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -15,8 +16,10 @@ from pathlib import Path
 from edgedeploy.agent import compiled, config, cron, schedule, tick, vif_hotplug
 from edgedeploy.agent.board import Board
 from edgedeploy.agent.config import AgentConfig, AppConfig
+from edgedeploy.agent.gitrepo import GitRepo
 from edgedeploy.agent.install import Installed, install
 from edgedeploy.agent.layout import PROGRAM, Layout
+from edgedeploy.agent.run import CommandFailed
 from edgedeploy.core import errors, files, health
 from edgedeploy.core.names import AppName, BoardId, BoardName, ProfileName, own_board_id
 from edgedeploy.core.strict import Reader
@@ -69,6 +72,16 @@ class Plan:
         )
         reader.done()
         return plan
+
+
+def _branch(remote: str) -> str:
+    """The branch to pull from a remote: main, or where there is none the one that a clone would get; main when it is silent."""
+    with contextlib.suppress(CommandFailed):
+        said = GitRepo(Path("/")).git("ls-remote", "--symref", "--", remote, "HEAD", "refs/heads/main", timeout=30.0)
+        default = next((line.split()[1] for line in said.split("\n") if line.startswith("ref: refs/heads/")), "")
+        if default and "\trefs/heads/main" not in said:
+            return default.removeprefix("refs/heads/")
+    return "main"
 
 
 def _pair(data: object, where: str) -> tuple[str, str]:
@@ -136,7 +149,9 @@ class Setup:
         for app, remote in self._plan.apps.items():
             old = apps.get(app, AppConfig())
             address, page = self._plan.asked.get(app, (old.address, old.page))
-            apps[app] = replace(old, remote=remote or old.remote, address=address, page=page)
+            new = remote and remote != old.remote and not self._dry_run
+            branch = _branch(remote) if new else old.branch
+            apps[app] = replace(old, remote=remote or old.remote, branch=branch, address=address, page=page)
         board_id = self._plan.board_id if self._plan.own_id else known.board_id
         return AgentConfig(board_id, self._plan.name, self._plan.profile, apps, self._plan.passthrough)
 

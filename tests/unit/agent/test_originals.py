@@ -362,7 +362,15 @@ class TestGuest:
         board.remove()
         assert board.guests.running[0].name == "mortio"
 
-    @pytest.mark.parametrize("kernel", ["mort.io.xen.bz2", "kernel", "-x.xen"])
+    def test_dots_in_the_kernels_name_and_what_the_scripts_unpacked_beside_it_do_not_matter(self, board: OldBoard) -> None:
+        clone = board.clone(f"root/{CLONE}", kernel="mort.io.xen.bz2")
+        (kernel,) = clone.glob("xen/*/*.xen.bz2")
+        kernel.with_suffix("").write_bytes(b"unpacked")
+        board.guests = Guests(u1="mort.io")
+        board.remove()
+        assert board.guests.running[0].name == "mortio"
+
+    @pytest.mark.parametrize("kernel", ["kernel", "-x.xen"])
     def test_without_a_name_none_is_renamed(self, board: OldBoard, kernel: str) -> None:
         board.clone(f"root/{CLONE}", kernel=kernel)
         board.guests = Guests(u1="mort.io", u2="mort-io")

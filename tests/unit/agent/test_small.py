@@ -31,6 +31,7 @@ from edgedeploy.agent.layout import Layout
 from edgedeploy.core import errors, names
 from edgedeploy.flows import enrol
 from edgedeploy.remote import agentkit
+from tests.unit.agent.model import git
 
 
 @pytest.mark.parametrize(
@@ -300,6 +301,43 @@ class TestSetup:
         assert self.setup(tmp_path).run().board_id == names.board_id_of("1" * 32)
         assert self.setup(tmp_path, board_id="f" * 16, own_id=True).run().board_id == "f" * 16
         assert self.setup(tmp_path, board_id="e" * 16).run().board_id == "f" * 16
+
+    def test_the_branch_is_the_remotes_own_where_it_has_no_main(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+        remotes = {}
+        for branches in ("master", "master main", "main", ""):
+            remote = remotes[branches] = tmp_path / f"remote {branches}"
+            git("init", "--quiet", "--initial-branch=main", remote)
+            for branch in branches.split():
+                git("-C", remote, "checkout", "--quiet", "-B", branch)
+                git("-C", remote, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "--quiet", "--allow-empty", "-m", branch)
+            if branches:
+                git("-C", remote, "checkout", "--quiet", branches.split()[0])
+        self.setup(tmp_path).run()  # it was pushed to before
+        for branches, wanted in (("master", "master"), ("master main", "main"), ("main", "main"), ("", "main")):
+            made = self.setup(tmp_path, apps={"decks": str(remotes[branches])}).run()
+            assert made.apps[names.AppName("decks")].branch == wanted, branches
+            if branches == "master":
+                repo = Layout(tmp_path / "board").app(names.AppName("decks")).repo
+                assert git("-C", repo, "symbolic-ref", "HEAD").strip() == "refs/heads/master"
+        made = self.setup(tmp_path, apps={"mail": str(tmp_path / "nowhere")}).run()
+        assert made.apps[names.AppName("mail")].branch == "main"
+
+    def test_where_an_app_answers_is_kept_until_it_is_told_anew(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+        app, told = names.AppName("decks"), {"address": "192.0.2.7", "page": ":8080/x"}
+        for changes, wanted in (
+            ({}, ("", "")), ({"asked": {"decks": told}, "passthrough": ["irqs"]}, ("192.0.2.7", ":8080/x")),
+            ({}, ("192.0.2.7", ":8080/x")),
+            ({"asked": {"decks": {"address": "192.0.2.8"}}}, ("192.0.2.8", "")),
+        ):  # fmt: skip
+            made = self.setup(tmp_path, **changes).run()
+            assert (made.apps[app].address, made.apps[app].page) == wanted
+            assert config.load(Layout(tmp_path / "board").config) == made
+        with pytest.raises(errors.BadConfig, match="everywhere"):
+            self.setup(tmp_path, asked={"decks": {"address": "everywhere"}})
+        with pytest.raises(errors.BadConfig, match="no page"):
+            self.setup(tmp_path, asked={"decks": {"address": "192.0.2.7", "page": "x"}})
 
     def test_files_that_are_links_stay_links(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
