@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO
 
 from edgedeploy.core import errors, health, names, packing, project, xllint
-from edgedeploy.core.release import ALIVE_ONLY, Artefact, Domain, Health, Manifest, Swap
+from edgedeploy.core.release import Artefact, Domain, Health, Manifest, Swap
 from edgedeploy.core.xllint import Findings
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Original:
         network = f"on {bridges}" if bridges else "without a network card"
         cpus = f"{domain.vcpus} virtual CPU{'s' if domain.vcpus > 1 else ''}"
         said = f"made by the original scripts; by {source} its guest {domain.name} has {domain.memory_mb} MB and {cpus}, {network}"
-        return said if self.health else f"{said}; {ALIVE_ONLY}"
+        return said if self.health else f"{said}; where it answers is not said ({CONFIG}: [network] address), so nobody can ask it"
 
 
 def look(release: names.ReleaseId, listing: Sequence[PurePosixPath], blob: Blob) -> Original:

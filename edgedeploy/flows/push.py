@@ -203,6 +203,7 @@ def _deploy(depot: Depot, manifest: Manifest, request: Request, reached: Reached
         outcome.kept,
         sent,
         dict(outcome.served),
+        contents_known=bool(manifest.health and manifest.health.serves),
         unproven=printable(outcome.reason, 300),
         confirmed=confirmed,
         cable=found.cable,
@@ -240,6 +241,7 @@ def _unchanged(
         proof.url(manifest, reached.found.forwards),
         served=dict(seen),
         witness="laptop",
+        contents_known=bool(manifest.health and manifest.health.serves),
         unproven="" if manifest.health else ALIVE_ONLY,
         confirmed=confirmed,
     )

@@ -27,6 +27,8 @@ class Result:
     sent_bytes: int = 0
     served: dict[str, str] = field(default_factory=dict)
     """URL path -> SHA-256 of what `witness` got there"""
+    contents_known: bool = True
+    """whether it is known what those pages must hold: the original scripts' releases do not say"""
     witness: str = "board"
     """or laptop, where there was nothing to do"""
     unproven: str = ""

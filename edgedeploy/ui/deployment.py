@@ -42,7 +42,8 @@ def _proof(result: Pushed) -> str:
     pages = len(result.served)
     if not pages:
         return f"checked: Xen runs it{f'; {result.unproven}' if result.unproven else ''}"
-    got = f"got its {pages} page{'s' if pages > 1 else ''} with the right content"
+    right = "with the right content" if result.contents_known else "(what it must hold is not known)"
+    got = f"got its {pages} page{'s' if pages > 1 else ''} {right}"
     if result.witness == "laptop":
         return f"checked: Xen runs it, and this laptop {got}"
     first = " (the first one to this laptop, too)" if result.confirmed == "confirmed" else ""

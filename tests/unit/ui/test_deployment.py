@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from edgedeploy.core.messages import BoardStatus
+from edgedeploy.core.release import ALIVE_ONLY
 from edgedeploy.flows.ask import BoardState
 from edgedeploy.flows.enrol import Result as Enrolled
 from edgedeploy.flows.find import Found
@@ -41,6 +42,9 @@ def test_a_first_start_is_no_outage() -> None:
 
 def test_what_was_not_asked_is_not_claimed() -> None:
     assert deployment.pushed(but(confirmed="unknown")).splitlines()[1].endswith("2 pages with the right content")
+    # of a release of the original scripts nobody knows what its pages must hold, nor always where it answers
+    assert "the board got its 2 pages (what it must hold is not known)" in deployment.pushed(but(contents_known=False))
+    assert "checked: Xen runs it; nothing says where" in deployment.pushed(but(served={}, unproven=ALIVE_ONLY))
     assert "and this laptop got its 2 pages" in deployment.pushed(but(witness="laptop")).splitlines()[1]
     assert deployment.pushed(but(served={}, url="")).splitlines()[1:] == ["checked: Xen runs it"]
 
