@@ -33,6 +33,13 @@ def parsed(line: str) -> click.Context:
     return command.make_context(context.info_name, list(argv), parent=context.parent)
 
 
+def demand_typed(said: str) -> None:
+    """Fail where the program takes no command line that stands in a hint of what it has said."""
+    for hint in re.findall(r"^hint: (.*)$", said, re.MULTILINE):
+        for line in in_prose(hint):
+            assert parsed(line).command.name, hint
+
+
 def in_source(path: Path) -> Iterator[tuple[int, str]]:
     """Line number and command line, from every text that a module can print; what is put in at run time is a 1."""
     source = path.read_text()

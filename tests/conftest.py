@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
-from tests import needs, tiers
+from edgedeploy.core import errors
+from tests import commandlines, needs, tiers
 
 # a loaded machine is slow, not wrong: what takes too long is pytest-timeout's affair;
 # `make test` asks the same questions each time, so that a red run is about the change and not about the dice; who runs
@@ -33,6 +36,23 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Every test gets its tier, or ends the run."""
     tiers.mark(items, str(config.rootpath))
+
+
+@pytest.fixture(autouse=True)
+def _hints_can_be_typed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every scene is one more of what hints are told in: whatever this test was told to type is taken by the program."""
+    said: dict[str, None] = {}
+    tell = errors.EdgeError.__init__
+
+    def noting(self: errors.EdgeError, *args: Any, **more: Any) -> None:
+        tell(self, *args, **more)
+        said[self.hint] = None
+
+    monkeypatch.setattr(errors.EdgeError, "__init__", noting)
+    yield
+    for hint in [hint for hint in said if "\n" not in hint][:50]:  # which a name may hold, in quotes
+        for line in commandlines.in_prose(hint):
+            assert commandlines.parsed(line).command.name, hint
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -11,6 +10,7 @@ from edgedeploy.core import errors, fit
 from edgedeploy.core import ramdisk as rules
 from edgedeploy.core.board import BoardFacts, Misfit, Profile
 from edgedeploy.core.packing import Codec
+from edgedeploy.ports.folders import word
 
 ABOUT_THE_GUEST = {
     "guest-memory", "host-memory", "vcpus", "ramdisk", "bridge", "address", "address-taken", "gic-version",
@@ -85,7 +85,7 @@ def refuse(artefact: Artefact, profile: Profile, misfits: Sequence[Misfit]) -> e
     said = f"{artefact.name} is {artefact.description}"
     hint = "`edgedeploy check` says when it fits"
     if artefact.path.exists():  # else it was a copy of what is in the repository
-        hint = f"put another in its place; when it fits says: edgedeploy check {shlex.quote(str(artefact.path))} --board {profile.name}"
+        hint = f"put another in its place; when it fits says: edgedeploy check {word(artefact.path)} --board {profile.name}"
     if first.code == "board-cannot":
         message = f"{said}; a {profile.title} runs no Xen guests"
     elif first.code in _ABOUT_THE_MACHINE:

@@ -9,6 +9,7 @@ from edgedeploy.core.names import AppName
 from edgedeploy.depot import ci_forges
 from edgedeploy.depot.ci_forges import BUILT
 from edgedeploy.depot.ci_table import Ci, Target
+from edgedeploy.ports.folders import word
 
 SCRIPT = PurePosixPath("ci/edgedeploy.sh")
 FORGES = (*ci_forges.PLACES, "script")
@@ -45,13 +46,13 @@ def _case(ci: Ci, target: Target) -> str:
     if target.boards:
         lines += ["need_edgedeploy"]
     for board in target.boards:
-        ramdisk = f" --ramdisk {_path(target.ramdisk)}" if target.ramdisk else ""
+        ramdisk = f" --ramdisk {word(target.ramdisk)}" if target.ramdisk else ""
         lines += [
             f"step check {target.name} for {board}",
-            " ".join(("edgedeploy", "check", f"{_path(target.kernel)}{ramdisk}", f"--board {board}")),
+            " ".join(("edgedeploy", "check", f"{word(target.kernel)}{ramdisk}", f"--board {board}")),
         ]
     if target is ci.stored:
-        made = " ".join(_path(path) for path in (target.kernel, target.ramdisk, ci.slides) if path)
+        made = " ".join(word(path) for path in (target.kernel, target.ramdisk, ci.slides) if path)
         # what is stored is what was built, in another job and perhaps on another machine
         lines += [f"keep {made}"]
     body = "".join(f"    {line}\n" for line in lines)
@@ -61,18 +62,13 @@ def _case(ci: Ci, target: Target) -> str:
 def _store(ci: Ci) -> str:
     target = ci.stored
     assert target is not None
-    words = ["edgedeploy", f"store {_path(target.kernel)}"]
-    words += [f"--ramdisk {_path(target.ramdisk)}"] if target.ramdisk else []
-    words += [f"--slides {_path(ci.slides)}"] if ci.slides else []
+    words = ["edgedeploy", f"store {word(target.kernel)}"]
+    words += [f"--ramdisk {word(target.ramdisk)}"] if target.ramdisk else []
+    words += [f"--slides {word(ci.slides)}"] if ci.slides else []
     words += [f"--to {shlex.quote(ci.store)}"] + [f"--host-key {shlex.quote(key)}" for key in ci.host_keys]
-    made = " ".join(_path(path) for path in (target.kernel, target.ramdisk, ci.slides) if path)
+    made = " ".join(word(path) for path in (target.kernel, target.ramdisk, ci.slides) if path)
     command = " \\\n    ".join((" ".join(words[:2]), *words[2:]))
     return _STORE.format(branch=shlex.quote(ci.branch), built=BUILT, made=made, command=command, some=target.name)
-
-
-def _path(path: PurePosixPath | None) -> str:
-    text = str(path)
-    return shlex.quote(f"./{text}" if text.startswith("-") else text)
 
 
 _SCRIPT = """\

@@ -54,8 +54,14 @@ def typed(folder: Path) -> str:
     stands, there = here(), folder.resolve()
     stands = stands.resolve() if stands else None
     if stands is None or not there.is_relative_to(stands):
-        return "" if stands and stands.is_relative_to(there) else f" {shlex.quote(str(there))}"
-    return f" {shlex.quote(str(there.relative_to(stands)))}" if there != stands else ""
+        return "" if stands and stands.is_relative_to(there) else f" {word(there)}"
+    return f" {word(there.relative_to(stands))}" if there != stands else ""
+
+
+def word(path: object) -> str:
+    """A path as one word of a command line, which no command takes for an option."""
+    text = str(path)
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)
 
 
 def _usual(place: Callable[[str], Path]) -> Path:

@@ -26,7 +26,7 @@ from edgedeploy.flows import announcing
 from edgedeploy.lab import machine as lab
 from edgedeploy.lab import snapshot
 from edgedeploy.ui.plain_report import QuietReport
-from tests import guard
+from tests import commandlines, guard
 
 BOARD = "virtual"
 GUARD_S = 600.0
@@ -104,6 +104,7 @@ class Stage:
             argv, capture_output=True, text=True, env=self.env, cwd=cwd or self.folder, timeout=timeout,
             stdin=subprocess.DEVNULL, check=False,
         )  # fmt: skip
+        commandlines.demand_typed(done.stderr)
         return Done(done.returncode, done.stdout, done.stderr)
 
     def ok(self, *args: str, **options: Any) -> Done:
