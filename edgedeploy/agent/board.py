@@ -89,10 +89,15 @@ class Board:
             self.config = replace(self.config, apps=apps)
             files.atomic_write(self.layout.config, config.render(self.config).encode())
             changed.append(f"added the app {name} to {self.layout.config}")
-        changed += self.repo(name).ensure(name, self.config.apps[name].remote)
+        changed += self._made_anew(name)
         with contextlib.suppress(errors.BadRepository):  # what is checked out may be what a push is about to mend
             changed += self.install_schedule(name)
         return changed
+
+    def _made_anew(self, name: AppName) -> list[str]:
+        from edgedeploy.agent import gitsetup
+
+        return gitsetup.ensure(self.repo(name), name, self.config.apps[name].remote)
 
     def _schedule(self, name: AppName, commit: CommitId | None) -> str:
         from edgedeploy.agent import schedule
@@ -206,7 +211,7 @@ class Board:
                 return
             try:
                 repo = self.repo(name)
-                said = repo.ensure(name, self.config.apps[name].remote) if repo.damaged() else []
+                said = self._made_anew(name) if repo.damaged() else []
                 said += worktree.clear(repo)
                 repo.fetch_remote()  # under no lock: a remote that hangs must not keep a push waiting
                 with self._pulling(name, who, record):
@@ -340,12 +345,16 @@ class Board:
 
     def _collect(self, layout: AppLayout, *, older_than_s: float) -> list[str]:
         """Younger files stay: another push may be staging them."""
+        from edgedeploy.agent import records
+
         now = state.load(layout.state)
         keep: set[Path] = set()
-        slots = [slot for slot in (now.good, now.previous, now.candidate, now.failed) if slot]
-        recent = sorted((layout.folder / "releases").glob("*.json"), key=lambda p: p.stat().st_mtime)[-_RELEASES:]
-        for path in {layout.manifest(ReleaseId.parse(slot.release)) for slot in slots} | set(recent):
-            manifest = release.loads(path.read_bytes())
+        wanted = {slot.uuid for slot in (now.good, now.previous, now.candidate, now.failed) if slot}
+        known = records.every(layout)
+        recent = [*known][-_RELEASES:]
+        for path, manifest in known.items():
+            if manifest.uuid not in wanted and path not in recent:
+                continue
             unpacked = [layout.artefacts / artefact.sha256 for artefact in manifest.artefacts]
             keep |= {path, layout.domain(manifest.uuid), *unpacked, *(p.with_name(f"{p.name}.json") for p in unpacked)}
         folders = (layout.artefacts, layout.folder / "domains", layout.folder / "releases")

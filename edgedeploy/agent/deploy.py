@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NoReturn
 
-from edgedeploy.agent import kept, plan, state
+from edgedeploy.agent import kept, plan, records, state
 from edgedeploy.agent.attempt import Attempt
 from edgedeploy.agent.effects import Effects
 from edgedeploy.agent.gitrepo import GitRepo
@@ -80,7 +80,7 @@ class Deployment:
         now = state.load(self._layout.state)
         slot = self._sight.slot_of(target) if target else now.previous
         if slot is None and target:
-            there = sorted(path.stem for path in self._layout.manifest(target).parent.glob("*.json"))
+            there = sorted({one.release for one in records.every(self._layout).values()})
             raise errors.UsageFault(f"{target} is not kept on this board", hint=f"kept: {', '.join(there[-5:])}")
         if slot is None:
             raise errors.UsageFault(
@@ -166,9 +166,9 @@ class Deployment:
 
     def _unproven(self, finish: plan.Finish, subject: Slot | None) -> str:
         """What a good end does not prove where nothing can be asked of the guest."""
-        if subject is None or finish.verdict not in ("live", "already-live"):
-            return ""
-        return ALIVE_ONLY if self._sight.manifest(subject).health is None else ""
+        good = finish.verdict in ("live", "already-live", "rolled-back")
+        known = self._sight.known(subject) if good and subject else None
+        return ALIVE_ONLY if known and known.health is None else ""
 
     def _outcome(self, now: State, finish: plan.Finish) -> dict[str, object]:
         learned, (on_air, others) = self._effects.learned, self._sight.sorted()
@@ -181,7 +181,7 @@ class Deployment:
             "release": subject.release if subject else "",
             "running": running.release if running else "",
             "uuid": on_air.uuid if on_air else "",
-            "reason": finish.reason or self._unproven(finish, subject),
+            "reason": "; ".join(filter(None, (finish.reason, self._unproven(finish, running or subject)))),
             "outage_ms": learned.outage_ms,
             "was_on_air": bool(learned.before),
             "served": learned.served,

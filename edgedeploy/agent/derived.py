@@ -20,7 +20,7 @@ from edgedeploy.core.names import AppName, ReleaseId
 from edgedeploy.core.original import CONFIG, TEMPLATE
 from edgedeploy.core.release import Artefact, Manifest
 
-_LIMITS = {CONFIG: 1 << 20, TEMPLATE: 64 * 1024}
+_SMALL = (CONFIG, TEMPLATE)
 _KEPT = 20
 
 
@@ -36,15 +36,16 @@ def manifest(
         asked = health.told(told.address, told.page)
     except errors.UsageFault as error:
         raise errors.BadConfig(f"{board.config}: apps.{app}: {error.message}", hint=error.hint) from None
-    there = repo.listed("ls-tree", commit, "--", f"{release.folder(wanted)}/", *map(str, _LIMITS))
-    found = {PurePosixPath(path.decode(errors="replace")): meta.split() for path, meta in there.items()}
+    there = repo.listed("ls-tree", commit, "--", f"{release.folder(wanted)}/", *map(str, _SMALL))
+    met = {PurePosixPath(path.decode(errors="replace")): meta.split() for path, meta in there.items()}
+    found = {path: meta[2] for path, meta in met.items() if meta[1] == "blob"}
     with repo.reading(commit) as read:
-        said = {path: read(path, limit) for path, limit in _LIMITS.items() if path in found}
-    looked = original.look(wanted, [path for path in found if path not in _LIMITS], said.get)
+        said = {path: read(path, original.LIMIT) for path in _SMALL if path in found}
+    looked = original.look(wanted, [path for path in found if path not in _SMALL], said.get)
     original.demand_read(looked)
     looked.demand(config.passthrough)
     try:
-        kernel = _kernel(repo, board.app(app), commit, looked.kernel, found[looked.kernel][2])
+        kernel = _kernel(repo, board.app(app), commit, looked.kernel, found[looked.kernel])
     except OSError as error:
         raise errors.NoRoom(f"the board's file system said: {error}", hint="df -h on the board") from None
     return looked.manifest(wanted, kernel, app, asked)

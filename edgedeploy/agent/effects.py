@@ -44,9 +44,10 @@ class Learned:
     """why nothing was touched, where it was to be beside what is on air or not at all"""
 
 
-def aside_name(manifest: Manifest) -> str:
-    """What a domain is called that is not on air: Xen wants names that differ."""
-    return f"{manifest.domain.name}.{manifest.release}"
+def aside_name(manifest: Manifest, on_air: Slot | None) -> str:
+    """What a domain is called that is not on air: Xen wants names that differ, also from that of a release of the same id."""
+    twin = f".{manifest.uuid[:8]}" if on_air and on_air.release == manifest.release else ""
+    return f"{manifest.domain.name}.{manifest.release}{twin}"
 
 
 class Effects:
@@ -77,7 +78,7 @@ class Effects:
                 case plan.Look():
                     return self.look(repository=effect.repository)
                 case plan.Beside(slot):
-                    return self._beside(slot)
+                    return self._beside(slot, now.good)
                 case plan.ProbeBeside(slot):
                     return self._probe_beside(slot)
                 case plan.CutOver(slot):
@@ -114,12 +115,12 @@ class Effects:
         self.learned.served = verdict.served
         return not verdict.reason
 
-    def _beside(self, slot: Slot) -> plan.Event:
+    def _beside(self, slot: Slot, good: Slot | None) -> plan.Event:
         manifest, running = self._sight.manifest(slot), self._runtime.domains()
         how, (on_air, beside) = self._how or manifest.swap.how, self._sight.sorted()
         gone = [*beside, *self._others.spare(running)]
         problem = beside_air.obstacle(manifest, how, self._network, self._runtime, gone)
-        name = aside_name(manifest)
+        name = aside_name(manifest, good)
         if any(domain.name == name and domain not in beside for domain in running):
             problem = errors.DoesNotFit(f"there is a domain {name} that is not edgedeploy's")
         if problem:

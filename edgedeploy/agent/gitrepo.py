@@ -12,26 +12,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from edgedeploy.agent.layout import PROGRAM
 from edgedeploy.agent.run import CommandFailed, run
 from edgedeploy.core import errors, files, names, release
-from edgedeploy.core.names import CommitId, printable
+from edgedeploy.core.names import CommitId
 
 STAGED = "refs/edgedeploy/staged"
 FETCHED = "refs/edgedeploy/fetched"
 _SLOW = 900.0
 _CACHES = ("multi-pack-index", "commit-graph", ".rev", ".bitmap")
 """git makes them anew, and trusts those that are there"""
-_OURS = "EDGEDEPLOY_AGENT"
-HOOK = f"""#!/bin/sh
-# Installed by edgedeploy: what a person merges here (git pull) is deployed. The agent's own pulls are followed by the
-# agent's own deployment: it is already started, and on a small board starting it again costs seconds.
-[ -z "${_OURS}" ] || exit 0
-sync -f .  # a power cut must not leave half a work tree: the next pull would refuse to overwrite it
-exec {PROGRAM} apply {{app}}
-"""
-
-
+OURS = "EDGEDEPLOY_AGENT"
+"""set for every git of ours: its hooks know by that who is at work"""
 Derive = Callable[["GitRepo", str, names.AppName, names.ReleaseId], release.Manifest]
 
 
@@ -49,7 +40,7 @@ class GitRepo:
     ) -> str:
         """Run git in the repository; its input is `data`, or an open file's. Raises CommandFailed. Never asks for a password."""
         ssh = os.environ.get("GIT_SSH_COMMAND", "ssh -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=10")
-        env = {**os.environ, "GIT_SSH_COMMAND": ssh, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", _OURS: "1"}
+        env = {**os.environ, "GIT_SSH_COMMAND": ssh, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", OURS: "1"}
         env["GIT_DEFAULT_HASH"] = "sha1"  # what laptops send, whatever this board's git would choose by itself
         return run(["git", "-C", str(self.folder), *args], timeout=timeout, env=env, data=data, file=file)
 
@@ -62,45 +53,6 @@ class GitRepo:
             meta, _, path = line.partition("\t")
             found[ast.literal_eval(f"b{path}") if path.startswith('"') else path.encode()] = meta
         return found
-
-    def ensure(self, app: names.AppName, remote: str) -> list[str]:
-        """Make the repository, its hook and its remote; returns what was changed, in words."""
-        changed = []
-        if broken := self.broken():
-            from edgedeploy.agent import gitmend  # noqa: PLC0415 - hardly ever
-
-            with contextlib.suppress(CommandFailed, OSError):  # what cannot be mended is made anew
-                changed += gitmend.mend(self.folder, broken, self.branch)
-        if self.damaged():
-            import shutil  # noqa: PLC0415 - hardly ever
-
-            aside = self.folder.with_name(f"{self.folder.name}.damaged")
-            shutil.rmtree(aside, ignore_errors=True)
-            self.folder.rename(aside)
-            changed.append(f"the repository was damaged (a power cut?); it was moved to {aside}")
-        if not (self.folder / ".git").is_dir():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self.git("init", "--quiet", "--initial-branch", self.branch)
-            # git does not sync loose objects by default: after a power cut they are there, and empty
-            self.git("config", "core.fsync", "all")
-            changed.append(f"created the repository {self.folder}")
-        elif self.branch != "main" and _start(self.folder / ".git/HEAD").strip() == b"ref: refs/heads/main":
-            self.git("branch", "--move", self.branch)  # it was pushed to before it was known what it is pulled from
-        hook = self.folder / ".git/hooks/post-merge"
-        if files.write_if_changed(hook, HOOK.format(app=app).encode(), 0o755):
-            changed.append(f"installed the hook {hook}")
-        return changed + self._ensure_remote(remote)
-
-    def _ensure_remote(self, remote: str) -> list[str]:
-        if not remote:
-            return []
-        known = "origin" in self.git("remote").split()
-        if known and self.git("remote", "get-url", "origin").strip() == remote:
-            return []
-        self.git("remote", *(("set-url",) if known else ("add",)), "origin", remote)
-        self.git("config", f"branch.{self.branch}.remote", "origin")
-        self.git("config", f"branch.{self.branch}.merge", f"refs/heads/{self.branch}")
-        return [f"set the remote of {self.folder} to {printable(remote)}"]
 
     def damaged(self) -> bool:
         """Whether what is checked out cannot be read any more. Everything in a repository can be sent again."""
@@ -247,15 +199,25 @@ class GitRepo:
 
         Raises errors.BadRepository for anything that is not whole.
         """
+        release_id, stored = self._latest(commit, app)
+        if release_id and stored is None and self._derive:
+            return self._derive(self, commit, app, release_id)
+        return stored
+
+    def wanted(self, commit: str, app: names.AppName) -> str:
+        """The id of that release, "" when there is none; one without a manifest.json is not unpacked for it."""
+        return self._latest(commit, app)[0] or ""
+
+    def _latest(self, commit: str, app: names.AppName) -> tuple[names.ReleaseId | None, release.Manifest | None]:
         with self.reading(commit) as read:
             latest = read(release.LATEST, 4096)
             if latest is None:
-                return None
+                return None, None
             release_id = _release_id(latest)
             path = release.folder(release_id) / "manifest.json"
             raw = read(path, release.MANIFEST_LIMIT)
         if raw is None and self._derive:
-            return self._derive(self, commit, app, release_id)
+            return release_id, None
         if raw is None:
             raise errors.BadRepository(f"{path} is missing in commit {commit[:12]}", hint="edgedeploy release KERNEL")
         manifest = release.loads(raw, str(path))
@@ -263,7 +225,7 @@ class GitRepo:
             raise errors.BadRepository(
                 f"{path} is the manifest of {manifest.app} {manifest.release}, wanted {app} {release_id}"
             )
-        return manifest
+        return release_id, manifest
 
 
 def _below(folder: Path) -> list[Path]:

@@ -64,7 +64,7 @@ class Leftovers:
         try:
             self._network.take_off(domain.domid)
             self._runtime.pause(domain.domid)
-            self._call(domain, aside_name(self._sight.manifest(slot)))
+            self._call(domain, aside_name(self._sight.manifest(slot), now.good))
             kept.keep(self._layout, self._app, domain.uuid, self._later, minutes * 60.0)
         except (CommandFailed, OSError):
             return False

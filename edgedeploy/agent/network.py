@@ -84,7 +84,7 @@ class Bridges:
         """See Network."""
         vifs, address = manifest.domain.vifs, manifest.address
         if manifest.health is None:
-            return "it has no [network]: nothing can be asked of it"
+            return "nothing says where it answers ([network]), so nothing can be asked of it"
         if len(vifs) != 1:
             return f"it has {len(vifs)} network interfaces"
         if ":" in address:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from edgedeploy.agent import facts, unpacked
+from edgedeploy.agent import facts, records, unpacked
 from edgedeploy.agent.attempt import Attempt
 from edgedeploy.agent.gitrepo import GitRepo
 from edgedeploy.agent.layout import AppLayout
@@ -47,7 +47,7 @@ class Prepare:
         self._fits(manifest, freed, spare)
         config = self.write_config(manifest)
         self._runtime.validate(config)
-        files.atomic_write(self._layout.manifest(manifest.release), release.dumps(manifest))
+        records.save(self._layout, manifest)
         return config
 
     def ready(self, manifest: Manifest) -> bool:

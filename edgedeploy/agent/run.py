@@ -40,6 +40,10 @@ _KNOWN = (
     ("Not possible to fast-forward", "the board's history and the one that came have diverged"),
     ("Could not resolve host", "the board has no working name service"),
     ("Connection refused", "the remote does not answer"),
+    (
+        "couldn't find remote ref",
+        "the remote has no such branch; which it has is asked by: edgedeploy enrol HOST --pull APP=REMOTE",
+    ),
 )
 
 

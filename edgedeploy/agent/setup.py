@@ -6,7 +6,6 @@ is installed and what installs it never disagree.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -21,7 +20,7 @@ from edgedeploy.agent.install import Installed, install
 from edgedeploy.agent.layout import PROGRAM, Layout
 from edgedeploy.agent.run import CommandFailed
 from edgedeploy.core import errors, files, health
-from edgedeploy.core.names import AppName, BoardId, BoardName, ProfileName, own_board_id
+from edgedeploy.core.names import AppName, BoardId, BoardName, ProfileName, own_board_id, printable
 from edgedeploy.core.strict import Reader
 
 _KEY = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)) ([A-Za-z0-9+/]+=*)")
@@ -74,16 +73,6 @@ class Plan:
         return plan
 
 
-def _branch(remote: str) -> str:
-    """The branch to pull from a remote: main, or where there is none the one that a clone would get; main when it is silent."""
-    with contextlib.suppress(CommandFailed):
-        said = GitRepo(Path("/")).git("ls-remote", "--symref", "--", remote, "HEAD", "refs/heads/main", timeout=30.0)
-        default = next((line.split()[1] for line in said.split("\n") if line.startswith("ref: refs/heads/")), "")
-        if default and "\trefs/heads/main" not in said:
-            return default.removeprefix("refs/heads/")
-    return "main"
-
-
 def _pair(data: object, where: str) -> tuple[str, str]:
     """An address and a page, each as core.health.told takes it. Raises errors.BadConfig."""
     reader = Reader(data, where, errors.BadConfig)
@@ -113,12 +102,13 @@ class Setup:
 
     def run(self) -> AgentConfig:
         """Raises errors.BadConfig when what the board has cannot be kept."""
-        self._write(self._layout.program, self._installed.launcher, 0o755, "the command that starts it")
-        if not self._dry_run:
-            compiled.forget_others(self._installed.library)
         wanted = self._config()
         text = config.render(wanted)
         config.parse(text, "the new agent.toml")  # what cannot be read again must not be written
+        # only now: an agent that cannot read what is configured here must not take the place of one that can
+        self._write(self._layout.program, self._installed.launcher, 0o755, "the command that starts it")
+        if not self._dry_run:
+            compiled.forget_others(self._installed.library)
         self._write(self._layout.config, text.encode(), 0o644, "the board's configuration")
         if (self._layout.hotplug.parent / "vif-bridge").is_file():
             self._write(self._layout.hotplug, vif_hotplug.TEXT, 0o755, "a release on trial has a bridge of its own")
@@ -149,11 +139,22 @@ class Setup:
         for app, remote in self._plan.apps.items():
             old = apps.get(app, AppConfig())
             address, page = self._plan.asked.get(app, (old.address, old.page))
-            new = remote and remote != old.remote and not self._dry_run
-            branch = _branch(remote) if new else old.branch
+            branch = self._branch(remote, old) if remote and not self._dry_run else old.branch
             apps[app] = replace(old, remote=remote or old.remote, branch=branch, address=address, page=page)
         board_id = self._plan.board_id if self._plan.own_id else known.board_id
         return AgentConfig(board_id, self._plan.name, self._plan.profile, apps, self._plan.passthrough)
+
+    def _branch(self, remote: str, known: AppConfig) -> str:
+        """The branch to pull: what a person chose for this remote, or main, or where it has none the one that a clone would get."""
+        chosen = known.branch if remote == known.remote else "main"
+        wanted = f"refs/heads/{chosen}"
+        try:
+            said = GitRepo(Path("/")).git("ls-remote", "--symref", "--", remote, "HEAD", wanted, timeout=30.0)
+        except CommandFailed as error:
+            self.changes.append(f"note: {printable(remote)} does not answer; its branch is taken to be {chosen}: {error.message}")
+            return chosen
+        default = next((line.split()[1] for line in said.split("\n") if line.startswith("ref: refs/heads/")), "")
+        return default.removeprefix("refs/heads/") if default and f"\t{wanted}\n" not in said else chosen
 
     def _board_id(self) -> BoardId:
         try:

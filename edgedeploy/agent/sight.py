@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from edgedeploy.agent import state
+from edgedeploy.agent import records, state
 from edgedeploy.agent.gitrepo import GitRepo
 from edgedeploy.agent.layout import AppLayout
 from edgedeploy.agent.network import Network
 from edgedeploy.agent.otherapps import OtherApps
 from edgedeploy.agent.plan import Seen, Slot
 from edgedeploy.agent.xen import Running, Runtime
-from edgedeploy.core import errors, release
+from edgedeploy.core import errors
 from edgedeploy.core.names import AppName, ReleaseId
 from edgedeploy.core.release import Manifest
 
@@ -96,13 +96,17 @@ class Sight:
     def recorded(self, slot: Slot) -> Manifest | None:
         """A release's manifest as it was when it was prepared, None where it is gone."""
         try:
-            return release.loads(self._layout.manifest(ReleaseId.parse(slot.release)).read_bytes())
+            return records.load(self._layout, slot)
         except OSError:
             return None
 
+    def known(self, slot: Slot) -> Manifest | None:
+        """The same, or the checked-out one."""
+        return self._manifests.get(slot.uuid) or self.recorded(slot)
+
     def manifest(self, slot: Slot) -> Manifest:
-        """The same, or the checked-out one. Raises errors.Bug where there is neither."""
-        manifest = self._manifests.get(slot.uuid) or self.recorded(slot)
+        """As `known`. Raises errors.Bug where there is none."""
+        manifest = self.known(slot)
         if manifest is None or manifest.uuid != slot.uuid:
             raise errors.Bug(f"the manifest of {slot.release} is gone from this board", hint="push the app again")
         return manifest

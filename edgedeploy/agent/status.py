@@ -11,17 +11,16 @@ import contextlib
 import threading
 from typing import Any
 
-from edgedeploy.agent import attempt, facts, state, version
+from edgedeploy.agent import attempt, facts, records, state, version
 from edgedeploy.agent.board import Board
 from edgedeploy.agent.gitrepo import GitRepo
 from edgedeploy.agent.layout import AppLayout
 from edgedeploy.agent.network import Network
-from edgedeploy.agent.plan import State
+from edgedeploy.agent.plan import Slot, State
 from edgedeploy.agent.run import CommandFailed
 from edgedeploy.agent.xen import Running
-from edgedeploy.core import errors, release
-from edgedeploy.core.names import AppName, CommitId, ReleaseId
-from edgedeploy.core.release import Manifest
+from edgedeploy.core import errors
+from edgedeploy.core.names import AppName, CommitId
 
 
 def board(of: Board) -> dict[str, Any]:
@@ -92,10 +91,11 @@ def _app(of: Board, name: AppName, domains: list[Running]) -> dict[str, Any]:
         "reason": now.reason,
         "good": now.good.release if now.good else "",
         "previous": now.previous.release if now.previous else "",
-        "wanted": wanted.release if wanted else "",
+        "wanted": wanted,
         "quarantine": {slots.get(uuid, uuid): why for uuid, why in now.quarantine.items()},
+        "quarantined": list(now.quarantine),
         "remote": of.config.apps[name].remote,
-        "url": _url(of, name, now.good.release if now.good else ""),
+        "url": _url(layout, now.good),
         "kept": now.previous.release if now.previous and waits else "",
         "kept_mb": waits.memory_mb if waits else 0,
         "last": last[0] if last else None,
@@ -108,15 +108,15 @@ def _kept(now: State, domains: list[Running]) -> Running | None:
     return mine[0] if mine else None
 
 
-def _checked_out(layout: AppLayout, repo: GitRepo, name: AppName) -> tuple[CommitId | None, Manifest | None]:
-    """The commit that a laptop need not send again, None where it cannot be read, and its release."""
+def _checked_out(layout: AppLayout, repo: GitRepo, name: AppName) -> tuple[CommitId | None, str]:
+    """The commit that a laptop need not send again, None where it cannot be read, and its release, "" where there is none."""
     there = (layout.repo / ".git").is_dir() and not repo.torn()
     head = repo.head() if there else None
-    wanted = None
+    wanted = ""
     if head:
         with contextlib.suppress(errors.EdgeError, CommandFailed):
-            wanted = repo.manifest(head, name)
-        if wanted is None and repo.damaged():  # git is asked again only where the manifest does not prove the commit
+            wanted = repo.wanted(head, name)
+        if not wanted and repo.damaged():  # git is asked again only where the manifest does not prove the commit
             head = None
     return head, wanted
 
@@ -147,21 +147,14 @@ def _releases(layout: AppLayout, now: State, asked: set[str]) -> dict[str, str]:
 
 def _known(layout: AppLayout) -> dict[str, str]:
     """uuid -> release of every manifest on the board: names for what is quarantined."""
-    found = {}
-    for path in (layout.folder / "releases").glob("*.json"):
-        with contextlib.suppress(errors.EdgeError, OSError):
-            manifest = release.loads(path.read_bytes())
-            found[manifest.uuid] = str(manifest.release)
-    return found
+    return {manifest.uuid: str(manifest.release) for manifest in records.every(layout).values()}
 
 
-def _url(of: Board, name: AppName, good: str) -> str:
-    if not good:
+def _url(layout: AppLayout, good: Slot | None) -> str:
+    known = records.load(layout, good) if good else None
+    if known is None or known.health is None:
         return ""
-    path = of.app(name).manifest(ReleaseId.parse(good))
-    health = release.loads(path.read_bytes()).health if path.is_file() else None
-    if health is None:
-        return ""
+    health = known.health
     port = "" if health.port == 80 else f":{health.port}"
     host = f"[{health.address}]" if ":" in health.address else health.address
     return f"http://{host}{port}{health.path}"

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 TEMPLATE = PurePosixPath("xl.conf.in")
 CONFIG = PurePosixPath(project.FILE)
+LIMIT = 1 << 20
+"""bytes of each of these two"""
 Blob = Callable[[PurePosixPath], bytes | None]
 """reads a small committed file, None where there is none"""
 _KERNEL = re.compile(r"(?P<vm>.+)\.xen(?:\.(?P<codec>gz|bz2|xz|lzma|zst))?")
@@ -104,9 +106,15 @@ def _kernel(release: names.ReleaseId, listing: Sequence[PurePosixPath]) -> tuple
         )
     path, vm = kernels[0]
     try:
+        names.FileName.parse(path.name)
         return path, names.DomainName.parse(vm.replace(".", ""))  # in 2015 some were named after the host, dots and all
     except errors.UsageFault as error:
         raise errors.BadRepository(f"xen/{release}: {error.message}", hint=error.hint) from None
+
+
+def app_of(release: names.ReleaseId, listing: Sequence[PurePosixPath]) -> names.AppName:
+    """The app of a release where nothing names it. Raises errors.BadRepository."""
+    return _app(release, _kernel(release, listing)[1])
 
 
 def _app(release: names.ReleaseId, vm: names.DomainName) -> names.AppName:

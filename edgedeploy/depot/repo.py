@@ -7,7 +7,6 @@ half edited the rest. Only edgedeploy.toml is read as it stands, because the nex
 from __future__ import annotations
 
 import io
-import os
 import shutil
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack
@@ -20,7 +19,7 @@ from edgedeploy.core import project as configs
 from edgedeploy.core.names import CommitId, ReleaseId
 from edgedeploy.core.release import Artefact, Domain, Manifest
 from edgedeploy.core.xllint import Findings
-from edgedeploy.depot import bundle, scaffold, usable
+from edgedeploy.depot import bundle, scaffold, usable, usual_board
 from edgedeploy.depot.commit import Change, Committed, commit
 from edgedeploy.depot.git import Git
 
@@ -73,7 +72,7 @@ class Depot:
         `add` allows a git repository that exists already. Raises errors.UsageFault for a folder in use.
         """
         files = scaffold.files(plan)
-        _check_free(path, add=add)
+        usable.check_free(path, add=add)
         with ExitStack() as undo:
             if not path.exists():
                 undo.callback(shutil.rmtree, path, ignore_errors=True)
@@ -115,7 +114,7 @@ class Depot:
         latest = self.latest()
         if latest is None:
             raise errors.BadRepository(f"{self.root} has no release yet", hint="edgedeploy release KERNEL")
-        return self.manifest(latest).app
+        return self.manifest(latest).app if self.has_manifest(latest) else self._called(latest)
 
     def head(self) -> CommitId:
         """The commit that is checked out."""
@@ -208,8 +207,17 @@ class Depot:
     def _blob(self, path: PurePosixPath) -> bytes | None:
         return self.git.blob("HEAD", str(path)) if self.git.commit("HEAD") else None
 
+    def _small(self, path: PurePosixPath) -> bytes | None:
+        raw = self._blob(path)
+        if raw and len(raw) > original.LIMIT:  # as a board says it
+            raise errors.BadRepository(f"{path} is {len(raw)} bytes long, at most {original.LIMIT} are read")
+        return raw
+
     def as_original(self, wanted: ReleaseId) -> original.Original:
         """A release without a manifest.json, as the original scripts laid it out and as a board will read it, too."""
+        return original.look(wanted, self._listing(wanted), self._small)
+
+    def _listing(self, wanted: ReleaseId) -> list[PurePosixPath]:
         folder = release.folder(wanted)
         listing = [path for name in self.files(str(folder)) if (path := PurePosixPath(name)).parent == folder]
         if not listing:
@@ -217,7 +225,12 @@ class Depot:
                 f"there is no release {wanted} in {self.root}",
                 hint="git log --oneline -- xen/latest shows the releases there were",
             )
-        return original.look(wanted, listing, self._blob)
+        return listing
+
+    def _called(self, wanted: ReleaseId) -> names.AppName:
+        """The app of a repository that does not name it: its board's name for it, or the VM's. Asks nothing but the kernel's name:
+        whoever wants back what was there before is not to be stopped by what is wrong with the latest."""
+        return usual_board.app_of(self.git) or original.app_of(wanted, self._listing(wanted))
 
     def _derived(self, wanted: ReleaseId) -> Manifest:
         found = self.as_original(wanted)
@@ -226,7 +239,7 @@ class Depot:
             kernel = original.unpack(found.kernel, io.BytesIO(self.blob(found.kernel)), io.BytesIO())
         except packing.PackingError as error:
             raise original.damaged(found.kernel, error) from None
-        return found.manifest(wanted, kernel, found.app)
+        return found.manifest(wanted, kernel, found.app if found.named else self._called(wanted))
 
     def artefact_bytes(self, wanted: ReleaseId, artefact: Artefact) -> bytes:
         """An artefact as it is committed, packed."""
@@ -246,6 +259,13 @@ class Depot:
         if head in have:
             return None
         return bundle.make(self.git, head, self.branch, sorted(have), stored=stored)
+
+    def shares(self, theirs: str) -> bool:
+        """Whether a commit of a board's is of this branch: in its history, or beyond it."""
+        head = self.head()
+        return bool(theirs) and self.git.commit(theirs) == theirs and (
+            self.git.is_ancestor(theirs, head) or self.git.is_ancestor(head, theirs)
+        )
 
     def check_continues(self, have: Collection[CommitId]) -> None:
         """Raise errors.BadRepository unless this branch's history goes on from all commits of a board's."""
@@ -276,25 +296,3 @@ class Depot:
                 f"the histories differ: the board has commit {theirs[:12]}, which is not part of {branch}",
                 hint=f"keep both: git merge {theirs[:12]}; or put yours after: git rebase {theirs[:12]}",
             )
-
-
-def _check_free(path: Path, *, add: bool) -> None:
-    above = next(folder for folder in Path(os.path.abspath(path)).parents if folder.is_dir())  # without any ..
-    around = next((folder for folder in (above, *above.parents) if (folder / configs.FILE).is_file()), None)
-    if around:
-        raise errors.UsageFault(
-            f"{path} would be inside the deployment repository {around}",
-            hint=f"name a folder beside it: --dir {around.parent / path.name}",
-        )
-    if path.exists() and not path.is_dir():
-        raise errors.UsageFault(f"{path} is a file", hint="name another folder with --dir")
-    if (path / configs.FILE).exists():
-        raise errors.UsageFault(f"{path} is a deployment repository already", hint=f"edit {path / configs.FILE}")
-    is_repository = (path / ".git").exists()
-    if is_repository and not add:
-        raise errors.UsageFault(f"{path} is a git repository already", hint="add our files to it with --add")
-    if not is_repository and path.is_dir() and any(path.iterdir()):
-        raise errors.UsageFault(
-            f"{path} is not empty",
-            hint=f"name another folder with --dir, or first: git -C {path} init, then --add",
-        )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 
 from edgedeploy.core import errors
 from edgedeploy.core.names import printable
+from edgedeploy.core.project import FILE
 from edgedeploy.depot.git import Git
 
 START = "start one: edgedeploy init APP"
@@ -61,3 +63,26 @@ def _not_yours(path: Path, said: str) -> errors.BadRepository:
         f"{folder} belongs to another user: git does not use it (dubious ownership)",
         hint=f"if you trust it: git config --global --add safe.directory {shlex.quote(folder)}",
     )
+
+
+def check_free(path: Path, *, add: bool) -> None:
+    """Raise errors.UsageFault unless a deployment repository can be started at `path`; `add`: in a git repository, too."""
+    above = next(folder for folder in Path(os.path.abspath(path)).parents if folder.is_dir())  # without any ..
+    around = next((folder for folder in (above, *above.parents) if (folder / FILE).is_file()), None)
+    if around:
+        raise errors.UsageFault(
+            f"{path} would be inside the deployment repository {around}",
+            hint=f"name a folder beside it: --dir {around.parent / path.name}",
+        )
+    if path.exists() and not path.is_dir():
+        raise errors.UsageFault(f"{path} is a file", hint="name another folder with --dir")
+    if (path / FILE).exists():
+        raise errors.UsageFault(f"{path} is a deployment repository already", hint=f"edit {path / FILE}")
+    is_repository = (path / ".git").exists()
+    if is_repository and not add:
+        raise errors.UsageFault(f"{path} is a git repository already", hint="add our files to it with --add")
+    if not is_repository and path.is_dir() and any(path.iterdir()):
+        raise errors.UsageFault(
+            f"{path} is not empty",
+            hint=f"name another folder with --dir, or first: git -C {path} init, then --add",
+        )

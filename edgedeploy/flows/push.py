@@ -10,10 +10,10 @@ from typing import Any, NoReturn
 from edgedeploy.core import errors, messages, names
 from edgedeploy.core.board import BoardFacts, Profile
 from edgedeploy.core.names import printable
-from edgedeploy.core.release import ALIVE_ONLY, Manifest
+from edgedeploy.core.release import Manifest
 from edgedeploy.depot import pushed_from, usual_board
 from edgedeploy.depot.repo import Depot
-from edgedeploy.flows import bundle_cache, fitness, proof, push_plan, uptodate
+from edgedeploy.flows import bundle_cache, fitness, proof, push_original, push_plan, uptodate
 from edgedeploy.flows.context import Context, remembered
 from edgedeploy.flows.conversation import Reached
 from edgedeploy.flows.find import Found, Wanted, candidates
@@ -94,7 +94,7 @@ def _over(
         context.report.warn(
             f"the agent on {reached.found.name} is not this edgedeploy's; `edgedeploy enrol` brings it up to date"
         )
-    what = _as_called_there(depot, what, reached.welcome, context)
+    what = push_original.as_called_there(depot, what, reached, context)
     _not_quarantined(depot, what.manifest, reached.welcome, request)
     live = BoardFacts.from_plain(reached.welcome.facts)
     _check_against_board(depot, what, profiles, reached.welcome, live)
@@ -117,20 +117,8 @@ def _check_before_network(
     suited = [profile for profile in profiles if profile.name in kinds] or [p for p in profiles if p.supported]
     with context.report.step(f"checking that {push_plan.called(what)} fits") as step:
         step.detail(", ".join(fitness.some(fitness.Release.of(depot, manifest, what.draft), suited)[:3]))
-    if not what.draft and not depot.has_manifest(manifest.release):
+    if push_original.is_one(depot, what):
         context.report.note(f"{manifest.release}: {depot.as_original(manifest.release).told()}")
-
-
-def _as_called_there(depot: Depot, what: UpToDate, welcome: messages.Welcome, context: Context) -> UpToDate:
-    """A repository of the original scripts does not name its app: where the board has it already, its name there counts."""
-    if depot.has_config or what.manifest.app in welcome.apps:
-        return what
-    for name, app in welcome.apps.items():
-        head = str(app.get("head") or "")
-        if head and depot.git.commit(head) == head and names.AppName.fits(name):
-            context.report.note(f"the board calls it {name}")
-            return replace(what, manifest=replace(what.manifest, app=names.AppName(name)))
-    return what
 
 
 def _check_against_board(
@@ -161,7 +149,8 @@ def _not_quarantined(depot: Depot, manifest: Manifest, welcome: messages.Welcome
     """Told before anything is sent. Raises Quarantined."""
     app = welcome.apps.get(manifest.app, {})
     why = app.get("quarantine", {}).get(manifest.release)
-    if why and not request.retry:
+    # the same release of the original scripts with another xl.conf.in is another one
+    if why and not request.retry and manifest.uuid in app.get("quarantined", [manifest.uuid]):
         raise proof.quarantined(manifest, names.printable(str(why), 1000), str(app.get("release", "")), _retry(depot))
 
 
@@ -173,7 +162,8 @@ def _deploy(depot: Depot, manifest: Manifest, request: Request, reached: Reached
     found, welcome = reached.found, reached.welcome
     app = welcome.apps.get(manifest.app, {})
     live, sent = _on_air(app, depot, manifest), 0
-    if live and not found.cable and (seen := proof.pages(manifest, found.forwards)) is not None:
+    # where this laptop does not know what to ask, the board may
+    if live and manifest.health and not found.cable and (seen := proof.pages(manifest, found.forwards)) is not None:
         return _unchanged(depot, manifest, reached, context, seen)
     if not live:
         staged, sent = _bring(depot, manifest, reached, context, request.swap)
@@ -242,7 +232,6 @@ def _unchanged(
         served=dict(seen),
         witness="laptop",
         contents_known=bool(manifest.health and manifest.health.serves),
-        unproven="" if manifest.health else ALIVE_ONLY,
         confirmed=confirmed,
     )
 
@@ -251,6 +240,7 @@ def _remember(depot: Depot, manifest: Manifest, reached: Reached, context: Conte
     remembered(reached, context, manifest.app)
     usual_board.remember(depot.git, reached.welcome.board_id)
     pushed_from.remember(manifest.app, depot.root)
+    push_original.remember(depot, manifest)
 
 
 def _on_air(app: Mapping[str, Any], depot: Depot, manifest: Manifest) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgedeploy.agent import config, derived, facts, neighbour, status
+from edgedeploy.agent.attempt import Attempt
 from edgedeploy.agent.gitrepo import GitRepo
 from edgedeploy.agent.layout import Layout
 from edgedeploy.core import errors, names, packing, release
 from edgedeploy.core.packing import Codec
 from edgedeploy.core.release import ALIVE_ONLY
 from edgedeploy.depot.repo import Depot
-from tests.unit.agent.model import ID, ModelBoard, git
+from tests.unit.agent.model import ID, ORIGINAL, ModelBoard, git
 
 DOCS = Path(__file__).parents[3] / "docs/deployment-repository.md"
 ANSWERS = "192.0.2.20"
@@ -76,6 +78,64 @@ def test_the_way_back_crosses_the_border_in_both_directions(model: ModelBoard) -
     model.original("old3")
     assert model.deploy()["running"] == "old3"
     assert model.board.rollback(model.app, names.ReleaseId("new2"), "anna")["running"] == "new2"
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_the_same_kernel_with_another_template_is_another_release_of_the_same_id(model: ModelBoard, beside: bool) -> None:
+    asked(model)
+    model.network.why = "" if beside else model.network.why
+    model.original("r1")
+    first = str(model.deploy()["uuid"])
+    model.original("r1", ORIGINAL.replace("96", "128"))
+    outcome = model.deploy()
+    second = str(outcome["uuid"])
+    assert (outcome["verdict"], first != second) == ("live", True)
+    assert sorted(guest.memory_mb for guest in model.xen.guests.values()) == ([96, 128] if beside else [128])
+    back = model.board.rollback(model.app, None, "anna")
+    assert (back["uuid"], back["running"]) == (first, "r1")
+    assert status.apps(model.board)["decks"]["quarantined"] == [second]
+    # a third one that dies brings the first one back, and boots it after a power cut
+    model.xen.dies.add("r1")
+    model.original("r1", ORIGINAL.replace("96", "64"))
+    model.xen.on_create = lambda: model.xen.dies.clear()
+    outcome = model.deploy()
+    assert (outcome["verdict"], outcome["uuid"]) == ("rolled-back", first)
+    model.board.gc(model.app)
+    model.xen.power_cut()
+    assert model.board.boot()["decks"] in ("live", "quarantined", "already-live")
+    assert [guest.uuid for guest in model.xen.guests.values()] == [first]
+
+
+def test_staged_and_never_activated_it_takes_nothing_away(model: ModelBoard) -> None:
+    asked(model)
+    model.original("r1")
+    first = model.deploy()["uuid"]
+    commit = model.original("r1", ORIGINAL.replace("96", "128"))
+    repo = model.board.repo(model.app)
+    repo.git("fetch", "--quiet", str(model.remote), "main")
+    record = Attempt(model.layout.state / "attempt", "push")
+    model.board.stage(model.app, names.CommitId(commit), None, record)
+    record.close()
+    model.xen.serves["r2"] = None
+    model.original("r2")
+    outcome = model.deploy()
+    assert (outcome["verdict"], outcome["uuid"]) == ("rolled-back", first)
+
+
+def test_a_rollback_to_one_that_is_only_alive_says_so_beside_the_reason(model: ModelBoard) -> None:
+    model.original("r1")
+    model.deploy()
+    model.release("r2")
+    model.xen.dies.add("r2")
+    outcome = model.deploy()
+    assert (outcome["verdict"], str(outcome["reason"]).endswith(f"; {ALIVE_ONLY}")) == ("rolled-back", True)
+
+
+def test_a_question_unpacks_nothing(model: ModelBoard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "unpack", None)
+    model.original("r1")
+    model.fetch()
+    assert status.apps(model.board)["decks"]["wanted"] == "r1"
 
 
 def test_its_kernel_is_unpacked_once_and_a_damaged_note_of_it_is_made_anew(
@@ -236,6 +296,44 @@ class Originals:
         found = repo.manifest(head, names.AppName(app))
         assert found
         return found
+
+
+SHAPES = {
+    "a folder called like a kernel": ("xen/{release}/old.xen/x", b"x"),
+    "a folder in the place of edgedeploy.toml": ("edgedeploy.toml/x", b"x"),
+    "a kernel in a folder": ("xen/{release}/old/mail.xen", b"x"),
+    "many bytes in few letters": ("xl.conf.in", ("# " + "ü" * 40_000 + "\nmemory = 64\n").encode()),
+    "a template that is too long": ("xl.conf.in", b"# " + b"x" * 70_000),
+    "a template that is far too long": ("xl.conf.in", b"# " + b"x" * (1 << 20)),
+    "a template of Windows": ("xl.conf.in", b"\xef\xbb\xbfmemory = 64\r\nvif = [\r\n]\r\n"),
+    "a template in another encoding": ("xl.conf.in", b"# M\xfcller\nmemory = 64\n"),
+    "a name that is no UTF-8": ("xen/{release}/M\udcfcller.ml", b"x"),
+    "a second kernel": ("xen/{release}/mail.xen.bz2", b"x"),
+    "a kernel that nobody could name": ("xen/{release}/.decks.xen", b"x"),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_laptop_and_board_read_the_same_out_of_an_odd_one(made: Originals, shape: str) -> None:
+    made.store("memory = 96\n")
+    name, data = SHAPES[shape]
+    file = made.folder / name.format(release=made.release)
+    if "nobody" in shape:
+        (made.folder / f"xen/{made.release}/decks.xen.bz2").unlink()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(data)
+    git("-C", made.folder, "add", "--all")
+    git("-C", made.folder, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "--quiet", "-m", "odd")
+    here, there = (seen(read) for read in (made.on_the_laptop, made.on_the_board))
+    assert here == there
+
+
+def seen(read: Callable[[], release.Manifest]) -> object:
+    """A manifest, or why there is none; any other error than this fails the test."""
+    try:
+        return read()
+    except errors.BadRepository as error:
+        return error.message
 
 
 _WORDS = st.text(st.characters(codec="ascii", exclude_characters="\n"), max_size=12)

@@ -18,7 +18,7 @@ from edgedeploy.agent import (
     config,
     console,
     facts,
-    gitrepo,
+    gitsetup,
     install,
     run,
     schedule,
@@ -182,7 +182,7 @@ def test_what_machines_call_is_read_as_argparse_reads_it() -> None:
     app = names.AppName("decks")
     cron = [tick.TEXT.split("edgedeploy-agent\" ")[1].replace('"$app"', app)]
     boot = schedule.BOOT_FILE.decode().split("edgedeploy-agent ")[1].split(" >")[0]
-    hook = gitrepo.HOOK.format(app=app).split("edgedeploy-agent ")[-1]
+    hook = gitsetup.HOOK.format(app=app).split("edgedeploy-agent ")[-1]
     typed = ["serve", "status", "pull decks --jitter 0.5", "pull decks --jitter 20", "apply --retry decks", "log decks -n 3"]
     for line in [*cron, boot, hook, *typed]:
         quick, usual = vars(__main__.arguments(line.split())), vars(usage.parser().parse_args(line.split()))
@@ -320,8 +320,29 @@ class TestSetup:
             if branches == "master":
                 repo = Layout(tmp_path / "board").app(names.AppName("decks")).repo
                 assert git("-C", repo, "symbolic-ref", "HEAD").strip() == "refs/heads/master"
-        made = self.setup(tmp_path, apps={"mail": str(tmp_path / "nowhere")}).run()
-        assert made.apps[names.AppName("mail")].branch == "main"
+        # a remote that was silent is asked again, and what a person has chosen for it stays
+        nowhere = tmp_path / "nowhere"
+        work = self.setup(tmp_path, apps={"mail": str(nowhere)})
+        assert work.run().apps[names.AppName("mail")].branch == "main"
+        assert any("its branch is taken to be main" in change for change in work.changes)
+        remotes["master"].rename(nowhere)
+        assert self.setup(tmp_path, apps={"mail": str(nowhere)}).run().apps[names.AppName("mail")].branch == "master"
+        git("-C", nowhere, "branch", "stable")
+        file = Layout(tmp_path / "board").config
+        file.write_text(file.read_text().replace('"master"', '"stable"'))
+        assert self.setup(tmp_path, apps={"mail": str(nowhere)}).run().apps[names.AppName("mail")].branch == "stable"
+
+    def test_an_agent_that_cannot_read_the_configuration_takes_no_other_ones_place(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+        self.setup(tmp_path).run()
+        layout = Layout(tmp_path / "board")
+        layout.config.write_text(layout.config.read_text() + "later = 1\n")
+        layout.program.write_text("the one that can")
+        with pytest.raises(errors.BadConfig, match="later"):
+            self.setup(tmp_path).run()
+        assert layout.program.read_text() == "the one that can"
 
     def test_where_an_app_answers_is_kept_until_it_is_told_anew(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
