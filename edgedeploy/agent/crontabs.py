@@ -5,6 +5,7 @@ Nothing here looks at files, and no byte of a line that stays is changed.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
@@ -16,13 +17,18 @@ _ENTRY = re.compile(rb"[ \t]*(?:@[a-z]+|[0-9*~-]\S*(?:[ \t]+\S+){4})[ \t]+(.*)")
 _HOME = re.compile(rb"""[ \t]*(["']?)HOME\1[ \t]*=[ \t]*(["']?)(.*?)\2[ \t]*\n?""")
 _INPUT = re.compile(rb"(?<!\\)%.*")
 """cron gives a command what follows a % as its input"""
-_BETWEEN = re.compile(r"(?!\|&?\Z)[();&|]+")
-"""what ends a command; what a pipe leads to only reads what the pull says"""
+_OPERATOR = re.compile(r"(?=.)([();&|]*)([<>][<>&|]*)?")
+"""what ends a command, and what redirects"""
+_DOUBT = re.compile(r"`|\$\(|[<>]\(")
+"""begins a command within a command"""
+_PIPE = re.compile(r"(?<!\|)\|(?!\|)")
 _LONGEST = 4096
 """bytes; Debian's cron takes a quarter of that"""
 _BEFORE = ("nice", "sudo", "exec", "command")
-_HARMLESS = ("exit", "true", ":", "sleep", "test", "[", ">", ">>")
+_HARMLESS = ("exit", "true", ":", "sleep", "test", "[")
 """are there for what follows them only"""
+_READERS = ("logger", "cat", "true")
+"""only take what the pull says"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,31 +67,49 @@ def _entry(number: int, line: bytes, user: str, home: str) -> Entry | None:
     return Entry(number, line, os.fsdecode(words[0]), home, os.fsdecode(command))
 
 
-def pulled(command: str, home: str) -> tuple[str, bool]:
-    """The folder in which a command does `git pull` ("" : none), and whether it does nothing besides."""
-    words = shlex.shlex(command, posix=True, punctuation_chars=True)
-    words.whitespace_split, words.commenters = True, ""
-    steps: list[list[str]] = [[]]
-    try:
-        for word in words:
-            if _BETWEEN.fullmatch(word):
-                steps.append([])
-            elif steps[-1] or not (word in _BEFORE or re.match(r"\w+=", word)):
-                steps[-1].append(word)
-    except ValueError:  # a quote without its end: the shell refuses it too
-        return "", False
-    folder, found, only = home, "", True
-    for step in steps:
-        match step:
-            case ["cd", "--", to, *_] | ["cd", to, *_]:
-                folder = _at(folder, to, home)
+def pulled(command: str, home: str) -> tuple[list[str], bool]:
+    """The folders in which a command does `git pull`, and whether it pulls once and does nothing besides: not where in doubt."""
+    found, only = [], not _DOUBT.search(command)
+    folder, outside = home, [home]
+    for before, words in _steps(command):
+        for sign in before:
+            if sign == "(":
+                outside.append(folder)
+            elif sign == ")" and outside:  # what a subshell did to its folder ends with it
+                folder = outside.pop()
+        match words:
+            case ["cd", *options]:
+                folder = _at(folder, options[-1] if options else home, home)
+                only = only and "||" not in before
             case ["git" | "/usr/bin/git", "-C", to, "pull", *_]:
-                found = _at(folder, to, home)
+                found.append(_at(folder, to, home))
             case ["git" | "/usr/bin/git", "pull", *_]:
-                found = folder
-            case [other, *_] if other not in _HARMLESS:
-                only = False
-    return found, only
+                found.append(folder)
+            case [other, *_]:
+                only = only and other in (_READERS if _PIPE.search(before) else _HARMLESS)
+    return found, only and len(found) == 1
+
+
+def _steps(command: str) -> list[tuple[str, list[str]]]:
+    """The commands in a command, without redirections: the operator before each, and its words. None where a quote has no end:
+    the shell refuses that, too."""
+    split = shlex.shlex(command, posix=True, punctuation_chars=True)
+    split.whitespace_split, split.commenters = True, ""
+    steps: list[tuple[str, list[str]]] = [("", [])]
+    with contextlib.suppress(ValueError):
+        for word in split:
+            operator = _OPERATOR.fullmatch(word)
+            if operator and operator[1]:
+                steps.append((operator[1], []))
+            words = steps[-1][1]
+            if operator and operator[2]:
+                next(split, None)
+                if words and re.fullmatch("[0-9]", words[-1]):  # of `2>&1`
+                    words.pop()
+            elif not operator and (words or not (word in _BEFORE or re.match(r"\w+=", word))):
+                words.append(word)
+        return steps
+    return []
 
 
 def _at(folder: str, to: str, home: str) -> str:

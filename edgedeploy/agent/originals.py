@@ -101,8 +101,10 @@ class _Originals:
 
     def _doomed(self, path: str, entry: Entry) -> bool:
         home = entry.home or self._homes.get(entry.user)
-        folder, only = crontabs.pulled(entry.command, home) if home else ("", False)
-        if not folder or not self._original(os.path.join(self._root, folder.lstrip("/"))):
+        folders, only = crontabs.pulled(entry.command, home) if home else ([], False)
+        # each is looked at, so that none of their hooks stays
+        originals = {self._original(os.path.join(self._root, folder.lstrip("/"))) for folder in folders}
+        if not any(originals):
             return False
         if not only and not self._keep:
             self.said.append(f"note: line {entry.number} of {path} does more than to pull, and stays: {_shown(entry)}")

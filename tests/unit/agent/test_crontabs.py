@@ -23,6 +23,13 @@ PULLS = [
     ("cd /srv/decks && GIT_SSH_COMMAND='ssh -4' git pull 2>&1 | logger -t decks", "/srv/decks"),
     ("git -C /srv/decks pull --ff-only &", "/srv/decks"),
     ("git -C ~ pull", "/home/anna"),
+    ("cd -P /srv/decks 2>/dev/null && git pull >> /var/log/decks 2>&1", "/srv/decks"),
+    ("cd /tmp; cd; git pull", "/home/anna"),
+    ("(cd /srv/decks; git pull) 2>&1 | logger", "/srv/decks"),
+    ("(cd /tmp; true); git pull", "/home/anna"),
+    ("</dev/null git -C /srv/decks pull|cat>/dev/null", "/srv/decks"),
+    ("git -C /srv/decks pull &>/dev/null", "/srv/decks"),
+    ("git -C /srv/decks pull --quiet || true", "/srv/decks"),
     ("git -C $HOMER/decks pull", "/home/anna/$HOMER/decks"),
 ]
 MORE = [
@@ -31,7 +38,28 @@ MORE = [
     "(cd /srv/decks; git pull); rm -rf /srv/cache",
     "git -C /srv/decks pull & date > /srv/beat",
     "cd /srv/decks && git pull || mail -s failed anna",
+    "cd /srv/decks && git pull | /usr/local/bin/tell-anna",
+    "cd /srv/decks && git pull | cat | tee log",
+    "(cd /srv/decks && git pull) | mail anna",
+    "git -C /srv/decks pull | logger /tmp/logger | /tmp/logger",
+    "yes | git -C /srv/decks pull",
+    "git -C /srv/decks pull `backup`",
+    'git -C /srv/decks pull "$(backup)"',
+    "git -C /srv/decks pull > >(tee log)",
+    "sleep `backup`; cd /srv/decks && git pull",
+    "cd /srv/decks && git pull; > log /usr/bin/backup",
+    "cd /srv/decks && git pull;>log /usr/bin/backup",
+    "git -C /srv/decks pull &> log /usr/bin/backup",  # which is two commands for cron's shell
+    "cd /srv/talk || cd /srv/decks; git pull",
+    "cat; git -C /srv/decks pull",
 ]
+SEVERAL = {
+    "cd ~/notes && git pull; cd ~/decks && git pull": ["/home/anna/notes", "/home/anna/decks"],
+    "git -C /srv/decks pull; cd notes && git pull": ["/srv/decks", "/home/anna/notes"],
+    "(cd /srv/decks && git pull); (cd notes && git pull)": ["/srv/decks", "/home/anna/notes"],
+    "((cd /srv; git pull); git -C a pull); git pull": ["/srv", "/home/anna/a", "/home/anna"],
+    "git pull; git pull": ["/home/anna", "/home/anna"],
+}
 OTHER = [
     "git fetch", "cd /srv/decks && git gc", "echo git pull", "cd /srv/decks", "", "git -C /srv/decks log pull",
     "cd '/srv/decks && git pull", "pull", "/usr/local/lib/edgedeploy-agent/tick decks 20 >/dev/null 2>&1",
@@ -40,22 +68,27 @@ OTHER = [
 
 @pytest.mark.parametrize(("command", "folder"), PULLS)
 def test_where_a_command_pulls(command: str, folder: str) -> None:
-    assert crontabs.pulled(command, "/home/anna")[0] == folder
+    assert crontabs.pulled(command, "/home/anna")[0] == [folder]
 
 
-@pytest.mark.parametrize("command", [command for command, _ in PULLS if not command.startswith("cd && ")])
+@pytest.mark.parametrize("command", [command for command, _ in PULLS])
 def test_a_pull_and_nothing_else(command: str) -> None:
     assert crontabs.pulled(command, "/home/anna")[1]
 
 
 @pytest.mark.parametrize("command", MORE)
 def test_more_than_a_pull(command: str) -> None:
-    assert crontabs.pulled(command, "/home/anna") == ("/srv/decks", False)
+    assert crontabs.pulled(command, "/home/anna") == (["/srv/decks"], False)
+
+
+@pytest.mark.parametrize(("command", "folders"), SEVERAL.items())
+def test_all_folders_in_which_a_command_pulls(command: str, folders: list[str]) -> None:
+    assert crontabs.pulled(command, "/home/anna") == (folders, False)
 
 
 @pytest.mark.parametrize("command", OTHER)
 def test_no_pull(command: str) -> None:
-    assert crontabs.pulled(command, "/home/anna")[0] == ""
+    assert crontabs.pulled(command, "/home/anna") == ([], False)
 
 
 TEXT = b"""# m h dom mon dow

@@ -239,6 +239,19 @@ def test_an_entry_that_does_more_stays_and_is_told(board: OldBoard) -> None:
     assert disabled(clone)
 
 
+@pytest.mark.parametrize("pulls", [("~/notes", "/srv/decks"), ("/srv/decks", "~/notes")], ids=["last", "first"])
+def test_an_entry_that_pulls_something_else_too_stays_and_leads_to_the_clone(
+    board: OldBoard, pulls: tuple[str, str]
+) -> None:
+    clone = board.clone("srv/decks")
+    text = f"* * * * * {'; '.join(f'cd {folder} && git pull' for folder in pulls)}\n".encode()
+    file = board.write(f"{SPOOL}/root", text)
+    note, _ = board.remove()
+    assert "does more than to pull" in note
+    assert file.read_bytes() == text
+    assert disabled(clone)
+
+
 def plain(folder: Path) -> None:
     (folder / "xen/latest").unlink()
 
