@@ -184,17 +184,24 @@ def _deploys(hooks: int) -> bool:
 
 
 def _read(path: str, folder: int | None = None) -> tuple[bytes, os.stat_result]:
-    """A file's content; links are followed inside `folder` only. Raises OSError for what is no file: a pipe would never end."""
-    follow = os.O_NOFOLLOW if folder is None else 0
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | follow, dir_fd=folder)
-    try:
-        facts = os.fstat(fd)
-        data = os.read(fd, _MOST + 1) if stat.S_ISREG(facts.st_mode) else b""
-    finally:
-        os.close(fd)
-    if not stat.S_ISREG(facts.st_mode) or len(data) > _MOST:
-        raise OSError(errno.EINVAL, "not a text", path)
-    return data, facts
+    """A file's content; links are followed inside `folder` only. Raises OSError for what is no file.
+
+    It is held and looked at before it is opened: a pipe would never end, and to open a device (/dev/watchdog) does something.
+    """
+    with contextlib.ExitStack() as stack:
+
+        def held(name: str, flags: int, folder: int | None = None) -> int:
+            stack.callback(os.close, fd := os.open(name, flags | os.O_CLOEXEC, dir_fd=folder))
+            return fd
+
+        file = held(path, os.O_PATH | (os.O_NOFOLLOW if folder is None else 0), folder)
+        facts = os.fstat(file)
+        if not stat.S_ISREG(facts.st_mode) or facts.st_size > _MOST:
+            raise OSError(errno.EINVAL, "not a text", path)
+        if not facts.st_size:  # what the kernel makes up has no size either, and to read /proc/kmsg takes it from others
+            return b"", facts
+        # no waiting for somebody's lease
+        return os.read(held(f"/proc/self/fd/{file}", os.O_RDONLY | os.O_NONBLOCK), _MOST), facts
 
 
 def _vm(folder: str) -> str:

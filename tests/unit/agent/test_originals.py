@@ -296,6 +296,34 @@ def test_what_is_no_original_is_left_alone(board: OldBoard, change: Callable[[Pa
     assert board.files() == before
 
 
+@pytest.mark.parametrize("target", ["/dev/null", "/proc/version"])
+def test_what_is_no_file_is_not_even_opened(board: OldBoard, monkeypatch: pytest.MonkeyPatch, target: str) -> None:
+    hook = board.clone("home/anna/talk") / ".git/hooks/post-merge"
+    hook.unlink()
+    hook.symlink_to(target)
+    (board.root / SPOOL).mkdir(parents=True)
+    (board.root / SPOOL / "root").symlink_to(target)
+    os.mkfifo(board.root / SPOOL / "anna")
+    opened, really = [], os.open
+
+    def watched(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        if not flags & (os.O_PATH | os.O_DIRECTORY):
+            opened.append(path)
+        return really(path, flags, mode, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "open", watched)
+    before = len(os.listdir("/proc/self/fd"))
+    assert board.remove() == []
+    assert opened == []
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_text_of_endless_length_is_none(board: OldBoard) -> None:
+    clone = board.clone(f"root/{CLONE}")
+    os.truncate(clone / "scripts/post-merge.hook", 1 << 40)
+    assert board.remove() == []
+
+
 def test_ours_and_what_is_no_crontab_are_left_alone(board: OldBoard) -> None:
     board.clone("var/lib/edgedeploy/apps/decks/repo")
     board.clone(f"root/{CLONE}/deeper")
