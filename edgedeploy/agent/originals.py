@@ -41,13 +41,14 @@ def remove(layout: Layout, *, keep: bool = False, dry_run: bool = False, runtime
     work = _Originals(layout, keep=keep, dry_run=dry_run)
     work.look()
     # the hooks first: after a power cut in between, what cron pulls is not deployed any more
-    for act in [*(partial(work.hook, folder) for folder in work.clones), *(partial(work.crontab, one) for one in work.crontabs)]:
+    hooks = [partial(work.hook, folder) for folder in work.clones(_HOOK)]
+    for act in [*hooks, *(partial(work.crontab, one) for one in work.crontabs)]:
         try:
             act()
         except OSError as error:
             work.said.append(f"note: something of the original scripts could not be removed and may deploy, too: {error}")
-    if work.clones and not (keep or dry_run):
-        _rename(layout, {vm for folder in work.clones if (vm := _vm(folder))}, runtime or Xl(), work.said)
+    if not (keep or dry_run):
+        _rename(layout, {vm for folder in work.clones(_HOOK, _DISABLED) if (vm := _vm(folder))}, runtime or Xl(), work.said)
     return work.said
 
 
@@ -68,14 +69,13 @@ class _Originals:
         self._removed = "would remove" if dry_run else "removed"
         self._acts = not (keep or dry_run)
         self._homes = _homes(layout.root / "etc/passwd")
-        self._seen: dict[str, bool] = {}
+        self._seen: dict[str, str] = {}
         self.crontabs: list[_Crontab] = []
         self.said: list[str] = []
 
-    @property
-    def clones(self) -> list[str]:
-        """The folders that are clones of theirs."""
-        return sorted(folder for folder, original in self._seen.items() if original)
+    def clones(self, *hooks: str) -> list[str]:
+        """The folders that are clones of theirs, by such a hook."""
+        return sorted(folder for folder, hook in self._seen.items() if hook in hooks)
 
     def look(self) -> None:
         """Find the clones and the entries; touches nothing."""
@@ -103,21 +103,27 @@ class _Originals:
         home = entry.home or self._homes.get(entry.user)
         folders, only = crontabs.pulled(entry.command, home) if home else ([], False)
         # each is looked at, so that none of their hooks stays
-        originals = {self._original(os.path.join(self._root, folder.lstrip("/"))) for folder in folders}
-        if not any(originals):
-            return False
-        if not only and not self._keep:
+        hooks = {self._original(os.path.join(self._root, folder.lstrip("/"))) for folder in folders}
+        if self._keep or not any(hooks):
+            return _HOOK in hooks
+        if not only:
             self.said.append(f"note: line {entry.number} of {path} does more than to pull, and stays: {_shown(entry)}")
-        return only or self._keep
+        return only
 
-    def _original(self, folder: str) -> bool:
+    def _original(self, folder: str) -> str:
+        """The hook by which a folder is a clone of theirs, "" where it is none.
+
+        One that we disabled counts: enrolment may have been interrupted after that.
+        """
         folder = os.path.realpath(folder)
         if folder not in self._seen:
-            self._seen[folder] = False
+            self._seen[folder] = ""
             own = Path(folder).is_relative_to(os.path.realpath(self._state))
             if not own and os.path.isfile(f"{folder}/xen/latest"):
                 with contextlib.suppress(OSError), _hooks(folder) as hooks:
-                    self._seen[folder] = _deploys(hooks)
+                    self._seen[folder] = _DISABLED if _DISABLED in os.listdir(hooks) else ""
+                    if _deploys(hooks):
+                        self._seen[folder] = _HOOK
         return self._seen[folder]
 
     def hook(self, folder: str) -> None:

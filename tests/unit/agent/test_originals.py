@@ -160,6 +160,47 @@ def test_a_second_time_changes_nothing_and_says_nothing(board: OldBoard) -> None
     assert board.files() == before
 
 
+class PowerCut(BaseException):
+    """Nothing that is left to do is done."""
+
+
+def test_after_an_interruption_the_rest_is_done(board: OldBoard, monkeypatch: pytest.MonkeyPatch) -> None:
+    clone = board.clone(f"root/{CLONE}")
+    crontab = board.write(f"{SPOOL}/root", HEAD + OLD + OTHERS)
+    board.guests = Guests(u1="mort.io")
+
+    def cut(*_args: object) -> None:
+        raise PowerCut
+
+    with monkeypatch.context() as power:
+        power.setattr(originals._Originals, "crontab", cut)
+        with pytest.raises(PowerCut):
+            board.remove()
+    assert disabled(clone)
+    assert crontab.read_bytes() == HEAD + OLD + OTHERS
+    board.guests.broken = True
+    entry, refusal = board.remove()
+    assert entry.startswith(f"removed line 3 of {crontab}")
+    assert crontab.read_bytes() == HEAD + OTHERS
+    assert refusal.startswith("note: the guest mort.io")
+    board.guests.broken = False
+    assert [one.split(",")[0] for one in board.remove()] == ["renamed the guest mort.io to mortio"]
+    assert board.remove() == []
+
+
+def test_a_clone_whose_hook_we_disabled_is_not_said_to_deploy(board: OldBoard) -> None:
+    clone = board.clone(f"root/{CLONE}")
+    board.remove()
+    crontab = board.write(f"{SPOOL}/root", OLD)
+    assert board.remove(keep=True) == []
+    (clone / ".git/hooks/post-merge").write_text("#!/bin/sh\nmake slides\n")
+    (clone / ".git/hooks/post-merge").chmod(0o755)
+    (entry,) = board.remove()
+    assert entry.startswith("removed line 1 of")
+    assert crontab.read_bytes() == b""
+    assert (clone / ".git/hooks/post-merge").is_file()
+
+
 @pytest.mark.parametrize("how", ["keep", "dry_run"])
 def test_without_a_change_it_is_only_said(board: OldBoard, how: str) -> None:
     board.clone(f"root/{CLONE}")
