@@ -45,6 +45,8 @@ def remove(layout: Layout, *, keep: bool = False, dry_run: bool = False, runtime
     for act in [*hooks, *(partial(work.crontab, one) for one in work.crontabs)]:
         try:
             act()
+        except FileNotFoundError:
+            pass  # somebody else has just removed it
         except OSError as error:
             work.said.append(f"note: something of the original scripts could not be removed and may deploy, too: {error}")
     if not (keep or dry_run):
@@ -70,6 +72,7 @@ class _Originals:
         self._acts = not (keep or dry_run)
         self._homes = _homes(layout.root / "etc/passwd")
         self._seen: dict[str, str] = {}
+        self._looking = True
         self.crontabs: list[_Crontab] = []
         self.said: list[str] = []
 
@@ -85,10 +88,13 @@ class _Originals:
                     self._original(str(home / name))
         for path, user in sorted(set(self._places())):
             with contextlib.suppress(OSError):
-                text, facts = _read(path)
-                kept, removed = crontabs.sift(text, partial(self._doomed, path), user)
-                if removed:
-                    self.crontabs.append(_Crontab(path, user, kept, removed, facts))
+                if (found := self._sift(path, user)).removed:
+                    self.crontabs.append(found)
+        self._looking = False  # a clone that is found later would lose its entries, and keep its hook
+
+    def _sift(self, path: str, user: str) -> _Crontab:
+        text, facts = _read(path)
+        return _Crontab(path, user, *crontabs.sift(text, partial(self._doomed, path), user), facts)
 
     def _places(self) -> Iterator[tuple[str, str]]:
         """Crontabs and whose they are, "" where each entry says it. /etc is root's alone: its links may be followed."""
@@ -106,8 +112,9 @@ class _Originals:
         hooks = {self._original(os.path.join(self._root, folder.lstrip("/"))) for folder in folders}
         if self._keep or not any(hooks):
             return _HOOK in hooks
-        if not only:
-            self.said.append(f"note: line {entry.number} of {path} does more than to pull, and stays: {_shown(entry)}")
+        note = f"note: line {entry.number} of {path} does more than to pull, and stays: {_shown(entry)}"
+        if not only and note not in self.said:
+            self.said.append(note)
         return only
 
     def _original(self, folder: str) -> str:
@@ -116,7 +123,7 @@ class _Originals:
         One that we disabled counts: enrolment may have been interrupted after that.
         """
         folder = os.path.realpath(folder)
-        if folder not in self._seen:
+        if self._looking and folder not in self._seen:
             self._seen[folder] = ""
             own = Path(folder).is_relative_to(os.path.realpath(self._state))
             if not own and os.path.isfile(f"{folder}/xen/latest"):
@@ -124,7 +131,7 @@ class _Originals:
                     self._seen[folder] = _DISABLED if _DISABLED in os.listdir(hooks) else ""
                     if _deploys(hooks):
                         self._seen[folder] = _HOOK
-        return self._seen[folder]
+        return self._seen.get(folder, "")
 
     def hook(self, folder: str) -> None:
         """Rename a clone's hook, so that git does not run it."""
@@ -136,7 +143,9 @@ class _Originals:
             there, name = os.listdir(hooks), _DISABLED
             while name in there:
                 name += "~"
-            if self._acts and _deploys(hooks):
+            if not _deploys(hooks):  # any more
+                return
+            if self._acts:
                 os.rename(_HOOK, name, src_dir_fd=hooks, dst_dir_fd=hooks)
         self.said.append(f"{self._removed} the hook {path}, which deploys (it stays there as {name}; rename it to get it back)")
 
@@ -144,6 +153,9 @@ class _Originals:
         """Take entries out of a crontab; cron sees that by the times that a rename gives to the file and to its folder."""
         record = self._state / "removed" / os.path.relpath(found.path, os.path.realpath(self._root)).replace("/", "-")
         if self._acts:
+            found = self._sift(found.path, found.user)  # somebody may have edited it since
+            if not found.removed:
+                return
             lines = b"".join(entry.line.rstrip(b"\n") + b"\n" for entry in found.removed)
             before = record.read_bytes() if record.is_file() else b""
             if not before.endswith(lines):

@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -409,6 +410,56 @@ def test_what_cannot_be_removed_is_a_note(board: OldBoard, monkeypatch: pytest.M
     assert len(said) == 2
     assert all(one.startswith("note: ") and "Read-only" in one for one in said)
     assert file.read_bytes() == OLD
+
+
+class TestMeanwhile:
+    """Somebody else changes what was looked at."""
+
+    @staticmethod
+    def meanwhile(monkeypatch: pytest.MonkeyPatch, change: Callable[[], object]) -> None:
+        """Have it changed after the look."""
+        look = originals._Originals.look
+
+        def looked(work: originals._Originals) -> None:
+            look(work)
+            change()
+
+        monkeypatch.setattr(originals._Originals, "look", looked)
+
+    @pytest.mark.parametrize("change", [asleep, another, unhooked])
+    def test_a_hook_that_no_longer_deploys_is_not_said_to_be_removed(
+        self, board: OldBoard, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], None]
+    ) -> None:
+        clone = board.clone(f"root/{CLONE}")
+        self.meanwhile(monkeypatch, partial(change, clone))
+        assert board.remove() == []
+        assert not disabled(clone)
+
+    def test_a_crontab_is_edited(self, board: OldBoard, monkeypatch: pytest.MonkeyPatch) -> None:
+        board.clone(f"root/{CLONE}")
+        later = board.clone("srv/decks")
+        more = OLD.replace(b"\n", b" && ./backup\n")
+        crontab = board.write(f"{SPOOL}/root", more + OLD)
+        new = b"MAILTO=anna\n* * * * * cd /srv/decks && git pull\n" + OTHERS + b"\n"
+        self.meanwhile(monkeypatch, lambda: crontab.write_bytes(more + new + OLD))
+        note, _, entry = board.remove()
+        assert note.startswith("note: line 1 of")
+        assert entry.startswith("removed line 8 of")
+        assert crontab.read_bytes() == more + new, "and the clone that it names now is for the next time"
+        assert not disabled(later)
+        assert (board.layout.state / "removed/var-spool-cron-crontabs-root").read_bytes() == OLD
+
+    @pytest.mark.parametrize("gone", [False, True])
+    def test_there_is_nothing_left_to_remove(
+        self, board: OldBoard, monkeypatch: pytest.MonkeyPatch, gone: bool
+    ) -> None:
+        board.clone(f"root/{CLONE}")
+        crontab = board.write(f"{SPOOL}/root", OLD)
+        self.meanwhile(monkeypatch, crontab.unlink if gone else partial(crontab.write_bytes, OTHERS))
+        (hook,) = board.remove()
+        assert "hook" in hook
+        assert gone or crontab.read_bytes() == OTHERS
+        assert not (board.layout.state / "removed").exists()
 
 
 def test_what_was_removed_before_is_kept_with_what_is_removed_now(board: OldBoard) -> None:
