@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import re
 import stat
@@ -20,8 +21,8 @@ from pathlib import Path
 from edgedeploy.agent import crontabs
 from edgedeploy.agent.crontabs import Entry
 from edgedeploy.agent.layout import Layout
-from edgedeploy.agent.run import CommandFailed
-from edgedeploy.agent.xen import Runtime, Xl
+from edgedeploy.agent.run import CommandFailed, run
+from edgedeploy.agent.xen import Running, Runtime, Xl
 from edgedeploy.core import files
 from edgedeploy.core.names import DomainName, ReleaseId, printable
 
@@ -49,8 +50,7 @@ def remove(layout: Layout, *, keep: bool = False, dry_run: bool = False, runtime
             pass  # somebody else has just removed it
         except OSError as error:
             work.said.append(f"note: something of the original scripts could not be removed and may deploy, too: {error}")
-    if not (keep or dry_run):
-        _rename(layout, {vm for folder in work.clones(_HOOK, _DISABLED) if (vm := _vm(folder))}, runtime or Xl(), work.said)
+    work.guests(runtime or Xl())
     return work.said
 
 
@@ -68,7 +68,7 @@ class _Originals:
         self._root = layout.root
         self._state = layout.state
         self._keep = keep
-        self._removed = "would remove" if dry_run else "removed"
+        self._removed, self._renamed = ("would remove", "would rename") if dry_run else ("removed", "renamed")
         self._acts = not (keep or dry_run)
         self._homes = _homes(layout.root / "etc/passwd")
         self._seen: dict[str, str] = {}
@@ -171,6 +171,48 @@ class _Originals:
                 self.said.append(f"{self._removed} {line}: {_shown(entry)} (kept in {record}; to get it back: {back})")
 
 
+    def guests(self, runtime: Runtime) -> None:
+        """Call their guests, which bear the name of a host (`mort.io`), as ours are called: the next deployment ends those."""
+        wanted: dict[str, list[str]] = {}
+        for folder in self.clones(_HOOK, _DISABLED):
+            wanted.setdefault(_vm(folder), []).append(folder)
+        wanted.pop("", None)
+        try:
+            running = runtime.domains() if wanted else []
+        except CommandFailed as error:
+            self.said.append(f"note: whether a guest of the original scripts runs is not known: {error.message}")
+            return
+        apps = self._state / "apps"
+        ours = {name for app in files.listed(apps) for name in files.listed(apps / app / "domains")}
+        for guest in running:
+            vm = guest.name.replace(".", "")
+            if vm != guest.name and vm in wanted and f"{guest.uuid}.cfg" not in ours:
+                self._guest(guest, vm, wanted[vm], runtime)
+
+    def _guest(self, guest: Running, vm: str, folders: list[str], runtime: Runtime) -> None:
+        """Rename a guest, but not on the word of whoever has a clone: only where its kernel lies in that."""
+        try:
+            kernels = _kernels(guest.domid)
+        except CommandFailed as error:
+            self.said.append(f"note: whose the guest {guest.name} is, is not known, and it keeps its name: {error.message}")
+            return
+        paths = [Path(os.path.normpath(kernel)) for kernel in kernels]  # by the names alone: what is a link may be anybody's
+        if not any(all(path.is_relative_to(folder) for path in paths) for folder in folders):
+            where = printable(" ".join(sorted(kernels)), 200)
+            self.said.append(f"note: the guest {guest.name} keeps its name: its kernel, {where}, is not in {' or '.join(folders)}")
+            return
+        stays = f"note: the guest {guest.name} will stay beside the next deployment's (xl destroy)"
+        if self._keep:
+            self.said.append(f"{stays}: it is not renamed to {vm}")
+            return
+        try:
+            if self._acts:
+                runtime.rename(guest.domid, vm)
+            self.said.append(f"{self._renamed} the guest {guest.name} to {vm}, so that the next deployment takes its place")
+        except CommandFailed as error:
+            self.said.append(f"{stays}: {error.message}")
+
+
 def _shown(entry: Entry) -> str:
     return printable(entry.line.strip().decode("utf-8", "replace"), 90)
 
@@ -235,22 +277,22 @@ def _vm(folder: str) -> str:
     return ""
 
 
-def _rename(layout: Layout, wanted: set[str], runtime: Runtime, said: list[str]) -> None:
-    """Call their guests, which bear the name of a host (`mort.io`), as ours are called: the next deployment ends those."""
+def _kernels(domid: int) -> set[str]:
+    """The files that a guest was started from, as its configuration named them. Raises CommandFailed where `xl` does not say it.
+
+    In what Xen 4.17 says it is `kernel` in `b_info` in `config`; others have had it elsewhere.
+    """
+    found: set[str] = set()
+
+    def see(pairs: list[tuple[str, object]]) -> None:
+        found.update(value for key, value in pairs if key == "kernel" and isinstance(value, str))
+
+    argv = ["xl", "list", "-l", str(domid)]
+    said = run(argv, timeout=60)
     try:
-        running = runtime.domains() if wanted else []
-    except CommandFailed as error:
-        said.append(f"note: whether a guest of the original scripts runs is not known: {error.message}")
-        return
-    apps = layout.state / "apps"
-    ours = {name for app in files.listed(apps) for name in files.listed(apps / app / "domains")}
-    for guest in running:
-        vm = guest.name.replace(".", "")
-        if vm == guest.name or vm not in wanted or f"{guest.uuid}.cfg" in ours:
-            continue
-        try:
-            runtime.rename(guest.domid, vm)
-        except CommandFailed as error:
-            said.append(f"note: the guest {guest.name} will stay beside the next deployment's (xl destroy): {error.message}")
-        else:
-            said.append(f"renamed the guest {guest.name} to {vm}, so that the next deployment takes its place")
+        json.loads(said, object_pairs_hook=see)
+    except (ValueError, RecursionError):
+        found.clear()
+    if not found:
+        raise CommandFailed(argv, "names no kernel", "")
+    return found

@@ -37,7 +37,9 @@ SPOOL, CLONE = "var/spool/cron/crontabs", "mirage-decks-deployment"
 
 
 class Guests:
-    """As much of a runtime as is asked here."""
+    """As much of a runtime as is asked here, and what `xl list -l` says of the kernels."""
+
+    kernel: object = ""
 
     def __init__(self, **names: str) -> None:
         self.running = [Running(name, uuid, n, 64, False, "-b----") for n, (uuid, name) in enumerate(names.items(), 1)]
@@ -45,6 +47,14 @@ class Guests:
 
     def domains(self) -> list[Running]:
         return self.running
+
+    def xl(self, argv: list[str], *, timeout: float) -> str:
+        """As Xen 4.17 says it, but for most of it."""
+        assert argv[:3] == ["xl", "list", "-l"]
+        assert timeout > 0
+        b_info = {"max_vcpus": 1, "kernel": self.kernel, "cmdline": "kernel=/boot/x", "type.pvh": {}}
+        config = {"c_info": {"type": "pvh", "name": self.running[int(argv[3]) - 1].name}, "b_info": b_info}
+        return json.dumps([{"domid": int(argv[3]), "config": config}])
 
     def rename(self, domid: int, name: str) -> None:
         if self.broken:
@@ -101,8 +111,11 @@ class OldBoard:
 
 
 @pytest.fixture
-def board(tmp_path: Path) -> OldBoard:
-    return OldBoard(tmp_path / "board")
+def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OldBoard:
+    made = OldBoard(tmp_path / "board")
+    monkeypatch.setattr(Guests, "kernel", str(made.root / f"root/{CLONE}/xen/0aa0836c/mortio.xen"))
+    monkeypatch.setattr(originals, "run", lambda argv, timeout: made.guests.xl(argv, timeout=timeout))
+    return made
 
 
 def disabled(clone: Path) -> bool:
@@ -212,10 +225,12 @@ def test_without_a_change_it_is_only_said(board: OldBoard, how: str) -> None:
     said = board.remove(**{how: True})
     assert board.files() == before
     assert board.guests.running[0].name == "mort.io"
-    assert len(said) == 3
     if how == "keep":
+        assert said.pop().startswith("note: the guest mort.io will stay beside the next deployment's (xl destroy): it is not")
         assert all(one.startswith("note: ") and "both will deploy" in one for one in said)
+        assert len(said) == 3
     else:
+        assert said.pop() == "would rename the guest mort.io to mortio, so that the next deployment takes its place"
         heads = ["note: line 1 of ", "would remove the hook ", "would remove line 1 of "]
         assert [one.split(str(board.root))[0] for one in said] == heads
 
@@ -508,6 +523,50 @@ class TestGuest:
         board.clone(f"root/{CLONE}", kernel=kernel)
         board.guests = Guests(u1="mort.io", u2="mort-io")
         assert len(board.remove()) == 1
+
+    @pytest.mark.parametrize(
+        "kernel",
+        ["/srv/prod.web/kernel", "{clone}-2/xen/0aa0836c/mortio.xen", "{clone}/../kernel", "xen/0aa0836c/mortio.xen", "{link}"],
+    )
+    def test_whose_kernel_lies_elsewhere_keeps_its_name(self, board: OldBoard, kernel: str) -> None:
+        clone = board.clone("home/anna/x")
+        link = board.root / "kernel"
+        link.symlink_to(next(clone.glob("xen/0aa0836c/*")))
+        board.guests = Guests(u1="mort.io")
+        board.guests.kernel = kernel.format(clone=clone, link=link)
+        _, note = board.remove()
+        assert note == f"note: the guest mort.io keeps its name: its kernel, {board.guests.kernel}, is not in {clone}"
+        assert board.guests.running[0].name == "mort.io"
+
+    def test_the_clone_of_somebody_else_does_not_matter(self, board: OldBoard) -> None:
+        board.clone("home/anna/x")
+        board.clone(f"root/{CLONE}")
+        board.guests = Guests(u1="mort.io")
+        board.remove()
+        assert board.guests.running[0].name == "mortio"
+
+    @pytest.mark.parametrize("said", ["", "[" * 100_000, '[{"kernel": "{kernel}"', '[{"config": {"b_info": {"kernel": 7}}}]'])
+    @pytest.mark.parametrize("how", ["keep", "dry_run", "now"])
+    def test_whose_kernel_is_not_known_keeps_its_name(
+        self, board: OldBoard, monkeypatch: pytest.MonkeyPatch, said: str, how: str
+    ) -> None:
+        board.clone(f"root/{CLONE}")
+        board.guests = Guests(u1="mort.io")
+        said = said.replace("{kernel}", str(board.guests.kernel))
+        monkeypatch.setattr(board.guests, "xl", lambda *_args, **_words: said)
+        *_, note = board.remove(**({how: True} if how != "now" else {}))
+        assert note.startswith("note: whose the guest mort.io is, is not known, and it keeps its name: `xl list -l 1`")
+        assert board.guests.running[0].name == "mort.io"
+
+    def test_an_older_toolstack_has_the_kernel_elsewhere(
+        self, board: OldBoard, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        board.clone(f"root/{CLONE}")
+        board.guests = Guests(u1="mort.io")
+        said = json.dumps([{"config": {"b_info": {"type.pv": {"kernel": board.guests.kernel}}}}])
+        monkeypatch.setattr(board.guests, "xl", lambda *_args, **_words: said)
+        board.remove()
+        assert board.guests.running[0].name == "mortio"
 
     def test_a_refusal_is_a_note(self, board: OldBoard) -> None:
         board.clone(f"root/{CLONE}")
