@@ -68,8 +68,8 @@ install:
 cd "$(dirname "$0")/.."
 KERNEL=$PWD/xen/$(cat xen/latest)/{vm}.xen
 bunzip2 -fk "$KERNEL.bz2"
-sed -e "s,@NAME@,{vm},g" -e "s,@KERNEL@,$KERNEL,g" xl.conf.in > xl.conf
-xl destroy {vm} || true
+sed -e "s,@NAME@,{host},g" -e "s,@KERNEL@,$KERNEL,g" xl.conf.in > xl.conf
+xl destroy {host} || true
 xl create xl.conf
 """,
     "xl.conf.in": """\
@@ -83,13 +83,18 @@ on_crash = 'restart'
 }
 
 
-def legacy_repository(folder: Path, vm: str, first: OneFile, *, ip: str = "dhcp", memory_mb: int = 128) -> str:
-    """Make the deployment repository of a talk as there were some in 2014; returns its release's id."""
+def legacy_repository(
+    folder: Path, vm: str, first: OneFile, *, ip: str = "dhcp", memory_mb: int = 128, host: str = ""
+) -> str:
+    """Make the deployment repository of a talk as there were some in 2014; returns its release's id.
+
+    The scripts call the guest after its `host`, and its kernel's file is called `vm`, the same without dots.
+    """
     extra = f"console=hvc0 quiet panic=1 ip={ip} {first.initrd}"
     for name, text in _FILES.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text.format(vm=vm, extra=extra, memory_mb=memory_mb))
+        path.write_text(text.format(vm=vm, host=host or vm, extra=extra, memory_mb=memory_mb))
         path.chmod(0o755 if text.startswith("#!") else 0o644)
     _git(folder, "init", "-q", "--initial-branch=master")
     return store(folder, first.data, vm)

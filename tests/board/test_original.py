@@ -15,7 +15,7 @@ from tests.board.stage import Remote, Stage, get
 
 pytestmark = [pytest.mark.board, pytest.mark.xdist_group("original")]
 
-VM, ADDRESS = "mortio", "10.0.2.21"
+VM, HOST, ADDRESS = "mortio", "mort.io", "10.0.2.21"
 CLONE = f"/root/{VM}"
 
 
@@ -68,12 +68,12 @@ def site(stage: Stage, remotes: Remote) -> Site:
     made = Site(stage, stage.folder / VM, remotes.path.parent / f"{VM}.git", remotes.url.replace("decks.git", f"{VM}.git"))
     shutil.rmtree(made.folder, ignore_errors=True)
     ip = f"{ADDRESS}::10.0.2.2:255.255.255.0::eth0:off"
-    onefile.legacy_repository(made.folder, VM, made.kernel("the first"), ip=ip, memory_mb=96)
+    onefile.legacy_repository(made.folder, VM, made.kernel("the first"), ip=ip, memory_mb=96, host=HOST)
     subprocess.run(["git", "init", "-q", "--bare", "--initial-branch=master", made.remote], check=True)
     made.publish()
     install = "crontab scripts/crontab && install -m 755 scripts/post-merge.hook .git/hooks/post-merge"
     stage.board(f"git clone -q {made.url} {CLONE} && cd {CLONE} && {install} && scripts/deploy.sh")
-    assert stage.domain(VM)
+    assert stage.domain(HOST)
     return made
 
 
@@ -86,9 +86,11 @@ def test_its_scripts_are_taken_out_of_service_and_each_commit_is_deployed_once(s
     assert "git pull" in said
     assert "post-merge" in said
     assert "git pull" not in board("crontab -l || true")
+    assert f"renamed the guest {HOST} to {VM}" in said
     # what the scripts started gives way to the same release, now proven
     board(f"edgedeploy-agent pull {VM}")
     assert "the first" in site.page()
+    assert not site.stage.domain(HOST)
     before = site.attempts()
     second = site.store("the second")
     board(f"cd {CLONE} && git pull -q")  # a person, by old habit
