@@ -21,6 +21,8 @@ from edgedeploy.core.release import Manifest
 
 HOTPLUG = "vif-edgedeploy"
 """the script that brings a standby's port into the private bridge (vif_hotplug.py); named in a domain's configuration"""
+PRIVATE = "edb"
+"""how the names of the private bridges begin"""
 _TIMEOUT = 30.0
 _NETFILTER = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
 """Docker turns it on, and has iptables drop what is forwarded"""
@@ -78,7 +80,7 @@ class Bridges:
     def off_air(self, domid: int) -> bool:
         """A guest without a card has nothing that could be taken off."""
         port = self._net / _port(domid)
-        return port.exists() and (not (master := _master(port)) or master.startswith(_BRIDGE))
+        return port.exists() and (not (master := _master(port)) or master.startswith(PRIVATE))
 
     def obstacle(self, manifest: Manifest) -> str:
         """See Network."""
@@ -194,14 +196,11 @@ class Bridges:
             _batch(gone)
 
 
-_BRIDGE = "edb"
-
-
 class _Names:
     """Of an app's private things; an interface's name has 15 characters at most (linux/if.h: IFNAMSIZ)."""
 
     def __init__(self, tag: str) -> None:
-        self.bridge, self.near, self.far, self.space = f"{_BRIDGE}{tag}", f"edn{tag}", f"edf{tag}", f"edgedeploy-{tag}"
+        self.bridge, self.near, self.far, self.space = f"{PRIVATE}{tag}", f"edn{tag}", f"edf{tag}", f"edgedeploy-{tag}"
 
     @classmethod
     def of(cls, app: AppName) -> _Names:

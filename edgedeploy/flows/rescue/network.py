@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from edgedeploy.agent.network import PRIVATE
 from edgedeploy.core.board import Profile
 from edgedeploy.flows.rescue.facts import Facts, Link
 from edgedeploy.flows.rescue.finding import Finding, Laptop
@@ -11,6 +12,8 @@ from edgedeploy.flows.rescue.finding import Finding, Laptop
 _ADDRESS = ("dhcp", "static", "link-local")
 _SILENT = ("FAILED", "INCOMPLETE")
 """states of a neighbour that did not answer (ip-neighbour(8))"""
+_STANDING = frozenset("pscd")
+"""letters of domains that do not run: paused, shut down, crashed, dying (xl(1), list)"""
 
 
 def findings(facts: Facts, laptop: Laptop) -> Iterator[Finding]:
@@ -127,7 +130,7 @@ def _macs(facts: Facts) -> Iterator[Finding]:
     own = {p.mac: p.name for p in reversed(facts.ports) if p.mac.strip("-:0")}
     guests = [row.partition(" ") for row in facts.all("vifmac")]
     owners: dict[str, str] = {}
-    theirs = [(f"guest {dom}", mac.strip(' "').lower()) for dom, _, mac in guests]
+    theirs = [(_guest(facts, dom), mac.strip(' "').lower()) for dom, _, mac in guests if _heard(facts, dom)]
     for owner, mac in [*((p.name, p.mac) for p in facts.ports), *theirs]:
         other = owners.setdefault(mac, owner)
         if other != owner and mac.strip("-:0"):
@@ -139,6 +142,22 @@ def _macs(facts: Facts) -> Iterator[Finding]:
             yield Finding("duplicate-mac", "bad", f"{words[0]} has the same MAC address as {own[mac]}: {mac}", hint)
     if facts["ownmac"]:
         yield Finding("duplicate-mac", "warning", "another machine sends with the board's own MAC address", hint)
+
+
+def _guest(facts: Facts, dom: str) -> str:
+    name = next((words[2] for words in map(str.split, facts.all("dom")) if words[0] == dom and len(words) > 2), "")
+    return f"the guest {name}" if name else f"guest {dom}"
+
+
+def _heard(facts: Facts, dom: str) -> bool:
+    """Whether a guest can disturb another. One that does not run cannot, nor one that is on no bridge of other machines'.
+
+    So it is with the release before, kept paused for a way back, and with the one on trial: they have the MAC of the one on air.
+    """
+    rows = [words for words in map(str.split, facts.all("dom")) if words[0] == dom and len(words) > 1]
+    stands = any(set(words[1]) & _STANDING for words in rows)
+    ports = [link.master for link in facts.links if link.name.startswith(f"vif{dom}.")]
+    return not stands and (not ports or any(master and not master.startswith(PRIVATE) for master in ports))
 
 
 def _route(facts: Facts) -> Iterator[Finding]:

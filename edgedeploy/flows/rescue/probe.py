@@ -53,6 +53,7 @@ P=/usr/local/bin/edgedeploy-agent;[ -e $P ]&&k agent $(timeout 60 $P --version 2
 k apps $(ls /var/lib/edgedeploy/apps 2>/dev/null)
 k hypervisor $(g /sys/hypervisor/type)
 x=$(timeout 12 xl info 2>&1&&timeout 12 xl list 2>&1);r=$?;k xl $r
+k "$x"|sed -n "s/^\([^ ]*\)  *\([0-9][0-9]*\) .* \([-rbpscd]\{6\}\) .*/dom \2 \3 \1/p"
 k "$x"|grep -i -e ^free_memory -e ^total_memory -e ^xen_version -e error|s xlinfo
 [ $r = 0 ]&&timeout 5 xenstore-ls -f /local/domain/0/backend/vif 2>/dev/null|sed -n "s,.*vif/\([0-9]*\)/.*/mac = ,vifmac \1 ,p"
 dmesg -l err,crit,alert,emerg 2>/dev/null|tail -n4|s kernel

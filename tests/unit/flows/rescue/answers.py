@@ -56,6 +56,9 @@ agent edgedeploy-agent {AGENT[:12]}
 apps decks
 hypervisor xen
 xl 0
+dom 0 r----- Domain-0
+dom 1 -b---- decks
+dom 2 -b---- menu
 xlinfo xen_version            : 4.17.5
 xlinfo total_memory           : 1024
 xlinfo free_memory            : 300

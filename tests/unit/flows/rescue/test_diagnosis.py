@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgedeploy.flows.rescue import diagnosis, facts, finding, mends
+from edgedeploy.flows.rescue import diagnosis, facts, finding, mends, probe
 from edgedeploy.flows.rescue.diagnosis import diagnose
 from tests.unit.flows.rescue.answers import AGENT, KEY, LAPTOP, NOW, WELL, board
 
@@ -45,8 +46,9 @@ CASES = [
     ("duplicate-address", "bad", "(aa:bb:cc:dd:ee:ff) has the board's address 192.168.1.7", ("dhcp", "static"),
      [("dup 0 xenbr0 192.168.1.7", "dup 1 xenbr0 192.168.1.7 AA:BB:CC:DD:EE:FF")], {}),
     ("duplicate-address", "bad", "fe80::16:3eff:fe00:1", (), [("/64 scope link ", "/64 scope link dadfailed ")], {}),
-    ("duplicate-mac", "bad", "guest 1 and guest 2", (), [("aa:00:02", "AA:00:01")], {}),
-    ("duplicate-mac", "bad", "eth0 and guest 2", (), [("00:16:3e:aa:00:02", "02:16:3e:00:00:01")], {}),
+    ("duplicate-mac", "bad", "the guest decks and the guest menu have", (), [("aa:00:02", "AA:00:01")], {}),
+    ("duplicate-mac", "bad", "guest 1 and the guest menu have", (), [("aa:00:02", "AA:00:01"), ("dom 1 -b---- decks\n", "")], {}),
+    ("duplicate-mac", "bad", "eth0 and the guest menu have", (), [("00:16:3e:aa:00:02", "02:16:3e:00:00:01")], {}),
     ("duplicate-mac", "bad", "192.168.1.1 has the same MAC address as eth0", (), [("00:11:22:33:44:55", "02:16:3e:00:00:01")], {}),
     ("duplicate-mac", "warning", "another machine sends", (),
      [("now ", "ownmac xenbr0: received packet on eth0 with own address as source address\nnow ")], {}),
@@ -125,6 +127,35 @@ def test_a_guest_of_anybody_else_or_a_bridge_of_docker_is_no_port_and_no_bridge_
 def test_a_guest_that_dom0_has_spoken_with_is_no_twin():
     guest = ("neigh ", "neigh 192.168.1.20 dev xenbr0 lladdr 00:16:3e:aa:00:01 REACHABLE\nneigh ")
     assert diagnose(board(guest), LAPTOP) == ()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("dom 2 -b---- menu", "dom 2 --p--- decks.r1"),
+        ("link vif2.0 1 0x1003 1 xenbr0", "link vif2.0 1 0x1003 1 -"),
+        ("link vif2.0 1 0x1003 1 xenbr0", "link vif2.0 1 0x1003 1 edb0123456789"),
+    ],
+    ids=["kept", "off every bridge", "on trial"],
+)
+def test_a_release_that_waits_beside_the_one_on_air_is_no_twin(change):
+    """Both have the same MAC by design, for whoever has spoken with the one to speak with the other."""
+    assert diagnose(board(("aa:00:02", "aa:00:01"), change), LAPTOP) == ()
+
+
+def test_the_probe_reads_the_guests_that_xl_lists(tmp_path):
+    listed = (
+        "Name                                        ID   Mem VCPUs\tState\tTime(s)\n"
+        "Domain-0                                     0   512     2     r-----     101.5\n"
+        "decks.20261123-1407-5c1e0a9d                 3    64     1     --p---       7.9\n"
+        "decks                                        4    64     1     -b----       1.0\n"
+    )
+    said = f"release                : 6.1.0\nxen_version            : 4.17.5\n{listed}"
+    line = next(line for line in probe.SCRIPT.splitlines() if "/dom " in line)
+    out = subprocess.run(["sh", "-c", f'k(){{ echo "$@";}}\nx=$1\n{line}', "sh", said], capture_output=True, text=True, check=True)
+    assert out.stdout.splitlines() == [
+        "dom 0 r----- Domain-0", "dom 3 --p--- decks.20261123-1407-5c1e0a9d", "dom 4 -b---- decks",
+    ]  # fmt: skip
 
 
 def test_low_memory_is_no_news_while_everything_is_on_air():
