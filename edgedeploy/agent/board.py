@@ -193,6 +193,7 @@ class Board:
     ) -> dict[str, object]:
         """Go back to `target`, or to the previous release."""
         with self._deployment(name, who, follow, _nothing) as (deployment, record):
+            record.event("rollback", f"going back to {target or 'the release before'}")
             outcome = deployment.rollback(target, who)
             record.outcome(outcome)
         return outcome

@@ -96,7 +96,8 @@ class Prepare:
         if manifest.address and manifest.domain.vifs:
             holder = neighbour.holder(manifest.address, manifest.domain.vifs[0].bridge)
             if holder and not self._is_ours(holder, manifest, freed):
-                live = replace(live, holder=holder)
+                guests = (one.name for one in self._runtime.domains() if holder in self._runtime.macs(one.domid))
+                live = replace(live, holder=next((f"the guest {name}" for name in guests), holder))
         info = known_kernels.info(self._path(manifest.kernel))
         needs = fit.DomainNeeds.of(manifest.domain, manifest.ramdisk.size if manifest.ramdisk else 0, manifest.address)
         misfits = fit.check(info, needs, board.assumed(live), live)

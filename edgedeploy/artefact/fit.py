@@ -91,6 +91,7 @@ def refuse(artefact: Artefact, profile: Profile, misfits: Sequence[Misfit]) -> e
     elif first.code in _ABOUT_THE_MACHINE:
         message = f"{said}; {profile.name} runs {profile.runs}"
     elif first.code in ABOUT_THE_GUEST:
+        hint = "change what is named above, in edgedeploy.toml or in what the release is made of"
         message = f"{said}; with what it is given it does not fit {profile.name}"
     else:
         message = f"{said}; it cannot run on {profile.name}"

@@ -274,7 +274,7 @@ CONSOLE_WINDOW = 8192
 
 @dataclass(frozen=True, slots=True)
 class Event(Message):
-    """Progress, in words for a person. `step` names the stage: receive, check, unpack, swap, probe, return, console;
+    """Progress, in words for a person. `step` names the stage: receive, check, unpack, swap, probe, return, rollback, console;
     `repair` is what had to be put right, and stays on the screen."""
 
     kind = "event"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from edgedeploy.core import errors
+from edgedeploy.core.names import printable
 
 T = TypeVar("T")
 _REQUIRED = object()
@@ -21,7 +22,7 @@ def toml(raw: str | bytes, where: str) -> dict[str, Any]:
     except RecursionError:
         problem = "its lists are nested too deeply"
     except tomllib.TOMLDecodeError as error:
-        problem = str(error)
+        problem = f"{error}{_line(text, str(error))}"
     except ValueError:  # int()'s own, which tomllib lets through
         problem = "a number in it is too long"
     else:
@@ -30,7 +31,16 @@ def toml(raw: str | bytes, where: str) -> dict[str, Any]:
             line = f" in line {text.count(chr(10), 0, at) + 1}" if at >= 0 else ""
             raise errors.BadConfig(f"{where}: what is written{line} is not UTF-8", hint=f"save {where} as UTF-8")
         return tables
-    raise errors.BadConfig(f"{where} is not TOML: {problem}", hint="see https://toml.io for the syntax")
+    hint = 'a value is a number, true, false, a list in brackets, or text in quotes: app = "decks" (all of it: https://toml.io)'
+    raise errors.BadConfig(f"{where} is not TOML: {problem}", hint=hint)
+
+
+def _line(text: str, problem: str) -> str:
+    """The line that a parser's error is about, where it says which."""
+    number = problem.partition("(at line ")[2].partition(",")[0]
+    lines = text.split("\n")
+    said = printable(lines[int(number) - 1].strip(), 80) if number.isdigit() and int(number) <= len(lines) else ""
+    return f": {said}" if said else ""
 
 
 def _text(raw: bytes, where: str) -> str:

@@ -46,6 +46,7 @@ def rollback(
     """Go back to `release` or to the previous one. Returns only when it is on air; raises RollbackFailed otherwise."""
     with reach(wanted, context) as reached, context.report.step(f"going back on {reached.found.name}") as step:
         outcome = reached.client.rollback(app, release, context.who, lambda event: step.detail(event.text), _ROLLBACK_S)
+        step.detail("")  # what it did last is not what has become of it
     if outcome.verdict not in ("live", "already-live") or (release and outcome.running != release):
         lines, more = guestwords.split(outcome.console)
         kind = errors.RolledBack if outcome.verdict == "rolled-back" else errors.RollbackFailed

@@ -48,6 +48,8 @@ def start(request: Request, *, report: Report) -> Started:
     """
     plan = plan_of(request)
     depot, made = Depot.init(request.folder, plan, add=request.add)
+    if plan.slides and plan.address is None:
+        report.warn("without an address nobody can see the slides: set [network] address in edgedeploy.toml before the first release")
     if made.nameless:
         tell_nameless(depot.git, report)
     return Started(plan.app, depot.root, made.commit, tuple(str(path) for path in made.files))

@@ -173,6 +173,7 @@ def _deploy(depot: Depot, manifest: Manifest, request: Request, reached: Reached
     with context.report.step("confirming that it is on air" if live else "swapping the guest") as step:
         before = str((app.get("last") or {}).get("id", ""))
         outcome = _activate(depot, manifest, request, reached, context, step, before)
+        step.detail("")
         proof.demand(manifest, outcome, _retry(depot))
     url = proof.url(manifest, found.forwards)
     confirmed = proof.look(manifest, url, context.report, cabled=bool(found.cable))
@@ -205,6 +206,7 @@ def _go_back(manifest: Manifest, kept: str, url: str, reached: Reached, context:
     with context.report.step(f"going back to {printable(kept, 100)}") as step:
         tell, to = _teller(context, step), names.ReleaseId.parse(kept)
         outcome = reached.client.rollback(manifest.app, to, context.who, tell, _MARGIN_S)
+        step.detail("")
     if outcome.running != kept:
         raise errors.RollbackFailed(
             f"the board did not go back to {to} ({printable(outcome.reason, 500)}); it serves {outcome.running or 'nothing'}",
@@ -267,6 +269,7 @@ def _bring(
             with context.report.step("preparing the release on the board") as step:
                 tell = _teller(context, step)
                 staged = client.stage(manifest.app, depot.head(), digest, tell, _STAGE_S, swap=swap)
+                step.detail("")  # what it did last is not what has become of it
         except errors.WireFault:
             raise  # the same bytes will be wanted again
         except errors.EdgeError:

@@ -82,8 +82,9 @@ def _ensured(depot: Depot, report: Report, *, release: bool, dry_run: bool) -> U
     latest = depot.latest()
     kernel = depot.config.build.kernel if depot.has_config else None
     if latest is None and (kernel is None or not release):
+        slides = " --ramdisk RAMDISK --slides slides" if (depot.root / "slides").is_dir() else ""
         how = (
-            _release(depot, "KERNEL")
+            _release(depot, f"KERNEL{slides}")
             if kernel is None
             else f"without --no-release: edgedeploy push{folders.typed(depot.root)}"
         )

@@ -101,6 +101,8 @@ def status(answer: BoardState, here: Here | None = None) -> str:
 
 
 def _beside(here: Here, app: dict[str, Any]) -> Iterator[str]:
+    if _under_way(app):
+        return
     if here.changed:
         more = f" and {len(here.changed) - 1} more" if here.changed[1:] else ""
         yield f"    here: {here.changed[0]}{more} changed since {here.release} (edgedeploy push)"
@@ -117,16 +119,28 @@ def _app(name: str, app: dict[str, Any], forwards: Mapping[str, str]) -> list[st
     lines = [f"  {name}: {_what_runs(app)}{url}"]
     if app["healthy"] and not app["url"]:
         lines.append(f"    {ALIVE_ONLY}")
-    if app["wanted"] and app["wanted"] != app["release"]:
+    if under_way := _under_way(app):
+        lines.append(f"    being deployed now{under_way}")
+    elif app["wanted"] and app["wanted"] != app["release"]:
         lines.append(f"    the board's repository wants {app['wanted']}")
     if app.get("kept"):
         lines.append(f"    ready to go back to {app['kept']} at once: edgedeploy rollback {name}")
     elif app["previous"]:
         lines.append(f"    previous: {app['previous']}  (edgedeploy rollback {name})")
-    lines += [f"    kept off the air: {release} ({why})" for release, why in app["quarantine"].items()]
+    back = (app.get("kept"), app["previous"])  # told just now
+    lines += [f"    kept off the air: {release} ({why})" for release, why in app["quarantine"].items() if release not in back]
     if app["phase"] == "stuck":
         lines.append(f"    STUCK: {app['reason']}")
     return lines
+
+
+def _under_way(app: dict[str, Any]) -> str:
+    """Who deploys what at this moment, "" where nobody does."""
+    last = app.get("last") or {}
+    if last.get("running_s") is None:
+        return ""
+    release = next((f": {step['release']}" for step in reversed(last.get("steps", [])) if step.get("release")), "")
+    return f"{release} by {last.get('who', '?')}, for {round(last['running_s'])} s so far (how it ends: edgedeploy log)"
 
 
 def _what_runs(app: dict[str, Any]) -> str:
@@ -142,6 +156,7 @@ def rolled_back(found: Found, outcome: messages.Outcome) -> str:
     return printable(
         f"{outcome.running} is on air again on {found.name}; {took(outcome.outage_ms, was_on_air=outcome.was_on_air)}"
         + (f"\n{outcome.reason}" if outcome.reason else "")
+        + "\nwhat was on air before is kept off it; to bring it back: edgedeploy push --retry"
     )
 
 
@@ -160,7 +175,9 @@ def _record(record: dict[str, Any], verbose: bool) -> list[str]:
             if outcome.get("outage_ms") or outcome.get("swap")
             else ""
         )
-        lines = ["  ".join(word for word in (when, who, outcome["release"], outcome["verdict"].replace("-", " "), lasted) if word)]
+        back = any(step.get("step") == "rollback" for step in record.get("steps", []))
+        verdict = "back on air (rollback)" if back and outcome["verdict"] == "live" else outcome["verdict"].replace("-", " ")
+        lines = ["  ".join(word for word in (when, who, outcome["release"], verdict, lasted) if word)]
         lines += [f"    {outcome['reason']}"] if outcome.get("reason") else []
         why, more = guestwords.split(outcome.get("console", []))
         return lines + [f"    {line}" for line in (*why, *(more if verbose else ()))]

@@ -57,10 +57,10 @@ class PlainReport:
             self.write(f"{clock.title} ...")
         try:
             yield _PlainStep(clock, self)
-        except BaseException:
-            self.write(clock.closing(failed=True))
+        except BaseException as problem:
+            self.write(clock.closing(problem))
             raise
-        self.write(clock.closing(failed=False))
+        self.write(clock.closing())
 
     def note(self, text: str) -> None:
         """See ports.report.Report."""

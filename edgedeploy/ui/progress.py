@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from edgedeploy.core import errors
 from edgedeploy.core.names import printable
 
 
@@ -58,10 +59,16 @@ class Clock:
             return said
         return f"{said}, about {duration(max(1, round((self.total - self.done) * elapsed / moved)), whole=True)} left"
 
-    def closing(self, *, failed: bool) -> str:
-        """`title: done in 1.2 s (3.8 MB)`."""
+    def closing(self, problem: BaseException | None = None) -> str:
+        """`title: done in 1.2 s (3.8 MB)`, or how it ended otherwise."""
         elapsed = time.monotonic() - self.started
         facts = [size(self.done)] if self.total and self.done else []
         facts += [self.last_detail] if self.last_detail else []
         extra = f" ({', '.join(facts)})" if facts else ""
-        return f"{self.title}: {'FAILED after' if failed else 'done in'} {duration(elapsed)}{extra}"
+        ended = "done in" if problem is None else "interrupted after" if was_interrupted(problem) else "FAILED after"
+        return f"{self.title}: {ended} {duration(elapsed)}{extra}"
+
+
+def was_interrupted(problem: BaseException) -> bool:
+    """A person's Ctrl-C is no failure."""
+    return isinstance(problem, KeyboardInterrupt | errors.Interrupted)

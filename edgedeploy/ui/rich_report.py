@@ -24,7 +24,7 @@ from rich.progress import (
 from rich.text import Text
 
 from edgedeploy.ports.report import Report, Step
-from edgedeploy.ui.progress import Clock, one_line
+from edgedeploy.ui.progress import Clock, one_line, was_interrupted
 
 _WIDE = 90
 """columns of a terminal that has room for a bar, estimates and what is being done"""
@@ -93,10 +93,12 @@ class RichReport:
         progress = self._live()
         task = progress.add_task(clock.title, total=total, detail="")
         self._open += 1
-        failed = True
+        problem: BaseException | None = None
         try:
             yield _RichStep(clock, progress, task)
-            failed = False
+        except BaseException as error:
+            problem = error
+            raise
         finally:
             with contextlib.suppress(OSError, ValueError, KeyError):
                 progress.remove_task(task)
@@ -105,8 +107,8 @@ class RichReport:
                 with contextlib.suppress(OSError, ValueError):
                     progress.stop()
                 self._progress = None
-            mark, style = self._mark(failed=failed)
-            self._print(mark, style, clock.closing(failed=failed))
+            mark, style = self._mark(problem)
+            self._print(mark, style, clock.closing(problem))
 
     def _live(self) -> Progress:
         if self._progress is None:
@@ -132,8 +134,10 @@ class RichReport:
     def _unicode(self) -> bool:
         return self._console.encoding.lower().startswith("utf")
 
-    def _mark(self, *, failed: bool) -> tuple[str, str]:
-        if failed:
+    def _mark(self, problem: BaseException | None) -> tuple[str, str]:
+        if problem and was_interrupted(problem):
+            return ("-", "yellow")
+        if problem:
             return ("✗" if self._unicode else "x", "bold red")
         return ("✓" if self._unicode else "+", "green")
 

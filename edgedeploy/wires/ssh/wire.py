@@ -214,7 +214,7 @@ def _handshake_words(fault: Exception, heard: int, late: bool) -> tuple[str, str
         if late:
             return (
                 "takes the connection but says nothing",
-                "the board may still be booting: try again in a moment",
+                "the board may still be booting: try again in a moment; if it stays so, by cable: edgedeploy recover",
             )
         return (
             "hangs up at once",

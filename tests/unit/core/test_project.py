@@ -108,6 +108,7 @@ def test_a_network_without_gateway():
         ('app="a"\n[build]\nslides="/etc"', "build: slides"),
         ('app="a"\n[build]\nslide="x"', "build: unknown key 'slide'"),
         ("app=", "is not TOML"),
+        ('app="a"\n[domain]\n vcpus = one\n', "vcpus = one"),
         ('app="a"\ndomain=3', "domain: expected a table"),
     ],
 )

@@ -217,7 +217,7 @@ def test_there_is_nothing_to_push_without_build_and_release(talk, report):
     (talk / "edgedeploy.toml").write_text(TOML.partition("[build]")[0])
     with pytest.raises(errors.BadRepository, match="has no release yet") as caught:
         ensure(talk, report)
-    assert caught.value.hint == "edgedeploy release KERNEL"
+    assert caught.value.hint == "edgedeploy release KERNEL --ramdisk RAMDISK --slides slides"
 
 
 def test_what_is_wrong_in_the_configuration_is_told(talk, released, report):

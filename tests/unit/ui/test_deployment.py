@@ -148,3 +148,30 @@ def test_status_says_whether_the_talk_is_dead_or_being_rescued(changes: dict[str
     board = BoardStatus({"profile": "virtual-armv7"}, {"decks": app | changes})
     lines = deployment.status(BoardState(Found("stage", ("192.0.2.1",), 22, ""), board)).splitlines()
     assert lines[1].strip() == said
+
+
+def test_a_deployment_under_way_is_told_in_the_place_of_what_would_invite_a_second_one() -> None:
+    steps = [{"step": "unpack", "text": "…"}, {"step": "swap", "text": "…", "release": "r2"}]
+    app = {
+        "release": "r1", "healthy": True, "url": "http://192.0.2.7/", "wanted": "r2", "previous": "", "quarantine": {},
+        "phase": "standby", "last": {"who": "anna", "running_s": 11.6, "steps": steps},
+    }  # fmt: skip
+    board = BoardStatus({"profile": "virtual-armv7"}, {"decks": app})
+    shown = deployment.status(BoardState(Found("stage", ("192.0.2.1",), 22, ""), board), Here("decks", "r2", ()))
+    assert "    being deployed now: r2 by anna, for 12 s so far (how it ends: edgedeploy log)" in shown.splitlines()
+    assert "edgedeploy push" not in shown
+
+
+def test_what_there_is_a_way_back_to_is_not_called_kept_off() -> None:
+    app = {
+        "release": "r1", "healthy": True, "url": "http://192.0.2.7/", "wanted": "r1", "previous": "r0", "kept": "r0", "phase": "steady",
+        "quarantine": {"r0": "rolled back by anna", "r9": "it died"},
+    }  # fmt: skip
+    shown = deployment.status(BoardState(Found("stage", ("192.0.2.1",), 22, ""), BoardStatus({}, {"decks": app})))
+    assert [line.strip() for line in shown.splitlines() if "kept off" in line] == ["kept off the air: r9 (it died)"]
+
+
+def test_a_rollback_is_called_one_in_the_log() -> None:
+    outcome = {"release": "r1", "verdict": "live", "console": [], "outage_ms": 0, "swap": "blue-green", "was_on_air": True}
+    record = {"started": 0, "who": "anna", "outcome": outcome, "steps": [{"step": "rollback", "text": "going back"}]}
+    assert deployment.log([record]).endswith("anna  r1  back on air (rollback)  outage none")

@@ -119,6 +119,11 @@ def test_a_step_that_fails_is_marked_and_the_error_passes(make):
     with pytest.raises(ZeroDivisionError), report.step("dividing"):
         raise ZeroDivisionError
     assert "dividing: FAILED after" in out.getvalue()
+    out.truncate(out.seek(0))
+    with pytest.raises(KeyboardInterrupt), report.step("waiting"):
+        raise KeyboardInterrupt
+    assert "waiting: interrupted after" in out.getvalue()
+    assert "FAILED" not in out.getvalue()
 
 
 def test_quiet():
