@@ -22,6 +22,7 @@ from edgedeploy.core.xllint import Findings
 from edgedeploy.depot import bundle, scaffold, usable, usual_board
 from edgedeploy.depot.commit import Change, Committed, commit
 from edgedeploy.depot.git import Git
+from edgedeploy.ports import folders
 
 BRANCH = "main"
 _NOT_RELEASED = ("xen/", "scripts/", "README", ".git")
@@ -60,7 +61,7 @@ class Depot:
         if not depot.has_config and depot.latest() is None:
             raise errors.BadRepository(
                 f"{top} is a git repository, but has neither {configs.FILE} nor a committed {release.LATEST}",
-                hint=f"make it a deployment repository: edgedeploy init APP --add --dir {top}",
+                hint=_meant(path) or f"make it a deployment repository: edgedeploy init APP --add --dir {top}",
             )
         usable.check(depot.git)
         return depot
@@ -296,3 +297,12 @@ class Depot:
                 f"the histories differ: the board has commit {theirs[:12]}, which is not part of {branch}",
                 hint=f"keep both: git merge {theirs[:12]}; or put yours after: git rebase {theirs[:12]}",
             )
+
+
+def _meant(path: Path) -> str:
+    """The one deployment repository in a folder that is none itself, as a question; "" where there is not exactly one."""
+    try:
+        inside = [folder for folder in path.iterdir() if (folder / configs.FILE).is_file()]
+    except OSError:
+        inside = []
+    return f"did you mean{folders.typed(inside[0])}?" if len(inside) == 1 else ""

@@ -293,7 +293,8 @@ def _activate(
             hint=f"how it ended: edgedeploy log {manifest.app}",
         ) from None
     except errors.OutcomeUnknown as lost:
-        context.report.warn("contact with the board was lost; asking again what it serves")
+        context.report.warn("contact with the board was lost; it goes on by itself, and is asked for up to two minutes what it serves")
+        step.detail("asking again; Ctrl-C is safe")
         outcome = proof.after_lost_contact(manifest, reached.again, patience, before)
         if outcome is None:
             raise lost

@@ -153,7 +153,7 @@ class AgentClient:
         except (errors.WireFault, TimeoutError) as error:
             raise errors.OutcomeUnknown(
                 f"contact with the board was lost while it was deploying ({error or 'timed out'}); it goes on by itself",
-                hint="`edgedeploy status` shows what it serves",
+                hint="`edgedeploy status` shows what it serves; when the network stays dead, by cable: edgedeploy recover",
             ) from error
 
     def _ask(

@@ -577,6 +577,12 @@ def test_a_stranger_at_the_guests_address_is_refused_before_the_old_guest_is_tou
     with pytest.raises(errors.DoesNotFit) as caught:
         model.deploy()
     assert "52:54:00:12:34:56 answers at 127.0.0.1" in "".join(caught.value.details)
+    other = Running("mail", "u-mail", 77, 64, dead=False, state="-b----")
+    model.xen.guests[77], model.xen.cards[77] = other, {"52:54:00:12:34:56"}
+    with pytest.raises(errors.DoesNotFit) as caught:
+        model.deploy()
+    assert "127.0.0.1 is the guest mail's" in "".join(caught.value.details)
+    del model.xen.guests[77], model.xen.cards[77]
     assert model.xen.calls == []
     (domid,) = model.xen.guests
     model.xen.cards[domid] = {"52:54:00:12:34:56"}  # the old scripts left the address to Xen: it is the guest on air

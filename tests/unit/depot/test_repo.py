@@ -322,3 +322,14 @@ def test_importing_is_quiet_without_git(tmp_path):
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_the_folder_around_one_is_not_made_one(depot, tmp_path, monkeypatch):
+    around = tmp_path / "around"
+    git(tmp_path, "init", "-q", str(around))
+    depot.root.rename(around / "decks")
+    monkeypatch.chdir(tmp_path)
+    refused(around, "is a git repository, but has neither", "did you mean around/decks?")
+    (around / "mail").mkdir()
+    (around / "mail/edgedeploy.toml").write_text("")
+    refused(around, "is a git repository, but has neither", "edgedeploy init APP --add --dir")
