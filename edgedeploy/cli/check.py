@@ -38,11 +38,22 @@ def _only_kind(path: Path) -> str:
     if os.path.isdir(path):
         from edgedeploy.depot.repo import Depot  # noqa: PLC0415 - as above
 
-        kinds = Depot.open(path).config.boards
+        depot = Depot.open(path)
+        kinds = depot.config.boards if depot.has_config else ()
     if len(kinds) == 1:
         return kinds[0]
     of = f"{path} is meant for {' and '.join(kinds)}" if kinds else "a fit is for a kind of board"
-    raise UsageFault(f"which kind of board? {of}", hint=f"say which: --board {kinds[0] if kinds else 'PROFILE'}")
+    some = kinds or _enrolled_kinds() or ("PROFILE",)
+    others = f" (or {', '.join(some[1:])})" if some[1:] else ""
+    raise UsageFault(f"which kind of board? {of}", hint=f"say which: --board {some[0]}{others}; `edgedeploy boards` lists them all")
+
+
+def _enrolled_kinds() -> tuple[str, ...]:
+    """Those of the boards that this laptop knows."""
+    from edgedeploy.ports import folders  # noqa: PLC0415 - as above
+    from edgedeploy.remote.known import KnownBoards  # noqa: PLC0415
+
+    return tuple(dict.fromkeys(board.profile for board in KnownBoards(folders.state_dir()).all()))
 
 
 @click.command(short_help="Prove that a kernel fits a board.")

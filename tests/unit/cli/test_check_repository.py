@@ -10,6 +10,7 @@ import pytest
 import edgedeploy
 from edgedeploy.core import packing
 from edgedeploy.core.packing import Codec
+from edgedeploy.remote.known import KnownBoard, KnownBoards
 from tests import kernels
 from tests.unit.cli.test_check import _files, run
 
@@ -143,3 +144,14 @@ def test_a_damaged_kernel_in_a_repository_is_a_misfit_like_any_other(run, origin
     assert (code, said["fits"], said["artefact"]["codec"]) == (20, False, "bz2")
     code, _, err = run(original(b"x", "import os"), "--board", "virtual-armv7")
     assert (code, "is not a plain" in err) == (22, True)
+
+
+def test_which_kind_is_asked_with_those_that_are_enrolled(run, original, tmp_path, monkeypatch):
+    monkeypatch.setenv("EDGEDEPLOY_STATE_DIR", str(tmp_path / "state"))
+    repository = original(packing.pack(kernels.zimage(), Codec.BZ2))
+    code, _, err = run(repository)
+    assert (code, "which kind of board?" in err, "say which: --board PROFILE" in err) == (2, True, True)
+    known = KnownBoards(tmp_path / "state")
+    for number, kind in enumerate(("rpi4", "cubieboard2", "rpi4")):
+        known.remember(KnownBoard(f"{number:016x}", f"b{number}", kind, "root", ("192.0.2.1",), 22))
+    assert "say which: --board rpi4 (or cubieboard2); `edgedeploy boards` lists them all" in run(repository)[2]
