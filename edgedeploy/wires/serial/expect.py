@@ -88,15 +88,20 @@ class Expect:
             self._check()
 
     def prompt(self, deadline: Deadline) -> tuple[Where | None, str]:
-        """Read until a prompt stands for a moment: what it is (None: none came) and the text since the question."""
+        """Read until a prompt stands for a moment: what it is (None: none came) and the text since the question.
+
+        Noise on the line that comes behind a prompt is cut off.
+        """
         last, since = "", time.monotonic()
 
         def standing(said: str) -> tuple[Where, str] | None:
             nonlocal last, since
+            where = recognise.prompt(said.rsplit("\n", 1)[-1])
+            if where is None and (found := recognise.before_noise(shown := text.plain(self._raw))):
+                where, said = found[0], shown[: found[1]]
             now = said.rsplit("\n", 1)[-1]
             if now != last:
                 last, since = now, time.monotonic()
-            where = recognise.prompt(last)
             return (where, said) if where and time.monotonic() - since >= recognise.SETTLE else None
 
         return self.until(standing, deadline) or (None, text.own(text.plain(self._raw)))

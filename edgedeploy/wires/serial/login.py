@@ -241,7 +241,8 @@ _WORDS = {
     Where.PROGRAM: ("a program has the board's console {on}", "see: edgedeploy console; end it there"),
     Where.WRONG_BAUD: (
         "what comes {on} at {baud} baud is garbled",
-        "is it the right rate? usual: 115200; on a RockPro64 1500000",
+        "the wrong rate (on a RockPro64: --baud 1500000, else --baud 115200), or noise by a loose ground or wire?"
+        " see: edgedeploy console",
     ),
     Where.SILENCE: (
         "nothing answers {on} at {baud} baud",

@@ -21,6 +21,9 @@ ANSWER = 1.5
 SETTLE = 0.3
 """seconds of quiet after which a prompt is one, and not the middle of a line"""
 GARBLE_LISTEN = 5.0
+"""seconds of bytes that are no text before anything is typed at them"""
+_TICK_PAUSE = 0.8
+"""seconds of quiet that U-Boot's countdown has between two ticks: noise and a kernel's boot have none for long"""
 KERNEL_QUIET = 10.0
 """seconds of quiet in a kernel's boot after which a question does no harm: with `quiet` that is how it looks"""
 BUSY_QUIET = 3.0
@@ -95,6 +98,14 @@ _LAST_LINES = (
     (Where.PROGRAM, re.compile(r"^(?:--More--.*|\(END\)|lines \d+-\d+.*|:)$")),
     (Where.SHELL, re.compile(r"[#$>\u276f] $|(?<!\d)% $|^\(initramfs\) $")),
 )
+_BEFORE_NOISE = tuple(
+    (where, re.compile(rf"{form}(?=[\t-\r -~]{{0,8}}{text.RUBBISH})", re.I | re.M))
+    for where, form in (
+        (Where.LOGIN, r"(?<!Last )\blogin: ?"),
+        (Where.PASSWORD, r"\bpassword(?: for [^:]{1,64})?: ?"),
+        (Where.SHELL, r"(?:^\r*[ -~]{0,60}|\w@[\w.-]{1,60}:\S{0,60}|edgedeploy)[#$] "),
+    )
+)
 QUESTION = "\x15:"
 """does nothing in any shell and means nothing elsewhere; unlike Enter alone it has U-Boot repeat no command"""
 _NEARLY = re.compile(r"^\S.{0,60}[#$>]$")
@@ -118,7 +129,7 @@ class Recogniser:
         self, now: float, *, boot_wait: float = 120.0, beacon: Callable[[bytes], bool] = _no_beacon
     ) -> None:
         """`boot_wait`: how long a boot may take. `beacon`: whether bytes hold a frame of the agent's link."""
-        self._start = self._last = now
+        self._start = self._last = self._steady = now
         self._next = now + LISTEN
         self._boot_ends = now + boot_wait
         self._beacon = beacon
@@ -135,6 +146,8 @@ class Recogniser:
         """Bytes that came."""
         if not data:
             return
+        if now - self._last > _TICK_PAUSE:
+            self._steady = now
         self._last = now
         self._raw += data
         surplus = len(self._raw) - BUFFER
@@ -153,7 +166,7 @@ class Recogniser:
             or self._prompt(shown, booting, now)
             or self._xen(shown, now)
             or self._held(booting, now)
-            or self._garbage(now)
+            or self._garbage(shown, now)
             or self._ask(shown, now)
         )
 
@@ -230,16 +243,20 @@ class Recogniser:
             return None
         return self._sight(booting) if now >= self._boot_ends else Wait(min(now + 0.5, self._boot_ends))
 
-    def _garbage(self, now: float) -> Wait | Sight | None:
-        """Garbled bytes are never answered: it may be U-Boot that counts at another rate."""
-        recent = self._raw[-256:]
-        bad = text.garbled(recent)
-        if bad < 3 or bad < len(recent) * 0.3:
+    def _garbage(self, shown: str, now: float) -> Send | Wait | Sight | None:
+        """Noise, or another rate. Nothing is typed at it while it may be U-Boot's that counts at another rate."""
+        found = before_noise(shown)
+        if found and (found[0] is not Where.SHELL or self._asked_at is not None):
+            return self._sight(found[0], root=shown[: found[1]].endswith("# "))
+        if not text.noisy(self._raw[-256:].decode("utf-8", "replace")):
             return None
         if self._asked_at is not None and now < self._next:
             return Wait(self._next)
+        steady = self._last - self._steady if now - self._last <= _TICK_PAUSE else 0.0
+        if steady >= GARBLE_LISTEN and self._plan:
+            return self._send(self._plan.pop(0), now)
         heard = now - self._start
-        if self._asked_at is not None or (len(recent) >= 24 and heard >= 2.0) or heard >= GARBLE_LISTEN:
+        if self._asked_at is not None or heard >= (GARBLE_LISTEN if steady <= _TICK_PAUSE else 3 * GARBLE_LISTEN):
             return self._sight(Where.WRONG_BAUD)
         return Wait(now + 0.25)
 
@@ -268,6 +285,13 @@ class Recogniser:
 def prompt(last: str) -> Where | None:
     """What kind of prompt a last line (`text.own`) is, None for none."""
     return next((where for where, form in _LAST_LINES if len(last) <= 300 and form.search(last)), None)
+
+
+def before_noise(shown: str) -> tuple[Where, int] | None:
+    """The last prompt in `text.plain` that nothing but noise follows, and where it ends; None where there is none."""
+    found = [(match.end(), where) for where, form in _BEFORE_NOISE if (match := _last(form, shown))]
+    end, where = max(found, key=lambda one: one[0], default=(0, Where.SILENCE))
+    return (where, end) if end and text.noisy(shown[end:]) else None
 
 
 def nearly(last: tuple[str, ...]) -> bool:

@@ -30,7 +30,17 @@ def own(text: str) -> str:
     return "\n".join(line.rpartition("\r")[2] for line in _FOREIGN_LINE.sub("", text).split("\n"))
 
 
+RUBBISH = "[\ufffd\x01-\x06\x0b-\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]"
+"""a character that no console prints (for a pattern)"""
+_RUBBISH = re.compile(RUBBISH.replace("\x01", "\x00"))
+
+
 def garbled(raw: bytes) -> int:
     """How many characters of `raw` no console prints: what a wrong baud rate makes of them."""
-    text = raw.decode("utf-8", "replace")
-    return sum(1 for c in text if c == "\ufffd" or (ord(c) < 32 and c not in "\t\n\r\b\x07\x1b") or 0x7F <= ord(c) < 0xA0)
+    return len(_RUBBISH.findall(raw.decode("utf-8", "replace")))
+
+
+def noisy(text: str) -> bool:
+    """Whether so much of it is rubbish that it is no text."""
+    bad = len(_RUBBISH.findall(text))
+    return bad >= 3 and bad >= len(text) * 0.3

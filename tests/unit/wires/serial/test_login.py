@@ -1,4 +1,6 @@
 """The sentences for a line that leads to no shell. Logging in itself: tests/contract/test_serial_console.py."""
+import random
+import time
 
 import pytest
 
@@ -33,6 +35,11 @@ def test_rubbish_is_not_shown():
     assert stuck(Sight(Where.WRONG_BAUD, last=("\ufffd\ufffd",)), Line()).details == ()
 
 
+def test_rubbish_names_what_can_be_typed_next():
+    error = stuck(Sight(Where.WRONG_BAUD), Line())
+    assert all(words in error.hint for words in ("--baud 1500000", "--baud 115200", "loose ground", "edgedeploy console"))
+
+
 class FarEnd(Line):
     """Has a prompt, echoes, and answers each line; `typed` is what it was told."""
 
@@ -60,6 +67,43 @@ class FarEnd(Line):
 
 def u_boot(line):
     return f"Unknown command '{line.split()[0]}' - try 'help'\r\n"
+
+
+class Noisy(FarEnd):
+    """A getty; and a burst of noise whenever somebody has listened for a moment."""
+
+    def __init__(self):
+        super().__init__("cubie login: ", lambda line: "")
+        self.dice = random.Random(3)
+
+    def write(self, data, timeout=10.0):
+        for char in data.decode("ascii"):
+            if char in "\r\n":
+                self.typed.append(self.line)
+                self.prompt = {"root": b"Password: ", "secret": b"Linux cubie 6.1.0\r\nroot@cubie:~# "}.get(self.line, self.prompt)
+                self.out += b"\r\n" + self.prompt
+                self.line = ""
+            elif char == "\x15":
+                self.line = ""
+            else:
+                self.line += char
+
+    def read(self, n, timeout):
+        out, self.out = self.out[:n], self.out[n:]
+        if not out and timeout > 0:
+            time.sleep(min(timeout, 0.01))
+            out = self.dice.randbytes(60)
+        return out
+
+
+def test_it_logs_in_through_noise(monkeypatch):
+    monkeypatch.setattr(recognise, "GARBLE_LISTEN", 0.1)
+    monkeypatch.setattr(recognise, "SETTLE", 0.05)
+    far = Noisy()
+    console = Console(far, ask=lambda user: "secret")
+    console._reach_shell()
+    assert console._logged_in
+    assert [line for line in far.typed if line] == ["root", "secret"]
 
 
 LOADERS = {

@@ -4,13 +4,14 @@ What getty, login and bash write here was read from Debian 12's own programs on 
 are theirs.
 """
 
+import random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgedeploy.wires.serial import text
-from edgedeploy.wires.serial.recognise import ASK, Recogniser, Send, Sight, Wait, Where
+from edgedeploy.wires.serial.recognise import ASK, Recogniser, Send, Sight, Wait, Where, before_noise
 from tests.fuzz.target import timed
 from tests.needs import examples
 
@@ -286,11 +287,49 @@ def test_a_continued_line_is_cancelled_once():
 
 def test_the_wrong_rate_is_told_without_typing_when_bytes_come_by_themselves():
     garbage = bytes([0x80, 0xF8, 0x00, 0xE6, 0x9E, 0x18, 0xFE, 0x66, 0xC0, 0x80])
-    line = Line([(0.1 * i, garbage) for i in range(1, 100)])
+    line = Line([(0.1 * i, garbage) for i in range(1, 49)])
     assert line.look().where is Where.WRONG_BAUD
     assert (line.sent, line.now < 6) == ([], True)
     line = Line([(0.5 + i, garbage[:4]) for i in range(10)])  # a countdown
     assert line.look().where is Where.WRONG_BAUD
+    assert line.sent == []
+
+
+def noise(every, seed=7, until=60.0):
+    dice = random.Random(seed)
+    return [(every * i, dice.randbytes(60)) for i in range(1, int(until / every))]
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize(
+    ("reply", "where", "root"), [(GETTY, Where.LOGIN, False), (b"\r\nPassword: ", Where.PASSWORD, False), (BASH, Where.SHELL, True)]
+)
+def test_a_prompt_is_seen_between_noise(seed, reply, where, root):
+    """A loose ground: a person at the console reads the prompt all the same."""
+    line = Line(noise(0.3, seed), answer=echoing(reply))
+    sight = line.look()
+    assert (sight.where, sight.root) == (where, root)
+    assert line.sent[0][0] >= 5, "it may have been a boot loader's at another rate"
+
+
+def test_noise_before_a_prompt_hides_it_no_more_than_noise_behind_it():
+    rubbish = b"\xe8UT\x05\x95\x1c\xb29\xf5\xc4"
+    for said in (b"root@cubie:~# ", b"edgedeploy# ", b"cubie login: ", b"Password: "):
+        assert before_noise(text.plain(b"\r\n" + rubbish + said + rubbish)), said
+    assert not before_noise(text.plain(rubbish + b"cubie login: root\r\nLinux cubie 6.1.0 welcomes you\r\n" + rubbish))
+
+
+def test_steady_rubbish_is_asked_some_times_and_then_it_is_rubbish():
+    line = Line(noise(0.3))
+    assert line.look().where is Where.WRONG_BAUD
+    assert [data for _, data in line.sent] == [ASK, b"\x15\n", ASK]
+    assert line.now < 15
+
+
+def test_rubbish_with_pauses_now_and_then_comes_to_an_end_too():
+    line = Line([one for one in noise(0.3) if one[0] % 4 < 2])
+    assert line.look().where is Where.WRONG_BAUD
+    assert line.now < 20
     assert line.sent == []
 
 
