@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from edgedeploy.core.names import printable
 from edgedeploy.flows.rescue.finding import Finding
-from edgedeploy.flows.rescue.mends import PATH, RISKS, Mend
+from edgedeploy.flows.rescue.mends import CODES, PATH, RISKS, Mend
 from edgedeploy.flows.rescue.result import Result, Tried
 
 _MARKS = {"bad": "- ", "warning": "- ", "note": "  "}
@@ -40,10 +40,11 @@ def offer(mend: Mend) -> str:
 
 
 def choices(mend: Mend) -> str:
-    """What can be answered to the question whether to, and what yes may cost."""
+    """What can be answered to the question whether to, what the step does and what it risks."""
     yes = "type these lines on the board" if mend.script else "do it"
     return (
-        f"it may cost: {RISKS[mend.code]}\n"
+        f"what it does: {CODES[mend.code].partition(' (asked')[0]}\n"
+        f"risk: {RISKS[mend.code]}\n"
         f"y: {yes}   n: leave this as it is   Ctrl-C: stop, nothing more is typed"
     )
 

@@ -61,7 +61,7 @@ CODES = {
 """code -> what it does, as the documentation's table says it"""
 
 RISKS = {
-    "link-up": "nothing that works now is touched",
+    "link-up": "none; what works now goes on working",
     "bridge": "what goes through the port stands still for some seconds",
     "move-address": "the network stands still for some seconds; the address stays the same",
     "dhcp": "the board may get another address than the one that people know",
@@ -75,11 +75,11 @@ RISKS = {
     "writable": "a disk that fails can lose more with each write",
     "space": "what is removed is gone for good: old logs, packages that apt can fetch again, releases that nobody wants",
     "clock": "cron may run a job twice, or skip one that lies between the two times",
-    "agent": "nothing: the keys of other laptops and what is on air stay",
+    "agent": "none; the keys of other laptops and what is on air stay",
     "boot": "a guest that runs now and is not the last good release is replaced by it",
     "cron": "jobs that are due start, a pull among them",
 }
-"""code -> what it may cost, for a person who asks before saying yes"""
+"""code -> what it risks, for a person who asks before saying yes"""
 
 APPS = frozenset({"boot", "space", "writable"})
 """what may change what is on air"""

@@ -68,7 +68,14 @@ def test_each_mend_is_asked_for_with_what_would_be_typed(capsys, person):
     assert not command._confirm(mend, yes=False)
     said = capsys.readouterr().err
     assert said.count("y: type these lines on the board   n: leave this as it is") == 2
-    assert "it may cost: sessions that are open go on" in said
+    assert "what it does: start sshd again\nrisk: sessions that are open go on" in said
+
+
+def test_a_step_without_a_risk_says_that_it_has_none(capsys, person):
+    person("?", "n")
+    command._confirm(Mend("link-up", "switch eth0 on", "ip link set eth0 up"), yes=False)
+    said = capsys.readouterr().err
+    assert "what it does: switch the port and its bridge on\nrisk: none; what works now goes on working\n" in said
 
 
 def test_what_may_do_harm_is_asked_for_even_with_yes(capsys, person):
