@@ -50,14 +50,20 @@ def choices(mend: Mend) -> str:
 
 
 def outcome(result: Result) -> str:
-    """The end: what was done, what is still wrong, and the verdict last."""
+    """The end: what was done, what is still wrong, and the verdict; behind a good one, what is only to be known."""
     lines = [line for tried in result.tried for line in _tried(tried)]
-    left = [one for one in result.findings if one.severity != "note"]
-    if left and result.tried and not result.dry_run:
-        lines += ["still so:", *_lines(left)]
+    left = [one for one in result.findings if one.severity != "note"] if result.tried and not result.dry_run else []
+    remarks = [one for one in left if one.severity == "warning" and result.verdict == "reachable"]
+    wrong = [one for one in left if one not in remarks]
+    if wrong:
+        lines += ["still so:", *_lines(wrong)]
     if result.on_air:
         lines.append(f"on air: {', '.join(result.on_air)}")
-    return "\n".join([*lines, *verdict(result)])
+    return "\n".join([*lines, *verdict(result), *(f"note: {_remark(one)}" for one in remarks)])
+
+
+def _remark(one: Finding) -> str:
+    return f"{one.words} ({printable(one.hint, 300)})" if one.hint else one.words
 
 
 def _tried(tried: Tried) -> list[str]:

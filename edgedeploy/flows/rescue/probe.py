@@ -28,7 +28,8 @@ k procs $(cat /proc/[0-9]*/comm 2>/dev/null|grep -x \
 -e sshd -e avahi-daemon -e cron -e crond -e dbus-daemon -e NetworkManager -e systemd-network \
 -e xenstored -e oxenstored|sort -u)
 k iface $(sed -n "s/^ *iface *\([^ ]*\) inet .*/\1/p" /etc/network/interfaces /etc/network/interfaces.d/* 2>/dev/null)
-k gw $(sed -n "s/^ *gateway  *//p" /etc/network/interfaces /etc/network/interfaces.d/* 2>/dev/null)
+k gw $(sed -n "s/^ *gateway[ =] *//Ip" /etc/network/interfaces /etc/network/interfaces.d/* \
+/etc/systemd/network/*.network /etc/board/network 2>/dev/null)
 for d in /sys/class/net/*;do m=-;b=-;[ -e $d/master ]&&m=$(basename $(readlink $d/master))
 [ -d $d/bridge ]&&b=bridge;k link ${d##*/} $(g $d/type) $(g $d/flags) $(g $d/carrier||k -) $m $b $(g $d/address);done
 ip -o addr 2>/dev/null|s addr

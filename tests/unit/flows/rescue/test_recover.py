@@ -6,6 +6,8 @@ import contextlib
 import io
 import ipaddress
 import json
+import re
+import subprocess
 from dataclasses import dataclass, field
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from edgedeploy.core import errors, messages, names
 from edgedeploy.flows import recover as flow
 from edgedeploy.flows.context import Context, pins_file
+from edgedeploy.flows.rescue import probe
 from edgedeploy.flows.rescue.mends import Wish
 from edgedeploy.remote import agentkit
 from edgedeploy.remote.known import KnownBoard, KnownBoards
@@ -149,6 +152,52 @@ def test_what_helps_and_what_does_not(desk):
     assert "still so:\n  - Avahi does not run" in said
     assert "stage answers again at 192.168.1.7 (by its address; mDNS does not bring it here): edgedeploy push decks" in said
     assert said.endswith("the cable may come out now")
+
+
+ADDRESS = next(f"{line}\n" for line in WELL.splitlines() if "inet 192" in line)
+ROUTE = "route default via 192.168.1.1 dev xenbr0\n"
+
+
+def without_bridge(gateway, cures=()):
+    """A board whose bridge lost its port, its address and its way out; `gateway`: what it is set up with."""
+
+    def made(board):
+        board.text = board.text.replace("eth0 1 0x1003 1 - -", "eth0 1 0x1003 1 xenbr0 -")
+        board.text = board.text.replace("ping ", f"{ADDRESS}ping ")
+
+    return Board((ADDRESS, ""), (ROUTE, gateway), ("eth0 1 0x1003 1 xenbr0 -", "eth0 1 0x1003 1 - -"),
+                 cures={"ip link set eth0 master xenbr0": made, **dict(cures)})  # fmt: skip
+
+
+def test_a_route_that_went_with_the_bridge_is_offered_after_the_bridge(desk):
+    def routed(board):
+        board.text = board.text.replace("ping ", f"{ROUTE}ping ")
+
+    desk.board = without_bridge("gw 192.168.1.1\n", {"ip route replace default via 192.168.1.1": routed})
+    result = desk.recover()
+    assert {one.mend.code: one.outcome for one in result.tried} == {"bridge": "helped", "route": "helped"}
+    assert result.findings == ()
+
+
+def test_what_is_only_to_be_known_comes_behind_the_success(desk):
+    desk.board = without_bridge("")
+    said = recovery.outcome(desk.recover())
+    assert "still so" not in said
+    assert "stage answers again" in said
+    assert said.endswith(
+        "the cable may come out now\nnote: the board has no default route: only machines of its own network reach it"
+        " (that is enough for a laptop on the same network)"
+    )
+
+
+@pytest.mark.parametrize("line", ["  gateway 192.168.1.1", "Gateway=192.168.1.1", "GATEWAY=192.168.1.1"])
+def test_the_probe_reads_the_router_that_a_board_is_set_up_with(tmp_path, line):
+    (tmp_path / "10-lan.network").write_text(f"[Network]\n{line}\nGatewayOnLink=no\n")
+    asked = re.search(r"^k gw .*?\)$", probe.SCRIPT, re.M | re.S)[0]
+    script = f'k(){{ echo "$@";}}\n{asked.replace("/etc/systemd/network", str(tmp_path))}'
+    out = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout
+    assert "192.168.1.1" in out.split()
+    assert "no" not in out.split()
 
 
 def test_nothing_is_done_that_was_not_agreed_to(desk):
