@@ -23,9 +23,12 @@ def findings(facts: Facts, laptop: Laptop) -> Iterator[Finding]:
                       "apt-get install iproute2, when there is a network")  # fmt: skip
     yield from _cable(facts)
     yield from _bridge(facts, laptop)
-    yield from _addresses(facts)
+    main = port(facts)
+    dead = main is not None and main.up and main.carrier is False  # what nobody answers through it is said by that
+    yield from (one for one in _addresses(facts) if not (dead and one.code == "link-local-only"))
     yield from _twins(facts)
-    yield from _route(facts)
+    if not dead:
+        yield from _route(facts)
 
 
 def port(facts: Facts) -> Link | None:

@@ -143,6 +143,20 @@ def test_a_release_that_waits_beside_the_one_on_air_is_no_twin(change):
     assert diagnose(board(("aa:00:02", "aa:00:01"), change), LAPTOP) == ()
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [("lladdr 00:11:22:33:44:55 REACHABLE", "FAILED")],
+        [("route default via 192.168.1.1 dev xenbr0\n", "")],
+        [("192.168.1.7/24", "169.254.3.4/16")],
+    ],
+    ids=["the gateway is silent", "no route", "no DHCP server answered"],
+)
+def test_what_only_follows_from_a_pulled_cable_is_not_said(changes):
+    said = diagnose(board((ETH0, "link eth0 1 0x1003 0 xenbr0 -"), *changes), LAPTOP)
+    assert [one.code for one in said] == ["no-carrier"]
+
+
 def test_the_probe_reads_the_guests_that_xl_lists(tmp_path):
     listed = (
         "Name                                        ID   Mem VCPUs\tState\tTime(s)\n"
