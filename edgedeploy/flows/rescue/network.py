@@ -25,7 +25,7 @@ def findings(facts: Facts, laptop: Laptop) -> Iterator[Finding]:
     yield from _bridge(facts, laptop)
     main = port(facts)
     dead = main is not None and main.up and main.carrier is False  # what nobody answers through it is said by that
-    yield from (one for one in _addresses(facts) if not (dead and one.code == "link-local-only"))
+    yield from (one for one in _addresses(facts) if not (dead and one.code in ("link-local-only", "ipv6")))
     yield from _twins(facts)
     if not dead:
         yield from _route(facts)
