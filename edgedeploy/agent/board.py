@@ -63,7 +63,8 @@ class Board:
         self._later = later
         self.config = config.load(self.layout.config)
         self._staged: tuple[CommitId | None, str] | None = None
-        """what was checked out, and the commit that was found to follow it"""
+        """what was checked out, and the commit that was found to follow it, or may replace it (`_over`)"""
+        self._over = False
 
     def app(self, name: AppName) -> AppLayout:
         """The folders of a configured app. Raises errors.UsageFault for an unknown one."""
@@ -234,7 +235,7 @@ class Board:
     def activate(
         self, name: AppName, commit: CommitId, who: str, follow: Path, *, retry: bool, how: str = ""
     ) -> dict[str, object]:
-        """Fast-forward to a staged commit and deploy it."""
+        """Fast-forward to a staged commit, or put it in another history's place where `stage` allowed that; and deploy it."""
         from edgedeploy.agent import pull
 
         def merge(record: Attempt) -> None:
@@ -242,22 +243,42 @@ class Board:
             with self._pulling(name, who, record):
                 head = repo.head()
                 if head != commit:
-                    if (head, repo.staged()) != self._staged:  # another push, or a person, did something meanwhile
-                        repo.stage(commit)
-                    record.events("repair", pull.staged(repo))
+                    over = self._over
+                    if self._staged != (head, commit) or repo.staged() != commit:  # another push, or a person, did something meanwhile
+                        over = self._mark(repo, commit)
+                    record.events("repair", self._taken(repo, head, commit) if over and head else pull.staged(repo))
 
         return self.apply(name, who, retry=retry, follow=follow, before=merge, how=how)
+
+    def _mark(self, repo: GitRepo, commit: CommitId, over: str = "") -> bool:
+        """Mark a commit as GitRepo.stage does; True where it does not follow, and may take the head's place."""
+        try:
+            repo.stage(commit)
+        except errors.BadRepository:
+            from edgedeploy.agent import over as replacing
+
+            if not replacing.stage(repo, commit, over):
+                raise
+            return True
+        return False
+
+    def _taken(self, repo: GitRepo, head: CommitId, commit: CommitId) -> list[str]:
+        from edgedeploy.agent import over
+
+        return over.take(repo, head, commit)
 
     def _pulling(self, name: AppName, who: str, record: Attempt) -> contextlib.AbstractContextManager[None]:
         lock = self.app(name).pull_lock
         return exclusive(lock, who, lambda holder: record.event("wait", f"waiting: {holder} is pulling"))
 
     def stage(
-        self, name: AppName, commit: CommitId, bundle: Path | None, record: Attempt, how: str = ""
-    ) -> tuple[release.Manifest, bool]:
+        self, name: AppName, commit: CommitId, bundle: Path | None, record: Attempt, how: str = "", *,
+        over: str = "",
+    ) -> tuple[release.Manifest, bool]:  # fmt: skip
         """Take commits in and do everything that can fail before the guest is touched.
 
-        `how` as in `apply`. Returns the manifest of the commit's release and whether it is on air already.
+        `how` as in `apply`; `over` is the checked-out commit in whose place `activate` may put this one, though it does not
+        follow. Returns the manifest of the commit's release and whether it is on air already.
         """
         from edgedeploy.agent import unwrap, worktree
 
@@ -277,7 +298,7 @@ class Board:
                     f"{release.LATEST} is missing: nothing is released yet", hint="edgedeploy release KERNEL"
                 )
             self._schedule(name, commit)  # a bad one is refused now, not after the merge
-            repo.stage(commit)
+            self._over = self._mark(repo, commit, over)
             self._staged = (repo.head(), commit)
             domains = self.runtime.domains()
             live = any(d.uuid == manifest.uuid and self._on_air(d) for d in domains)

@@ -200,7 +200,7 @@ class Server(Conversation):
         with _Follow(path, self._send):
             record = Attempt(path, "push")
             try:
-                manifest, live = self._board.stage(app, CommitId(ask.commit), bundle, record, ask.swap)
+                manifest, live = self._board.stage(app, CommitId(ask.commit), bundle, record, ask.swap, over=ask.over)
             finally:
                 record.close()
         self._send(messages.Staged(manifest.release, manifest.uuid, live))

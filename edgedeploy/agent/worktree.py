@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from edgedeploy.agent.gitrepo import GitRepo
@@ -21,9 +21,9 @@ from edgedeploy.core import errors
 
 ASIDE = "refs/edgedeploy/aside"
 """The newest; what was put aside before it is ASIDE-1 and so on."""
-_KEPT = 5
+KEPT = 5
 _SLOW = 900.0
-_IDENTITY = ("-c", "user.name=edgedeploy-agent", "-c", "user.email=edgedeploy-agent@localhost")
+IDENTITY = ("-c", "user.name=edgedeploy-agent", "-c", "user.email=edgedeploy-agent@localhost")
 # with these, git would leave out names that only other systems cannot have
 _ANY_NAME = ("-c", "core.protectNTFS=false", "-c", "core.protectHFS=false")
 
@@ -35,16 +35,20 @@ def blocked(repo: GitRepo, ref: str) -> bool:
     return any(first(repo.folder, path)[1] for path in repo.listed(*news))
 
 
-def force(repo: GitRepo, ref: str) -> list[str]:
+def force(repo: GitRepo, ref: str, keep: Callable[[], None] | None = None) -> list[str]:
     """Make branch, index and work tree those of `ref`, for a pull that git refused; returns what was put aside, in words.
+
+    With `keep`, `ref` need not follow what is checked out, which `keep` saves before anything is changed.
 
     Raises CommandFailed when `ref` does not follow what is checked out; errors.BadRepository when a repository inside
     the repository is in the way, or when git cannot keep or replace the files (a full disk).
     """
     head = repo.head()
-    if head:
+    if head and not keep:
         repo.git("merge-base", "--is-ancestor", head, ref)
     try:
+        if keep:
+            keep()
         kept = _save(repo, head, ref)
         repo.git("reset", "--quiet", "--hard", ref, timeout=_SLOW)
     except (CommandFailed, OSError) as error:
@@ -84,9 +88,9 @@ def _save(repo: GitRepo, head: str | None, ref: str) -> str:
         earlier[name] = commit
     parents = ["-p", head] if head else []
     if index:
-        parents += ["-p", repo.git(*_IDENTITY, "commit-tree", index, *parents, "-m", "What was staged").strip()]
-    new = repo.git(*_IDENTITY, "commit-tree", tree, *parents, "-m", words).strip()
-    names = [ASIDE, *(f"{ASIDE}-{number}" for number in range(1, _KEPT))]
+        parents += ["-p", repo.git(*IDENTITY, "commit-tree", index, *parents, "-m", "What was staged").strip()]
+    new = repo.git(*IDENTITY, "commit-tree", tree, *parents, "-m", words).strip()
+    names = [ASIDE, *(f"{ASIDE}-{number}" for number in range(1, KEPT))]
     chain = [new, *(earlier[name] for name in names if name in earlier)]
     repo.git("update-ref", "--stdin", data="".join(map("update {} {}\n".format, names, chain)).encode())
     return ASIDE

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 )
 @click.option("--keep", is_flag=True, help="Do not offer to go back when this laptop sees something else there.")
 @click.option("--no-release", is_flag=True, help="Push the latest release as it is, whatever has changed since.")
+@click.option(
+    "--over", is_flag=True,
+    help="Last resort where the board has another history: yours takes its place; the board keeps its own under a git ref.",
+)
 @options.yes
 @options.dry_run
 @options.as_json
@@ -43,6 +47,7 @@ def push(
     swap: str | None,
     keep: bool,
     no_release: bool,
+    over: bool,
     yes: bool,
     dry_run: bool,
     as_json: bool,
@@ -78,7 +83,7 @@ def push(
         asks = not (keep or yes or as_json) and session.can_ask()
         return asks and click.confirm(f"Go back to {release} at once?", err=True)
 
-    request = flow.Request(repository, wanted, dry_run, retry, not no_release, swap or "", go_back)
+    request = flow.Request(repository, wanted, dry_run, retry, not no_release, swap or "", go_back, over)
     result = flow.push(request, context, catalog.load_all(), offer)
     if as_json:
         options.emit_json(deploymentjson.of_push(result).to_plain())

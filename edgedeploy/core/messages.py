@@ -97,6 +97,8 @@ class Stage(Message):
     """SHA-256 of the stored bundle; empty when the board has the commit already"""
     swap: str = ""
     """as in Activate"""
+    over: str = ""
+    """the commit in whose place the `activate` that follows may put this one, whatever its history, if it is checked out then"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,7 @@ class Rehearsed(Message):
 
 @dataclass(frozen=True, slots=True)
 class Activate(Message):
-    """Fast-forward to a staged commit (`git merge --ff-only`), then deploy it. Answered by `Outcome`."""
+    """Fast-forward to a staged commit (`git merge --ff-only`; see Stage.over), then deploy it. Answered by `Outcome`."""
 
     kind = "activate"
     app: str
@@ -300,11 +302,14 @@ class Failed(Message):
 
 KINDS: dict[str, type[Message]] = {cls.kind: cls for cls in Message.__subclasses__()}
 _GATES: dict[str, Callable[[object], str]] = {"app": AppName.parse, "commit": CommitId.parse}
-_MAYBE: dict[str, Callable[[object], str]] = {"bundle": Sha256.parse, "sha256": Sha256.parse}
+_MAYBE: dict[str, Callable[[object], str]] = {"bundle": Sha256.parse, "sha256": Sha256.parse, "over": CommitId.parse}
 
 
 _LATER = frozenset(
-    [("stage", "swap"), ("activate", "swap"), ("outcome", "swap"), ("outcome", "why_in_place"), ("outcome", "kept")]
+    [
+        ("stage", "swap"), ("stage", "over"), ("activate", "swap"),
+        ("outcome", "swap"), ("outcome", "why_in_place"), ("outcome", "kept"),
+    ]
 )
 """fields that older versions neither send nor take: said only where they say something"""
 

@@ -268,16 +268,27 @@ class Depot:
             self.git.is_ancestor(theirs, head) or self.git.is_ancestor(head, theirs)
         )
 
+    @property
+    def shallow(self) -> bool:
+        """Whether this clone has not the whole history."""
+        return self.git.run("rev-parse", "--is-shallow-repository") == "true"
+
+    def continues(self, theirs: CommitId) -> bool:
+        """Whether this branch's history goes on from a commit of a board's."""
+        return self.git.commit(theirs) == theirs and self.git.is_ancestor(theirs, self.head())
+
+    def common(self, theirs: CommitId) -> frozenset[CommitId]:
+        """What this branch and a board's commit both go on from, as far as that is known here."""
+        return frozenset(map(CommitId.parse, (self.git.ask("merge-base", "--all", "HEAD", theirs) or "").split()))
+
     def check_continues(self, have: Collection[CommitId]) -> None:
         """Raise errors.BadRepository unless this branch's history goes on from all commits of a board's."""
         head, branch = self.head(), self.branch
         # what leads from the board's commits to ours is all that is sent; no more of the history needs to be here
-        if have and all(self.git.commit(theirs) == theirs and self.git.is_ancestor(theirs, head) for theirs in have):
+        if have and all(map(self.continues, have)):
             return
-        if self.git.run("rev-parse", "--is-shallow-repository") == "true":
-            lacks = (
-                "the board's commit is not in it" if have else "the board has nothing yet, and needs the whole history"
-            )
+        if self.shallow:
+            lacks = "the board's commit is not in it" if have else "the board needs the whole history"
             raise errors.BadRepository(f"{self.root} is a shallow clone: {lacks}", hint="git fetch --unshallow")
         for theirs in sorted(have):
             if self.git.commit(theirs) != theirs:

@@ -13,7 +13,7 @@ from edgedeploy.core.names import printable
 from edgedeploy.core.release import Manifest
 from edgedeploy.depot import pushed_from, usual_board
 from edgedeploy.depot.repo import Depot
-from edgedeploy.flows import bundle_cache, fitness, proof, push_original, push_plan, uptodate
+from edgedeploy.flows import bundle_cache, fitness, proof, push_original, push_over, push_plan, uptodate
 from edgedeploy.flows.context import Context, remembered
 from edgedeploy.flows.conversation import Reached
 from edgedeploy.flows.find import Found, Wanted, candidates
@@ -33,7 +33,8 @@ class Request:
     """What to push. `retry`: try a quarantined release again. `release`: make a new one where files have changed.
 
     `swap`: one of core.release.SWAPS, "" for what edgedeploy.toml says. `go_back`: asked with a release's id, where this
-    laptop sees something else than what was released, whether that one is to be put on air again.
+    laptop sees something else than what was released, whether that one is to be put on air again. `over`: another history
+    on the board gives way.
     """
 
     repository: Path
@@ -43,6 +44,7 @@ class Request:
     release: bool = True
     swap: str = ""
     go_back: Callable[[str], bool] = lambda _: False
+    over: bool = False
 
 
 def push(request: Request, context: Context, profiles: Sequence[Profile], offer: Callable[[Found], None]) -> Result:
@@ -99,7 +101,7 @@ def _over(
     live = BoardFacts.from_plain(reached.welcome.facts)
     _check_against_board(depot, what, profiles, reached.welcome, live)
     if request.dry_run:
-        return push_plan.would(depot, what, reached, request.swap)
+        return push_plan.would(depot, what, reached, request.swap, over=request.over)
     if depot.head() != what.commit:
         raise errors.BadRepository(f"something was committed in {depot.root} meanwhile", hint="push again")
     return _deploy(depot, what.manifest, request, reached, context)
@@ -166,7 +168,7 @@ def _deploy(depot: Depot, manifest: Manifest, request: Request, reached: Reached
     if live and manifest.health and not found.cable and (seen := proof.pages(manifest, found.forwards)) is not None:
         return _unchanged(depot, manifest, reached, context, seen)
     if not live:
-        staged, sent = _bring(depot, manifest, reached, context, request.swap)
+        staged, sent = _bring(depot, manifest, reached, context, request)
         if staged.uuid != manifest.uuid:
             raise errors.Bug(f"the board staged {staged.release}, not {manifest.release}")
         live = staged.live
@@ -252,15 +254,16 @@ def _on_air(app: Mapping[str, Any], depot: Depot, manifest: Manifest) -> bool:
 
 
 def _bring(
-    depot: Depot, manifest: Manifest, reached: Reached, context: Context, swap: str
+    depot: Depot, manifest: Manifest, reached: Reached, context: Context, request: Request
 ) -> tuple[messages.Staged, int]:
     """Send what the board lacks, and have it prepared: the board's answer, and how many bytes that were."""
     client, welcome, rate = reached.client, reached.welcome, reached.rate
-    head = str(welcome.apps.get(manifest.app, {}).get("head", ""))
-    have = {names.CommitId.parse(head)} if head else set()
+    basis = push_over.basis(depot, manifest.app, reached, over=request.over)
+    for line in basis.told:
+        context.report.warn(line)
     # another edgedeploy's agent may not unpack it
     small = rate is not None and welcome.agent == agentkit.digest()
-    with bundle_cache.bundle(depot, have, small=small) as made:
+    with bundle_cache.bundle(depot, basis.have, small=small) as made:
         digest = None
         if made:
             with context.report.step(bundle_cache.sending(made.size, rate), total=made.size) as step:
@@ -268,7 +271,9 @@ def _bring(
         try:
             with context.report.step("preparing the release on the board") as step:
                 tell = _teller(context, step)
-                staged = client.stage(manifest.app, depot.head(), digest, tell, _STAGE_S, swap=swap)
+                staged = client.stage(
+                    manifest.app, depot.head(), digest, tell, _STAGE_S, swap=request.swap, over=basis.over
+                )
                 step.detail("")  # what it did last is not what has become of it
         except errors.WireFault:
             raise  # the same bytes will be wanted again

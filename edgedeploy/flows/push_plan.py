@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from edgedeploy.core import messages, names
+from edgedeploy.core import messages
 from edgedeploy.core.names import printable
 from edgedeploy.depot.repo import Depot
-from edgedeploy.flows import proof
+from edgedeploy.flows import proof, push_over
 from edgedeploy.flows.conversation import Reached
 from edgedeploy.flows.push_result import Result
 from edgedeploy.flows.uptodate import UpToDate
@@ -29,21 +29,20 @@ def first(what: UpToDate) -> tuple[str, ...]:
     return (f"make a release, because {what.why}",) if what.draft else ()
 
 
-def would(depot: Depot, what: UpToDate, reached: Reached, swap: str) -> Result:
+def would(depot: Depot, what: UpToDate, reached: Reached, swap: str, *, over: bool = False) -> Result:
     """What a push would do to an enrolled board. Raises what the board would refuse it with."""
     manifest, found, welcome = what.manifest, reached.found, reached.welcome
     app = welcome.apps.get(manifest.app, {})
-    head = str(app.get("head") or "")
-    if head:
-        depot.check_continues({names.CommitId.parse(head)})
-    plan = [*first(what), f"push {named(what)} to {found.label}"]
+    basis = push_over.basis(depot, manifest.app, reached, over=over)
+    plan = [*first(what), f"push {named(what)} to {found.label}", *basis.told]
     if app.get("uuid") == manifest.uuid:
         plan.append("nothing would be swapped: this release is on air")
     else:
         plan.append(_how(app, called(what), reached.client.rehearse(manifest, swap)))
-    if what.draft or head != depot.head():
+    if what.draft or depot.head() not in basis.have:
         to = "that of the new release" if what.draft else depot.head()[:12]
-        plan.append(f"send the commits from {head[:12] or 'the beginning'} to {to}")
+        since = next(iter(sorted(basis.have)), "")
+        plan.append(f"send the commits from {since[:12] or 'the beginning'} to {to}")
     return Result(
         manifest.app,
         manifest.release,

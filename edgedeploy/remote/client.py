@@ -96,10 +96,14 @@ class AgentClient:
         return CHUNK if rate is None else min(CHUNK, max(_LEAST, rate // 4))
 
     def stage(
-        self, app: AppName, commit: CommitId, bundle: Sha256 | None, on_event: OnEvent, timeout: float, *, swap: str = ""
-    ) -> messages.Staged:
-        """Have the board take the commit in and check everything; the guest is not touched. `swap` as in `activate`."""
-        ask = messages.Stage(app, commit, bundle or "", swap)
+        self, app: AppName, commit: CommitId, bundle: Sha256 | None, on_event: OnEvent, timeout: float, *, swap: str = "",
+        over: str = "",
+    ) -> messages.Staged:  # fmt: skip
+        """Have the board take the commit in and check everything; the guest is not touched. `swap` as in `activate`.
+
+        `over`: the commit that gives way to it, of another history; only for an agent that is known to know this.
+        """
+        ask = messages.Stage(app, commit, bundle or "", swap, over)
         return self._ask(ask, messages.Staged, on_event, timeout)
 
     def rehearse(self, manifest: Manifest, swap: str) -> messages.Rehearsed | None:
