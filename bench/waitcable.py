@@ -75,7 +75,7 @@ def _out(folder: Path) -> Sequence[float]:
     with linked(folder, said) as (board, wire):
         wire.open(["cat"])
         board.unplug()
-        until(lambda: "the cable is out; waiting for it" in said, lambda: f"a word about the cable: {said}")
+        until(lambda: any("the cable is out; waiting for it" in words for words in said), lambda: f"a word about the cable: {said}")
         return [took(wire.close)]
 
 

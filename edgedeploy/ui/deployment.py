@@ -28,7 +28,15 @@ def pushed(result: Pushed) -> str:
         said = f"{result.app} {result.release} is already live on {result.board}; nothing was touched"
     else:
         said = f"{result.app} {result.release} is live on {result.board}; {took(result.outage_ms, was_on_air=result.was_on_air)}"
-    return "\n".join([said, *_swapped(result), _proof(result), *([result.url] if result.url else [])])
+    return "\n".join([said, *_swapped(result), _proof(result), *_cabled(result), *([result.url] if result.url else [])])
+
+
+def _cabled(result: Pushed) -> list[str]:
+    """After a push over the cable, whose network may be down: may it come out, and who reaches the address that follows?"""
+    if not result.cable:
+        return []
+    unseen = result.url and result.confirmed == "unknown" and result.contents_known
+    return ["the cable may come out now", *(["this laptop could not look at this address itself:"] if unseen else [])]
 
 
 def _swapped(result: Pushed) -> list[str]:

@@ -162,8 +162,8 @@ class Pump:
     def _cable(self, *, out: bool) -> None:
         with self.changed:
             self._out = out
-            self.watch.cable(out, time.monotonic())
-        self._tell("the cable is out; waiting for it" if out else "the cable is back")
+            words = self.watch.cable(out, time.monotonic())
+        self._tell(words)
 
     def _look_for_cable(self) -> None:
         for name in self._names:

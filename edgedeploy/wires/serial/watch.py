@@ -43,10 +43,14 @@ class Watch:
         """The last lines that were no frames: the kernel's and Xen's. Raw text from outside."""
         return tuple(line.strip() for line in text.plain(self._recent).split("\n") if line.strip())[-6:]
 
-    def cable(self, out: bool, now: float) -> None:
-        """The cable is out, or back."""
+    def cable(self, out: bool, now: float) -> str:
+        """The cable is out, or back: what a person should be told of it."""
         self._out_since = now if out else None
         self._back = now
+        if not out:
+            return "the cable is back"
+        limit = f"{self._outage:.0f} s at most"
+        return f"the cable is out; waiting for it, {limit} (it is safe to stop: the board keeps what it has)"
 
     def happened(self, event: Event, now: float) -> None:
         """The link says so."""

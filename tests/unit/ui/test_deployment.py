@@ -49,6 +49,17 @@ def test_what_was_not_asked_is_not_claimed() -> None:
     assert deployment.pushed(but(served={}, url="")).splitlines()[1:] == ["checked: Xen runs it"]
 
 
+def test_after_a_push_over_the_cable_it_may_come_out_and_an_address_that_nobody_saw_is_no_promise() -> None:
+    *_, out, unseen, url = deployment.pushed(but(cable="/dev/ttyUSB0", confirmed="unknown")).splitlines()
+    assert out == "the cable may come out now"
+    assert unseen == "this laptop could not look at this address itself:"
+    assert url == "http://192.0.2.7/"
+    seen = deployment.pushed(but(cable="/dev/ttyUSB0")).splitlines()
+    assert seen[-2:] == ["the cable may come out now", "http://192.0.2.7/"]
+    looked = deployment.pushed(but(cable="/dev/ttyUSB0", confirmed="unknown", contents_known=False))
+    assert "could not look" not in looked, "it looked, and nothing says what there must be"
+
+
 def test_what_is_left_is_named() -> None:
     assert deployment.left(but(left=("a",), why_left="type this")) == "NOT on the board: a (type this)"
     many = deployment.left(but(left=tuple("abcde"), why_left="type this"))

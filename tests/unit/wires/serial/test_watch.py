@@ -126,6 +126,12 @@ def test_a_silent_board_is_told_once_and_that_it_is_back(watch):
     assert told[25] == "the board is heard again"
 
 
+def test_who_pulled_the_cable_is_told_how_long_there_is_and_that_nothing_is_lost(watch):
+    said = watch.cable(out=True, now=1)
+    assert said == "the cable is out; waiting for it, 60 s at most (it is safe to stop: the board keeps what it has)"
+    assert watch.cable(out=False, now=2) == "the cable is back"
+
+
 def test_a_cable_that_is_out_or_just_back_is_no_silent_board(watch):
     watch.cable(out=True, now=1)
     assert not any(watch.news(now) for now in range(1, 30))
