@@ -13,6 +13,7 @@ from typing import Any
 from edgedeploy.core import errors, files
 
 KEEP = 50
+_SLACK_S = 10.0  # a clock may have been put right a little meanwhile
 _NOTHING_HAPPENED = ("already-live", "idle", "quarantined")
 
 
@@ -113,8 +114,9 @@ def last(folder: Path, count: int) -> list[dict[str, Any]]:
             else:
                 record.setdefault("started", line["t"])
                 record.update({key: value for key, value in line.items() if key != "t"})
-        if not record.keys() & {"outcome", "failed"} and _runs(record.get("pid")):
-            record["running_s"] = _since(record.get("started", 0))
+        since = _since(record.get("started", 0))
+        if not record.keys() & {"outcome", "failed"} and _runs(record.get("pid"), since):
+            record["running_s"] = since
         records.append(record)
     return records
 
@@ -124,9 +126,12 @@ def _since(started: float) -> float:
     return round(min(max(0.0, time.time() - started), time.clock_gettime(time.CLOCK_BOOTTIME)), 1)
 
 
-def _runs(pid: object) -> bool:
-    """Whether the process that wrote a record is an agent still: its number may be another's by now."""
+def _runs(pid: object, since: float) -> bool:
+    """Whether the process that wrote a record `since` seconds ago is an agent still: its number may be another's by now."""
     try:
-        return b"edgedeploy" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        started = int(fields[19]) / os.sysconf("SC_CLK_TCK")  # proc(5): starttime, the 22nd; pid and name are gone
+        old_enough = time.clock_gettime(time.CLOCK_BOOTTIME) - started + _SLACK_S >= since
+        return old_enough and b"edgedeploy" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (OSError, ValueError, IndexError):
         return False

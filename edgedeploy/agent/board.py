@@ -373,9 +373,11 @@ class Board:
         keep: set[Path] = set()
         wanted = {slot.uuid for slot in (now.good, now.previous, now.candidate, now.failed) if slot}
         known = records.every(layout)
-        recent = [*known][-_RELEASES:]
+        if wanted - {manifest.uuid for manifest in known.values()}:
+            return []  # whose files those are that belong to it, nobody can say
+        recent = [*dict.fromkeys(manifest.release for manifest in reversed(known.values()))][:_RELEASES]
         for path, manifest in known.items():
-            if manifest.uuid not in wanted and path not in recent:
+            if manifest.uuid not in wanted and manifest.release not in recent:
                 continue
             unpacked = [layout.artefacts / artefact.sha256 for artefact in manifest.artefacts]
             keep |= {path, layout.domain(manifest.uuid), *unpacked, *(p.with_name(f"{p.name}.json") for p in unpacked)}

@@ -7,13 +7,14 @@ part of xen/<id>/, and is part of its UUID. Then the one from before is kept by 
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 
 from edgedeploy.agent.layout import AppLayout
 from edgedeploy.agent.plan import Slot
 from edgedeploy.core import errors, files, release
 from edgedeploy.core.names import ReleaseId
-from edgedeploy.core.release import Manifest
+from edgedeploy.core.release import Health, Manifest
 
 
 def save(layout: AppLayout, manifest: Manifest) -> None:
@@ -24,16 +25,24 @@ def save(layout: AppLayout, manifest: Manifest) -> None:
         if before.uuid != manifest.uuid:
             files.atomic_write(_by_uuid(layout, before.uuid), release.dumps(before))
     files.atomic_write(path, release.dumps(manifest))
+    _by_uuid(layout, manifest.uuid).unlink(missing_ok=True)
 
 
 def load(layout: AppLayout, slot: Slot) -> Manifest | None:
-    """The manifest of a slot; of one without a UUID the last that bore its id. None where it is gone."""
-    for path in (layout.manifest(ReleaseId.parse(slot.release)), *([_by_uuid(layout, slot.uuid)] if slot.uuid else [])):
-        with contextlib.suppress(FileNotFoundError):
+    """The manifest of a slot. None where it is gone, or cannot be read: a power cut may have emptied it."""
+    for path in (layout.manifest(ReleaseId.parse(slot.release)), _by_uuid(layout, slot.uuid)):
+        with contextlib.suppress(OSError, errors.EdgeError):
             manifest = release.loads(path.read_bytes())
-            if slot.uuid in ("", manifest.uuid):
+            if slot.uuid == manifest.uuid:
                 return manifest
     return None
+
+
+def retold(layout: AppLayout, before: Health | None, now: Health | None) -> None:
+    """This board was told anew where an app answers: what was recorded with the old answer is asked by the new one."""
+    for path, manifest in every(layout).items():
+        if before and manifest.health == before:
+            files.atomic_write(path, release.dumps(replace(manifest, health=now)))
 
 
 def every(layout: AppLayout) -> dict[Path, Manifest]:

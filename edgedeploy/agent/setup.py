@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from edgedeploy.agent import compiled, config, cron, schedule, tick, vif_hotplug
+from edgedeploy.agent import compiled, config, cron, records, schedule, tick, vif_hotplug
 from edgedeploy.agent.board import Board
 from edgedeploy.agent.config import AgentConfig, AppConfig
 from edgedeploy.agent.gitrepo import GitRepo
@@ -21,6 +21,7 @@ from edgedeploy.agent.layout import PROGRAM, Layout
 from edgedeploy.agent.run import CommandFailed
 from edgedeploy.core import errors, files, health
 from edgedeploy.core.names import AppName, BoardId, BoardName, ProfileName, own_board_id, printable
+from edgedeploy.core.release import Health
 from edgedeploy.core.strict import Reader
 
 _KEY = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)) ([A-Za-z0-9+/]+=*)")
@@ -85,6 +86,13 @@ def _pair(data: object, where: str) -> tuple[str, str]:
     return pair
 
 
+def _told(app: AppConfig) -> Health | None:
+    try:
+        return health.told(app.address, app.page)
+    except errors.UsageFault:  # written by hand; told where it is asked
+        return None
+
+
 class Setup:
     """Applies a Plan below a Layout. With `dry_run` it only says what it would change.
 
@@ -102,6 +110,7 @@ class Setup:
 
     def run(self) -> AgentConfig:
         """Raises errors.BadConfig when what the board has cannot be kept."""
+        before = self._known().apps
         wanted = self._config()
         text = config.render(wanted)
         config.parse(text, "the new agent.toml")  # what cannot be read again must not be written
@@ -119,7 +128,9 @@ class Setup:
         self._authorize()
         if not self._dry_run:
             board = Board(self._layout)
-            for app in wanted.apps:
+            for app, config_of in wanted.apps.items():
+                if app in before and _told(before[app]) != _told(config_of):
+                    records.retold(self._layout.app(app), _told(before[app]), _told(config_of))
                 self.changes += board.ensure_app(app)
             if board.announce():
                 self.changes.append(f"wrote {self._layout.avahi_service} (the announcement)")
@@ -128,13 +139,16 @@ class Setup:
         self.changes += originals.remove(self._layout, keep=self._plan.keep, dry_run=self._dry_run)
         return wanted
 
-    def _config(self) -> AgentConfig:
+    def _known(self) -> AgentConfig:
         try:
-            known = config.load(self._layout.config)
+            return config.load(self._layout.config)
         except errors.BadConfig:
             if config.content(self._layout.config):
                 raise
-            known = AgentConfig(self._board_id(), self._plan.name, self._plan.profile)
+            return AgentConfig(self._board_id(), self._plan.name, self._plan.profile)
+
+    def _config(self) -> AgentConfig:
+        known = self._known()
         apps = dict(known.apps)
         for app, remote in self._plan.apps.items():
             old = apps.get(app, AppConfig())
@@ -146,15 +160,26 @@ class Setup:
 
     def _branch(self, remote: str, known: AppConfig) -> str:
         """The branch to pull: what a person chose for this remote, or main, or where it has none the one that a clone would get."""
-        chosen = known.branch if remote == known.remote else "main"
-        wanted = f"refs/heads/{chosen}"
+        ours, ask = f"refs/heads/{known.branch}", ["HEAD", "refs/heads/main"]
         try:
-            said = GitRepo(Path("/")).git("ls-remote", "--symref", "--", remote, "HEAD", wanted, timeout=30.0)
+            said = GitRepo(Path("/")).git("ls-remote", "--symref", "--", remote, *ask, ours, timeout=30.0)
         except CommandFailed as error:
-            self.changes.append(f"note: {printable(remote)} does not answer; its branch is taken to be {chosen}: {error.message}")
-            return chosen
+            self._note(f"{printable(remote)} does not answer; its branch is taken to be {known.branch}: {error.message}")
+            return known.branch
+        if f"\t{ours}\n" in said:
+            return known.branch
+        if known.branch != "main" and remote == known.remote:
+            self._note(f"{printable(remote)} has no branch {known.branch} at the moment; it is what will be pulled all the same")
+            return known.branch
         default = next((line.split()[1] for line in said.split("\n") if line.startswith("ref: refs/heads/")), "")
-        return default.removeprefix("refs/heads/") if default and f"\t{wanted}\n" not in said else chosen
+        branch = "main" if "\trefs/heads/main\n" in said else default.removeprefix("refs/heads/")
+        if not branch or branch.startswith("-"):
+            self._note(f"{printable(remote)} has neither a branch main nor one that a clone would get; {known.branch} will be pulled")
+            return known.branch
+        return branch
+
+    def _note(self, text: str) -> None:
+        self.changes.append(f"note: {text}")
 
     def _board_id(self) -> BoardId:
         try:

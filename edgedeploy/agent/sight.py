@@ -95,10 +95,7 @@ class Sight:
 
     def recorded(self, slot: Slot) -> Manifest | None:
         """A release's manifest as it was when it was prepared, None where it is gone."""
-        try:
-            return records.load(self._layout, slot)
-        except OSError:
-            return None
+        return records.load(self._layout, slot)
 
     def known(self, slot: Slot) -> Manifest | None:
         """The same, or the checked-out one."""
@@ -116,6 +113,9 @@ class Sight:
         self._manifests.setdefault(manifest.uuid, manifest)
 
     def slot_of(self, target: ReleaseId) -> Slot | None:
-        """A kept release by its id."""
-        manifest = self.recorded(Slot(target, ""))
-        return Slot(target, manifest.uuid) if manifest else None
+        """A kept release by its id: of two that bear it the one before, then the proven one, then any that did not fail."""
+        now = state.load(self._layout.state)
+        slots = [slot for slot in (now.previous, now.good) if slot and slot.release == target and self.recorded(slot)]
+        kept = [one.uuid for one in records.every(self._layout).values() if one.release == target]
+        kept.sort(key=lambda uuid: uuid not in now.quarantine)  # stable: the newest stays the last of each kind
+        return next(iter(slots), None) or (Slot(target, kept[-1]) if kept else None)

@@ -19,7 +19,7 @@ from edgedeploy.core import project as configs
 from edgedeploy.core.names import CommitId, ReleaseId
 from edgedeploy.core.release import Artefact, Domain, Manifest
 from edgedeploy.core.xllint import Findings
-from edgedeploy.depot import bundle, scaffold, usable, usual_board
+from edgedeploy.depot import bundle, scaffold, usable
 from edgedeploy.depot.commit import Change, Committed, commit
 from edgedeploy.depot.git import Git
 from edgedeploy.ports import folders
@@ -229,9 +229,9 @@ class Depot:
         return listing
 
     def _called(self, wanted: ReleaseId) -> names.AppName:
-        """The app of a repository that does not name it: its board's name for it, or the VM's. Asks nothing but the kernel's name:
-        whoever wants back what was there before is not to be stopped by what is wrong with the latest."""
-        return usual_board.app_of(self.git) or original.app_of(wanted, self._listing(wanted))
+        """The app of a repository that does not name it, by its VM. Asks nothing but the kernel's name: whoever wants back what was
+        there before is not to be stopped by what is wrong with the latest."""
+        return original.app_of(wanted, self._listing(wanted))
 
     def _derived(self, wanted: ReleaseId) -> Manifest:
         found = self.as_original(wanted)

@@ -209,7 +209,7 @@ def _go_back(manifest: Manifest, kept: str, url: str, reached: Reached, context:
         tell, to = _teller(context, step), names.ReleaseId.parse(kept)
         outcome = reached.client.rollback(manifest.app, to, context.who, tell, _MARGIN_S)
         step.detail("")
-    if outcome.running != kept:
+    if outcome.running != kept or outcome.uuid == manifest.uuid:  # two releases may bear one id
         raise errors.RollbackFailed(
             f"the board did not go back to {to} ({printable(outcome.reason, 500)}); it serves {outcome.running or 'nothing'}",
             hint=f"edgedeploy log {manifest.app}",
@@ -244,7 +244,6 @@ def _remember(depot: Depot, manifest: Manifest, reached: Reached, context: Conte
     remembered(reached, context, manifest.app)
     usual_board.remember(depot.git, reached.welcome.board_id)
     pushed_from.remember(manifest.app, depot.root)
-    push_original.remember(depot, manifest)
 
 
 def _on_air(app: Mapping[str, Any], depot: Depot, manifest: Manifest) -> bool:

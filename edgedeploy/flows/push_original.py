@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edgedeploy.core import errors, names
-from edgedeploy.core.release import Manifest
-from edgedeploy.depot import usual_board
 from edgedeploy.depot.repo import Depot
 from edgedeploy.flows.context import Context
 from edgedeploy.flows.conversation import Reached
@@ -32,7 +30,7 @@ def as_called_there(depot: Depot, what: UpToDate, reached: Reached, context: Con
             hint=f"bring it up to date: edgedeploy enrol {reached.found.name}",
         )
     apps = reached.welcome.apps
-    if what.manifest.app in apps or not _nameless(depot, what.manifest):
+    if what.manifest.app in apps or depot.as_original(what.manifest.release).named:
         return what
     found = [name for name, app in apps.items() if names.AppName.fits(name) and depot.shares(str(app.get("head") or ""))]
     if len(found) > 1:
@@ -42,15 +40,5 @@ def as_called_there(depot: Depot, what: UpToDate, reached: Reached, context: Con
         )
     if not found:
         return what
-    context.report.note(f"{reached.found.name} calls it {found[0]}")
+    context.report.note(f"{reached.found.name} calls it {found[0]}: that is its name for rollback, log and status, too")
     return replace(what, manifest=replace(what.manifest, app=names.AppName(found[0])))
-
-
-def remember(depot: Depot, manifest: Manifest) -> None:
-    """What it is called there, for `rollback`, `log` and `status` from its folder."""
-    if not depot.has_manifest(manifest.release) and _nameless(depot, manifest):
-        usual_board.remember_app(depot.git, manifest.app)
-
-
-def _nameless(depot: Depot, manifest: Manifest) -> bool:
-    return not depot.as_original(manifest.release).named

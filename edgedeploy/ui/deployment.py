@@ -135,7 +135,7 @@ def _app(name: str, app: dict[str, Any], forwards: Mapping[str, str]) -> list[st
         lines.append(f"    ready to go back to {app['kept']} at once: edgedeploy rollback {name}")
     elif app["previous"]:
         lines.append(f"    previous: {app['previous']}  (edgedeploy rollback {name})")
-    back = (app.get("kept"), app["previous"])  # told just now
+    back = {app.get("kept"), app["previous"]} - {app["release"]}  # told just now; of two with one id it is the other
     lines += [f"    kept off the air: {release} ({why})" for release, why in app["quarantine"].items() if release not in back]
     if app["phase"] == "stuck":
         lines.append(f"    STUCK: {app['reason']}")
@@ -164,7 +164,7 @@ def rolled_back(found: Found, outcome: messages.Outcome) -> str:
     return printable(
         f"{outcome.running} is on air again on {found.name}; {took(outcome.outage_ms, was_on_air=outcome.was_on_air)}"
         + (f"\n{outcome.reason}" if outcome.reason else "")
-        + "\nwhat was on air before is kept off it; to bring it back: edgedeploy push --retry"
+        + "\nto have back what was on air before: edgedeploy push --retry"
     )
 
 

@@ -128,7 +128,7 @@ def test_a_guest_is_taken_off_once_and_again(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ("silent", "no [network]"),
+        ("silent", "nothing says where it answers ([network])"),
         ("two cards", "2 network interfaces"),
         ("no card", "0 network interfaces"),
         ("dhcp", "DHCP"),

@@ -475,13 +475,22 @@ def test_a_record_without_an_end_says_whether_its_agent_is_still_at_work(
     with attempt.Attempt(attempt.new_path(folder), "anna")._file:
         pass
     assert "running_s" not in attempt.last(folder, 1)[0], "this is a test and no agent"
-    monkeypatch.setattr(attempt, "_runs", lambda pid: pid == os.getpid())
+    monkeypatch.setattr(attempt, "_runs", lambda pid, _: pid == os.getpid())
     assert attempt.last(folder, 1)[0]["running_s"] >= 0
     model.release("r1")
     model.deploy()
     (record,) = attempt.last(folder, 1)
     assert "running_s" not in record
     assert {step["release"] for step in record["steps"] if "release" in step} == {"r1"}
+
+
+def test_a_process_that_is_younger_than_a_record_has_not_written_it() -> None:
+    agent = subprocess.Popen(["sh", "-c", "read -r _", "edgedeploy-agent"], stdin=subprocess.PIPE)
+    try:
+        assert attempt._runs(agent.pid, 0)
+        assert not attempt._runs(agent.pid, 3600), "it bears the number of one that was killed an hour ago"
+    finally:
+        agent.communicate()
 
 
 def test_what_is_quarantined_is_what_the_record_is_about(model: ModelBoard) -> None:

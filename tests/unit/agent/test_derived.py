@@ -106,6 +106,49 @@ def test_the_same_kernel_with_another_template_is_another_release_of_the_same_id
     assert [guest.uuid for guest in model.xen.guests.values()] == [first]
 
 
+def test_of_two_with_one_id_the_way_back_is_to_the_one_before_and_never_to_one_that_failed(model: ModelBoard) -> None:
+    asked(model)
+    model.original("r1")
+    first = model.deploy()["uuid"]
+    model.xen.dies.add("r1")
+    model.original("r1", ORIGINAL.replace("96", "128"))
+    model.xen.on_create = model.xen.dies.clear
+    assert model.deploy()["verdict"] == "rolled-back"
+    model.original("r2")
+    model.deploy()
+    assert model.board.rollback(model.app, names.ReleaseId("r1"), "anna")["uuid"] == first
+    model.original("r1", ORIGINAL.replace("96", "64"))
+    model.deploy()
+    # r1 is on air, and r1 is the one before: back means the other one
+    assert model.board.rollback(model.app, names.ReleaseId("r1"), "anna")["uuid"] == first
+
+
+def test_releases_of_one_id_push_no_others_out(model: ModelBoard) -> None:
+    for name, memory in (("r1", "96"), ("r2", "96"), ("r3", "96"), ("r3", "64"), ("r3", "96"), ("r3", "64")):
+        model.original(name, ORIGINAL.replace("96", memory))
+        model.deploy()
+    model.board.gc(model.app)
+    kept = (model.layout.app(model.app).folder / "releases").glob("*.json")
+    assert sorted(path.name[:2] for path in kept if len(path.stem) < 9) == ["r1", "r2", "r3"]
+    assert model.board.rollback(model.app, names.ReleaseId("r1"), "anna")["running"] == "r1"
+
+
+@pytest.mark.parametrize("lost", [b"", b"\0" * 400])
+def test_a_record_that_a_power_cut_emptied_keeps_nothing_else_off_the_air(model: ModelBoard, lost: bytes) -> None:
+    model.release("r1")
+    model.deploy()
+    model.release("r2")
+    second = model.deploy()["uuid"]
+    layout = model.layout.app(model.app)
+    layout.manifest(names.ReleaseId("r1")).write_bytes(lost)
+    before = {*layout.artefacts.iterdir(), *layout.domains.iterdir()}
+    model.board.gc(model.app)
+    assert {*layout.artefacts.iterdir(), *layout.domains.iterdir()} == before, "whose they are cannot be known"
+    model.xen.power_cut()
+    model.board.boot()
+    assert [guest.uuid for guest in model.xen.guests.values()] == [second]
+
+
 def test_staged_and_never_activated_it_takes_nothing_away(model: ModelBoard) -> None:
     asked(model)
     model.original("r1")

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from edgedeploy.agent import (
     facts,
     gitsetup,
     install,
+    records,
     run,
     schedule,
     setup,
@@ -28,10 +30,10 @@ from edgedeploy.agent import (
     xen,
 )
 from edgedeploy.agent.layout import Layout
-from edgedeploy.core import errors, names
+from edgedeploy.core import errors, health, names, packing, release
 from edgedeploy.flows import enrol
 from edgedeploy.remote import agentkit
-from tests.unit.agent.model import git
+from tests.unit.agent.model import artefact, git
 
 
 @pytest.mark.parametrize(
@@ -314,7 +316,8 @@ class TestSetup:
             if branches:
                 git("-C", remote, "checkout", "--quiet", branches.split()[0])
         self.setup(tmp_path).run()  # it was pushed to before
-        for branches, wanted in (("master", "master"), ("master main", "main"), ("main", "main"), ("", "main")):
+        # what is pulled already is looked for first
+        for branches, wanted in (("master main", "main"), ("main", "main"), ("", "main"), ("master", "master"), ("", "master")):
             made = self.setup(tmp_path, apps={"decks": str(remotes[branches])}).run()
             assert made.apps[names.AppName("decks")].branch == wanted, branches
             if branches == "master":
@@ -331,6 +334,30 @@ class TestSetup:
         file = Layout(tmp_path / "board").config
         file.write_text(file.read_text().replace('"master"', '"stable"'))
         assert self.setup(tmp_path, apps={"mail": str(nowhere)}).run().apps[names.AppName("mail")].branch == "stable"
+        git("-C", nowhere, "branch", "--delete", "--force", "stable")  # to be pushed again in a moment
+        work = self.setup(tmp_path, apps={"mail": str(nowhere)})
+        assert work.run().apps[names.AppName("mail")].branch == "stable"
+        assert any("has no branch stable" in change for change in work.changes)
+        git("-C", nowhere, "checkout", "--quiet", "--detach")
+        git("-C", nowhere, "branch", "--delete", "--force", "master")
+        work = self.setup(tmp_path, apps={"web": str(nowhere)})
+        assert work.run().apps[names.AppName("web")].branch == "main"
+        assert any("has neither" in change for change in work.changes)
+
+    def test_what_was_recorded_with_the_old_address_is_asked_at_the_new_one(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+        self.setup(tmp_path, asked={"decks": {"address": "192.0.2.7"}}).run()
+        layout = Layout(tmp_path / "board").app(names.AppName("decks"))
+        domain = release.Domain(names.DomainName("decks"), 96, 1, (), names.CommandLine(""))
+        kernel = artefact("kernel", "decks.xen.xz", b"kernel", packing.Codec.XZ)
+        told = release.Manifest(names.AppName("decks"), names.ReleaseId("r1"), (), domain, (kernel,), health.told("192.0.2.7"))
+        records.save(layout, told)
+        records.save(layout, replace(told, release=names.ReleaseId("r2"), health=health.told("192.0.2.9")))
+        self.setup(tmp_path, asked={"decks": {"address": "192.0.2.8", "page": ":8080/"}}).run()
+        known = {manifest.release: manifest.health for manifest in records.every(layout).values()}
+        assert known == {"r1": health.told("192.0.2.8", ":8080/"), "r2": health.told("192.0.2.9")}
 
     def test_an_agent_that_cannot_read_the_configuration_takes_no_other_ones_place(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

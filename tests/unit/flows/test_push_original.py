@@ -8,7 +8,6 @@ import pytest
 
 from edgedeploy.core import errors, names
 from edgedeploy.core.release import ALIVE_ONLY
-from edgedeploy.depot import usual_board
 from edgedeploy.depot.repo import Depot
 from edgedeploy.remote import agentkit
 from edgedeploy.ui import deployment
@@ -49,13 +48,13 @@ def test_the_boards_own_address_is_asked_also_when_nothing_is_new(setting: Setti
         push(setting)
 
 
-def test_the_boards_name_for_it_counts_and_is_remembered(site: Setting) -> None:
+def test_the_boards_name_for_it_counts_and_is_not_taken_to_another_board(site: Setting) -> None:
     site.model.original("r2", vm="mortio")
-    assert (push(site).app, Depot.open(site.model.work).app) == ("decks", "decks")
+    assert push(site).app == "decks"
     assert [*site.model.board.config.apps] == ["decks"]
     # whoever wants back what was there before is not stopped by what is wrong with the latest
     site.model.original("r3", "memory = 'lots'", vm="mortio")
-    assert Depot.open(site.model.work).app == "decks"
+    assert Depot.open(site.model.work).app == "mortio"
 
 
 def test_a_commit_beyond_the_boards_and_one_before_it_are_of_its_history_another_is_not(site: Setting, tmp_path: Path) -> None:
@@ -110,4 +109,3 @@ def test_an_agent_that_may_not_know_such_releases_is_sent_nothing(setting: Setti
         push(setting)
     assert caught.value.hint == "bring it up to date: edgedeploy enrol model"
     assert setting.model.board.repo(setting.model.app).head() is None
-    assert usual_board.app_of(Depot.open(setting.model.work).git) is None
