@@ -96,9 +96,7 @@ class Board:
         return changed
 
     def _made_anew(self, name: AppName) -> list[str]:
-        from edgedeploy.agent import gitsetup
-
-        return gitsetup.ensure(self.repo(name), name, self.config.apps[name].remote)
+        return self.repo(name).ensure(name, self.config.apps[name].remote)
 
     def _schedule(self, name: AppName, commit: CommitId | None) -> str:
         from edgedeploy.agent import schedule

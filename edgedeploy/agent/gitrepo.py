@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from edgedeploy.agent.layout import OURS
 from edgedeploy.agent.run import CommandFailed, run
 from edgedeploy.core import errors, files, names, release
 from edgedeploy.core.names import CommitId
@@ -21,8 +22,6 @@ FETCHED = "refs/edgedeploy/fetched"
 _SLOW = 900.0
 _CACHES = ("multi-pack-index", "commit-graph", ".rev", ".bitmap")
 """git makes them anew, and trusts those that are there"""
-OURS = "EDGEDEPLOY_AGENT"
-"""set for every git of ours: its hooks know by that who is at work"""
 Derive = Callable[["GitRepo", str, names.AppName, names.ReleaseId], release.Manifest]
 
 
@@ -34,6 +33,12 @@ class GitRepo:
         self.folder = folder
         self.branch = branch
         self._derive = derive
+
+    def ensure(self, app: names.AppName, remote: str) -> list[str]:
+        """Make the repository, its hook and its remote, or bring them in order; returns what was changed, in words."""
+        from edgedeploy.agent import gitsetup  # noqa: PLC0415 - asked for once in a repository's life
+
+        return gitsetup.ensure(self, app, remote)
 
     def git(
         self, *args: str, timeout: float = 60.0, data: bytes | None = None, file: BinaryIO | None = None

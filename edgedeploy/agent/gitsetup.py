@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+from typing import TYPE_CHECKING, Protocol
 
 from edgedeploy.agent import gitmend
-from edgedeploy.agent.gitrepo import OURS, GitRepo
-from edgedeploy.agent.layout import PROGRAM
+from edgedeploy.agent.layout import OURS, PROGRAM
 from edgedeploy.agent.run import CommandFailed
 from edgedeploy.core import files, names
 from edgedeploy.core.names import printable
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HOOK = f"""#!/bin/sh
 # Installed by edgedeploy: what a person merges here (git pull) is deployed. The agent's own pulls are followed by the
@@ -21,8 +24,26 @@ exec {PROGRAM} apply {{app}}
 """
 
 
+class Repository(Protocol):
+    """What is asked of a gitrepo.GitRepo, which calls this module."""
 
-def ensure(repo: GitRepo, app: names.AppName, remote: str) -> list[str]:
+    folder: Path
+    branch: str
+
+    def git(self, *args: str) -> str:
+        """Run git in it."""
+
+    def broken(self) -> list[Path]:
+        """The small files that a power cut left torn."""
+
+    def damaged(self) -> bool:
+        """Whether what is checked out cannot be read."""
+
+    def has(self, commit: str) -> bool:
+        """Whether a commit is there."""
+
+
+def ensure(repo: Repository, app: names.AppName, remote: str) -> list[str]:
     """Make the repository, its hook and its remote; returns what was changed, in words."""
     changed = []
     if broken := repo.broken():
@@ -48,7 +69,7 @@ def ensure(repo: GitRepo, app: names.AppName, remote: str) -> list[str]:
     return changed + _remote(repo, remote, again=moved)
 
 
-def _moved(repo: GitRepo) -> bool:
+def _moved(repo: Repository) -> bool:
     """Give what is checked out the name of the branch that is pulled now; a person's own branch beside that one stays."""
     with contextlib.suppress(OSError, CommandFailed):
         ref = (repo.folder / ".git/HEAD").read_text().strip()
@@ -59,7 +80,7 @@ def _moved(repo: GitRepo) -> bool:
     return False
 
 
-def _remote(repo: GitRepo, remote: str, *, again: bool) -> list[str]:
+def _remote(repo: Repository, remote: str, *, again: bool) -> list[str]:
     if not remote:
         return []
     known = "origin" in repo.git("remote").split()

@@ -9,6 +9,8 @@ from edgedeploy.core.names import AppName, ReleaseId
 
 PROGRAM = "/usr/local/bin/edgedeploy-agent"
 TICK = "/usr/local/lib/edgedeploy-agent/tick"
+OURS = "EDGEDEPLOY_AGENT"
+"""set for every git of the agent: its hooks know by that who is at work"""
 
 
 @dataclass(frozen=True, slots=True)

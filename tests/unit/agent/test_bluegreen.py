@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edgedeploy.agent import __main__ as agent
-from edgedeploy.agent import config, gitsetup, state, status
+from edgedeploy.agent import config, state, status
 from edgedeploy.agent.run import CommandFailed
 from edgedeploy.core import names, release
 from tests.unit.agent.model import ModelBoard
@@ -218,7 +218,7 @@ def test_a_private_bridge_that_cannot_be_made_is_no_reason_not_to_deploy(two: Mo
 def test_another_apps_guests_are_never_touched(two: ModelBoard, tmp_path: Path) -> None:
     other = names.AppName("other")
     two.board.config.apps[other] = config.AppConfig()
-    gitsetup.ensure(two.board.repo(other), other, "")
+    two.board.repo(other).ensure(other, "")
     guest = two.xen.guests[1]
     foreign = two.xen.next_id
     two.xen.guests[foreign] = type(guest)("decks.r2", "foreign", foreign, 10, False, "-b----")

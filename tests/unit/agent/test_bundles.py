@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from edgedeploy.agent import gitsetup
 from edgedeploy.agent.gitrepo import GitRepo
 from edgedeploy.agent.run import CommandFailed
 from edgedeploy.core import errors
@@ -54,7 +53,7 @@ def laptop(tmp_path: Path) -> Laptop:
 @pytest.fixture
 def board(tmp_path: Path) -> GitRepo:
     repo = GitRepo(tmp_path / "board")
-    gitsetup.ensure(repo, AppName("decks"), "")
+    repo.ensure(AppName("decks"), "")
     return repo
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from edgedeploy.agent import gitsetup, status
+from edgedeploy.agent import status
 from edgedeploy.agent.gitrepo import GitRepo
 from edgedeploy.core.names import AppName
 from tests.guard import USUAL_S
@@ -82,7 +82,7 @@ def test_a_branch_is_found_in_its_log_and_a_persons_too(repo: GitRepo) -> None:
     before = repo.head()
     spoil(repo, "refs/heads/main", b"")
     spoil(repo, "refs/heads/mine", b"\0" * 41)
-    (words, *_) = gitsetup.ensure(repo, AppName("decks"), "")
+    (words, *_) = repo.ensure(AppName("decks"), "")
     assert repo.head() == before
     assert git(repo.folder, "rev-parse", "mine") == before
     assert "refs/heads/main is " in words
@@ -93,7 +93,7 @@ def test_packed_branches_come_back_by_their_logs(repo: GitRepo) -> None:
     before = repo.head()
     git(repo.folder, "pack-refs", "--all")
     spoil(repo, "packed-refs", b"\0" * 200)
-    gitsetup.ensure(repo, AppName("decks"), "")
+    repo.ensure(AppName("decks"), "")
     assert repo.head() == before
 
 
@@ -109,7 +109,7 @@ def test_a_logged_commit_that_is_not_whole_is_passed_over(repo: GitRepo) -> None
     before = repo.head()
     log.write_bytes(log.read_bytes() + f"{before} {'1' * 40} x <x> 0 +0000\tmerge\n".encode())
     spoil(repo, "refs/heads/main", b"")
-    gitsetup.ensure(repo, AppName("decks"), "")
+    repo.ensure(AppName("decks"), "")
     assert repo.head() == before
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgedeploy.agent import attempt, config, gitsetup, state, status
+from edgedeploy.agent import attempt, config, state, status
 from edgedeploy.agent.run import CommandFailed
 from edgedeploy.core import errors, files, names, release
 from tests.unit.agent.model import ModelBoard
@@ -123,7 +123,7 @@ def crowded(two: ModelBoard) -> ModelBoard:
     two.board.apply(two.app, "tick")
     other = names.AppName("other")
     two.board.config.apps[other] = config.AppConfig()
-    gitsetup.ensure(two.board.repo(other), other, "")
+    two.board.repo(other).ensure(other, "")
     layout, (good, previous) = two.layout.app(other), (state.Slot("o2", "uuid-o2"), state.Slot("o1", "uuid-o1"))
     state.save(layout.state, state.State(good=good, previous=previous))
     guest = next(iter(two.xen.guests.values()))

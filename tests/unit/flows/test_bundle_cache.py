@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edgedeploy.core import packing
-from edgedeploy.flows import bundle_cache
+from edgedeploy.flows import bundle_cache, parcel
 from tests.unit.depot.conftest import built, depot, git, git_home, report  # noqa: F401  # fixtures
 
 PROSE = b"a slide says the same as another slide, again and again. "
@@ -108,3 +108,7 @@ def test_the_boards_memory_for_unpacking_is_bounded_by_what_comes():
 )
 def test_how_much_and_how_long_is_said_before(size, rate, said):
     assert bundle_cache.sending(size, rate) == said
+
+
+def test_the_name_that_scripts_of_others_import_still_makes_the_bundle() -> None:
+    assert parcel.of is bundle_cache.bundle
