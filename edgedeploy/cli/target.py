@@ -13,8 +13,9 @@ import click
 from edgedeploy.cli.options import HostPort, Session, parse_host
 from edgedeploy.core import errors, names
 from edgedeploy.flows import adapters
+from edgedeploy.flows.cable import fallback
 from edgedeploy.flows.consolepass import ConsolePassword
-from edgedeploy.flows.context import Cables, Context, plugged_in
+from edgedeploy.flows.context import Cables, Context
 from edgedeploy.flows.find import Via, Wanted
 from edgedeploy.ports import folders
 from edgedeploy.remote.known import KnownBoards
@@ -61,7 +62,7 @@ def context(session: Session, interfaces: Sequence[str], wanted: Wanted | None =
 
 def hurries(wanted: Wanted | None, cables: Cables) -> bool:
     """Whether there is a cable to fall back on."""
-    return wanted is not None and wanted.via is Via.AUTO and (bool(wanted.cable) or plugged_in(cables))
+    return wanted is not None and wanted.via is Via.AUTO and fallback(wanted, cables)
 
 
 def _held(session: Session, ask: Callable[[], T]) -> T:
@@ -163,16 +164,29 @@ def repository(session: Session, app: str | None) -> Path | None:
         return None
 
 
-def app_name(session: Session, app: str | None) -> names.AppName:
-    """The app that is meant, by name alone where no repository is at hand: a board knows its apps itself."""
+def app_name(session: Session, app: str | None, on: str | None = None) -> names.AppName:
+    """The app that is meant, by name alone where no repository is at hand: a board knows its apps itself.
+
+    Where none is named, and no repository is here, it is the only one that this laptop's boards have (`on`: that board).
+    Raises UsageFault where there are several, or none.
+    """
     from edgedeploy.depot.repo import Depot  # noqa: PLC0415 - GitPython costs 80 ms
 
     if app is not None and names.AppName.fits(app) and app not in session.settings.apps:
         return names.AppName(app)
     if app is None and session.settings.project is None:
-        command = click.get_current_context().command_path
-        raise errors.UsageFault(
-            "which app? there is no deployment repository here",
-            hint=f"name it: {command} APP   (`edgedeploy status` lists those of a board)",
-        )
+        return _only_app(on)
     return Depot.open(session.settings.resolve_app(app)).app
+
+
+def _only_app(on: str | None) -> names.AppName:
+    boards = [board for board in KnownBoards(folders.state_dir()).all() if on in (None, board.name, board.board_id)]
+    apps = sorted({app for board in boards for app in board.apps})
+    if len(apps) == 1:
+        return apps[0]
+    raise errors.UsageFault(
+        f"which app{f' of {len(apps)}' if apps else ''}? there is no deployment repository here",
+        hint=f"name it: {click.get_current_context().command_path} {apps[0] if apps else 'APP'}"
+        + ("" if apps else "   (`edgedeploy status` lists those of a board)"),
+        details=tuple(apps),
+    )

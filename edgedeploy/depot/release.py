@@ -5,7 +5,7 @@ In two steps, so that a use case can look at the draft (does it fit?) before any
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -81,8 +81,13 @@ def draft_release(
     *,
     report: Report,
     now: datetime | None = None,
+    sized: Callable[[int], None] = lambda _: None,
 ) -> Draft:
-    """Pack and describe; nothing in the repository changes."""
+    """Pack and describe; nothing in the repository changes.
+
+    `sized` is called with the unpacked size, in bytes, of the ramdisk with its slides, before anything is packed, which
+    may take half a minute: what it raises ends that.
+    """
     config = depot.config
     if sources.slides and not sources.ramdisk:
         raise errors.UsageFault(
@@ -90,7 +95,7 @@ def draft_release(
             hint="add --ramdisk FILE (or [build] ramdisk = …), or leave the slides out there",
         )
     current = _current(depot)
-    packed, serves = _as_one(depot, sources, codec, current, report)
+    packed, serves = _as_one(depot, sources, codec, current, report, sized)
     bare = Manifest(
         app=config.app,
         release=release_id or ReleaseId("unnamed"),
@@ -134,11 +139,12 @@ def commit_release(depot: Depot, draft: Draft, *, report: Report, said: str = ""
 
 
 def _as_one(
-    depot: Depot, sources: Sources, codec: Codec | None, current: Manifest | None, report: Report
-) -> tuple[list[artefacts.Packed], dict[UrlPath, Sha256]]:
+    depot: Depot, sources: Sources, codec: Codec | None, current: Manifest | None, report: Report,
+    sized: Callable[[int], None],
+) -> tuple[list[artefacts.Packed], dict[UrlPath, Sha256]]:  # fmt: skip
     """What is packed, and what the board is to find served: of the same slides, though each reads them for itself."""
     before = slides.digests(sources.slides) if sources.slides else {}
-    packed = _pack(depot, sources, codec, current, report)
+    packed = _pack(depot, sources, codec, current, report, sized)
     if sources.slides and slides.digests(sources.slides) != before:
         raise errors.UsageFault(f"{sources.slides} changed while it was packed", hint="try again")
     return packed, _serves(sources.beside or depot.root, depot.config, sources.slides, report)
@@ -187,13 +193,15 @@ def _check_new(depot: Depot, wanted: ReleaseId) -> None:
 
 
 def _pack(
-    depot: Depot, sources: Sources, codec: Codec | None, current: Manifest | None, report: Report
-) -> list[artefacts.Packed]:
+    depot: Depot, sources: Sources, codec: Codec | None, current: Manifest | None, report: Report,
+    sized: Callable[[int], None],
+) -> list[artefacts.Packed]:  # fmt: skip
     given = [("kernel", f"{depot.config.domain.name}.xen", artefacts.read(sources.kernel))]
     if sources.ramdisk:
         ramdisk = artefacts.read(sources.ramdisk)
         if sources.slides:
             ramdisk = slides.append(artefacts.unpacked(ramdisk, "ramdisk"), sources.slides)
+            sized(len(ramdisk))
         given.append(("ramdisk", "ramdisk.cpio", ramdisk))
     packed = []
     for role, stem, data in given:

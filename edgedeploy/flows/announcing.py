@@ -18,11 +18,12 @@ from pathlib import Path
 from edgedeploy.core import errors, files, names
 from edgedeploy.core.announce import Announcement, BadAnnouncement, parse_avahi_service_xml, parse_txt, txt_pairs
 from edgedeploy.discover.announcer import Announcer
+from edgedeploy.flows import find
 from edgedeploy.lab import machine as lab
 from edgedeploy.ports.wire import Stream
 from edgedeploy.wires import ssh, trust
 
-PROFILE = names.ProfileName("virtual-armv7")
+PROFILE = names.ProfileName(find.VIRTUAL)
 _PID = "announce.pid"
 _LOG = "announce.log"
 _RETRY_S = 2.0

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from edgedeploy.core import errors, messages, names
 from edgedeploy.core.deadline import Deadline
 from edgedeploy.flows.consolepass import ConsolePassword
-from edgedeploy.flows.context import USUAL_BAUD, Cables, Context, Line
+from edgedeploy.flows.context import USUAL_BAUD, Cables, Context, Line, plugged_in
 from edgedeploy.flows.conversation import Reached, open_client
 from edgedeploy.flows.find import Found, Via, Wanted
 from edgedeploy.ports.wire import Wire
@@ -22,6 +23,13 @@ AGENT_S = 120.0
 _HELLO_S = 10.0
 """seconds that an agent gets to say who it is, however little is left: its Python has to start"""
 RECOVER = "edgedeploy recover"
+
+
+def fallback(wanted: Wanted, cables: Cables | None) -> bool:
+    """Whether there is a cable to fall back on: one that was named, or that would be taken unasked."""
+    if cables is None or not wanted.cable:
+        return plugged_in(cables)
+    return Path(wanted.cable).exists() or any(port.answers_to(wanted.cable) for port in cables.here())
 
 
 def choose(wanted: Wanted, expected: Sequence[KnownBoard], context: Context) -> Choice:

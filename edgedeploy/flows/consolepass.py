@@ -128,9 +128,12 @@ class ConsolePassword:
     def worked(self, board_id: str) -> None:
         """The console let us in. Offers, once, to keep what was typed."""
         self._board_id = board_id
-        if self._origin is not _From.PERSON or not self._keyring.keeps():
+        if self._origin is not _From.PERSON:
             return
         self._origin = _From.NOWHERE
+        if not self._keyring.keeps():
+            self._tell(f"there is no keyring here to keep it in; {VARIABLE} spares you the question the next time")
+            return
         if self._confirm(f"Keep the console password of {self._account} in the keyring?"):
             assert self._password is not None
             if not self._keyring.keep(self._account, self._password):

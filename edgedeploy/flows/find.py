@@ -17,6 +17,8 @@ Choose = Callable[[str, Sequence[str]], int | None]
 """question, choices -> index; None when there is nobody to ask"""
 
 SEEN = "seen by mDNS"
+VIRTUAL = "virtual-armv7"
+"""the kind of board that this computer can switch on itself"""
 PATIENCE_S = 3.0
 """how long boards get to answer on mDNS; those that are expected end the wait sooner"""
 

@@ -246,8 +246,12 @@ class _Race:
             message = f"{' and '.join(board.name for board in self._expected)} do not answer"
             details = tuple(f"{found.name}: {_dated(failure, found.known)}" for found, failure in self._failed)
         others = [board.name for board in self._context.known.all() if board not in self._expected]
+        virtual = next((board.name for board in self._expected if board.profile == find.VIRTUAL), "")
+        if virtual:
+            hint = f"is it switched on? edgedeploy lab up {virtual}"
         if self._wanted.usual and others:
-            hint = f"is it switched on, and on this network? To go to another board: --on {others[0]}"
+            on = hint if virtual else "is it switched on, and on this network?"
+            hint = f"{on}   To go to another board: --on {others[0]}"
         return errors.Unreachable(message, hint=hint, details=details)
 
     # --- the threads ----------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from edgedeploy.core import errors
+from edgedeploy.core import errors, names
 from edgedeploy.core.deadline import Deadline
 from edgedeploy.flows import cable, race
 from edgedeploy.flows.context import Context, not_enrolled, plugged_in, remembered
@@ -92,20 +92,22 @@ def _climb(wanted: Wanted, context: Context) -> Reached | Found:
 
 def _networks(limit: Deadline | None, wanted: Wanted, context: Context) -> Deadline | None:
     """How long the network may take."""
-    if limit is None or wanted.via is Via.SSH or not (wanted.cable or plugged_in(context.cables)):
+    if limit is None or wanted.via is Via.SSH or not cable.fallback(wanted, context.cables):
         return limit
     return Deadline.after(limit.remaining / 2)
 
 
 def _cable_takes_over(error: errors.EdgeError, wanted: Wanted, context: Context) -> bool:
     """Then the network's silence is no failure to whoever reads along."""
-    return wanted.via is not Via.SSH and next_rung(error) and bool(wanted.cable or plugged_in(context.cables))
+    return wanted.via is not Via.SSH and next_rung(error) and cable.fallback(wanted, context.cables)
 
 
 def _down_to_the_cable(
     failed: errors.EdgeError, wanted: Wanted, expected: Sequence[KnownBoard], context: Context, limit: Deadline | None
 ) -> Reached | Found:
     try:
+        if wanted.cable and not cable.fallback(wanted, context.cables):  # EDGEDEPLOY_PORT of another day
+            raise errors.Unreachable(f"there is no serial port {names.printable(wanted.cable, 200)}")
         choice = cable.choose(wanted, expected, context)
     except errors.EdgeError as none:
         which = isinstance(none, errors.UsageFault)  # a cable must be named: that is what to type next

@@ -94,10 +94,16 @@ def prove(depot: Depot, request: Request, *, report: Report) -> Proven:
     if not profiles:
         report.note(f"{FILE} names no boards: nothing is checked before the push")
     # the kernel alone first: it is what most often is wrong, and packing takes a while
-    fits = _prove(depot, sources, None, profiles, force=request.force, report=report)
-    draft = draft_release(depot, sources, request.codec, request.release, report=report)
+    fits = _prove(depot, sources, None, profiles, force=request.force, report=report, last=not sources.ramdisk)
+
+    def sized(size: int) -> None:
+        if not request.force:
+            _prove(depot, sources, size, profiles, force=False, report=report, last=False)
+
+    draft = draft_release(depot, sources, request.codec, request.release, report=report, sized=sized)
     if draft.manifest.ramdisk:
-        fits = _prove(depot, sources, draft, profiles, force=request.force, report=report)
+        size = draft.manifest.ramdisk.size
+        fits = _prove(depot, sources, size, profiles, force=request.force, report=report, last=True)
     return Proven(draft, fits)
 
 
@@ -188,21 +194,22 @@ def sources_of(depot: Depot, request: Request) -> Sources:
 def _prove(
     depot: Depot,
     sources: Sources,
-    draft: Draft | None,
+    ramdisk_size: int | None,
     profiles: list[Profile],
     *,
     force: bool,
     report: Report,
+    last: bool,
 ) -> tuple[str, ...]:
-    """The profiles that kernel and, with a draft, its ramdisk fit. Raises DoesNotFit unless `force`."""
+    """The profiles that kernel and, of a known size (bytes, unpacked, with its slides), ramdisk fit. Raises DoesNotFit unless
+    `force`. `last`: nothing more is looked at after this, so that it is the time for warnings.
+    """
     domain = DomainNeeds.of(depot.config.domain)
     kernel = probe.inspect(sources.kernel)
     ramdisk = None
-    if draft and draft.manifest.ramdisk and sources.ramdisk:
-        # as it will be, slides and all
-        ramdisk = replace(probe.inspect(sources.ramdisk, ramdisk=True), size=draft.manifest.ramdisk.size)
+    if ramdisk_size is not None and sources.ramdisk:
+        ramdisk = replace(probe.inspect(sources.ramdisk, ramdisk=True), size=ramdisk_size)
     fits = []
-    last = bool(draft or not sources.ramdisk)  # what is said of the kernel alone would only be said again
     warned: dict[Misfit, None] = {}
     for profile in profiles:
         misfits = fit.check(kernel, profile, ramdisk=ramdisk, domain=domain)

@@ -24,7 +24,10 @@ def pushed(result: Pushed) -> str:
     """The end of a push: the URL last, because that is what a presenter copies."""
     if result.plan:
         return "\n".join(["dry run, nothing was changed:", *(f"  {line}" for line in result.plan)])
-    if result.verdict == "already-live":
+    unseen = result.cable and result.confirmed == "unknown"
+    if result.verdict == "already-live" and unseen:  # on a network that may be dark
+        said = f"{result.app} {result.release} runs on {result.board} already; nothing was touched"
+    elif result.verdict == "already-live":
         said = f"{result.app} {result.release} is already live on {result.board}; nothing was touched"
     else:
         said = f"{result.app} {result.release} is live on {result.board}; {took(result.outage_ms, was_on_air=result.was_on_air)}"

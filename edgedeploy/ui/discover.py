@@ -50,7 +50,9 @@ class Listing:
     """A context manager around the search; `seen` and `gone` print a line each, `ignored` only when `verbose`."""
 
     def __init__(self, out: TextIO, *, spin: bool = True, verbose: bool = False) -> None:
-        self._console = Console(file=out, highlight=False, soft_wrap=True, color_system=colours())
+        self._console = Console(file=out, highlight=False, color_system=colours())
+        # a record a line for programs; for a person no word is cut by the edge of the terminal
+        self._console.soft_wrap = not self._console.is_terminal
         self._verbose = verbose
         self._spin = spin and self._console.is_terminal
         self._stack = ExitStack()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import pytest
 from click.shell_completion import ShellComplete
 
 from edgedeploy.cli import target
+from edgedeploy.cli.log import log
 from edgedeploy.cli.options import HostPort, Session
 from edgedeploy.cli.program import cli
 from edgedeploy.core import errors
-from edgedeploy.core.names import BoardId, BoardName, ProfileName
+from edgedeploy.core.names import AppName, BoardId, BoardName, ProfileName
 from edgedeploy.flows import adapters
 from edgedeploy.flows.context import Line
 from edgedeploy.flows.find import Via
@@ -54,8 +56,10 @@ def test_a_flag_wins_over_the_configuration_and_that_over_auto(session: Session)
     ("here", "way", "hurries"),
     [
         ([], {}, False),
-        ([], {"port": "/dev/ttyS0"}, True),
-        ([], {"port": "/dev/ttyS0", "via": "ssh"}, False),
+        ([], {"port": "/dev/null"}, True),
+        ([], {"port": "/dev/null", "via": "ssh"}, False),
+        ([], {"port": "/dev/ttyNOSUCH"}, False),
+        ([ports.Port("/dev/ttyUSB0", "/dev/serial/by-id/usb-x")], {"port": "usb-x"}, True),
         ([ports.Port("/dev/ttyUSB0", remembered=True)], {}, True),
         ([ports.Port("/dev/ttyUSB0", remembered=True)], {"via": "ssh"}, False),
     ],
@@ -153,3 +157,31 @@ def test_a_wrong_word_in_the_configuration_is_named(
     code, _, err = edgedeploy("status", "-c", tmp_path / "wrong.toml")
     assert code == 21
     assert f"boards.x: {said}" in err
+
+
+def test_an_app_need_not_be_named_where_the_boards_have_but_one(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGEDEPLOY_STATE_DIR", str(tmp_path))
+
+    def enrol(number: int, name: str, *apps: str) -> None:
+        board_id, served = BoardId(f"{number:016x}"), tuple(map(AppName, apps))
+        KnownBoards(tmp_path).remember(
+            KnownBoard(board_id, BoardName(name), ProfileName("cubieboard2"), "root", (f"10.0.0.{number}",), 22, served)
+        )
+
+    def refused(on: str | None = None) -> errors.UsageFault:
+        with click.Context(log), pytest.raises(errors.UsageFault, match="there is no deployment repository here") as caught:
+            target.app_name(session, None, on)
+        return caught.value
+
+    assert "APP" in refused().hint
+    enrol(1, "stage", "decks")
+    enrol(2, "spare", "decks")
+    assert target.app_name(session, None) == "decks"
+    enrol(3, "hall", "clock")
+    several = refused()
+    assert several.details == ("clock", "decks")
+    assert several.hint.endswith(" clock")
+    assert target.app_name(session, None, "hall") == "clock"
+    assert target.app_name(session, None, "0000000000000002") == "decks"

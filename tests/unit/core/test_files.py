@@ -1,5 +1,6 @@
 """What is written through a link, and what replaces it."""
 
+import errno
 import os
 import time
 from pathlib import Path
@@ -81,3 +82,14 @@ def test_while_the_clock_is_not_set_nothing_is_dated_anew(tmp_path: Path, monkey
     monkeypatch.setattr(time, "time", lambda: 5000.0)
     assert files.aged(files.sizes_and_ages(tmp_path.iterdir()), 600) == [tmp_path / "old"]
     assert (tmp_path / "old").stat().st_mtime == 100
+
+
+def test_a_disk_that_is_full_says_for_which_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(fd: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        files.atomic_write(tmp_path / "boards.json", b"new")
+    assert caught.value.filename == str(tmp_path / "boards.json")
+    assert list(tmp_path.iterdir()) == []

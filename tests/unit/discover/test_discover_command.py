@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Callable
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -102,3 +103,24 @@ def test_where_and_what() -> None:
     assert where(dataclasses.replace(BOARD, addresses=("fd00::1",), port=2222)) == "[fd00::1]:2222"
     assert serves(dataclasses.replace(BOARD, apps={}, more=0)) == "no apps"
     assert serves(dataclasses.replace(BOARD, apps={}, more=3)) == "3 more"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_no_word_is_cut_by_the_edge_of_the_terminal_and_a_pipe_has_a_line_a_board(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_COLOR", "COLUMNS"):
+        monkeypatch.setenv(name, "60")
+    monkeypatch.setenv("TERM", "xterm")
+    out, pipe = Terminal(), io.StringIO()
+    for stream in (out, pipe):
+        with Listing(stream, spin=False) as listing:
+            listing.seen(BOARD)
+    (whole,) = pipe.getvalue().splitlines()
+    shown = click.unstyle(out.getvalue()).splitlines()
+    assert len(whole) > 60
+    assert len(shown) > 1
+    assert all(len(line) <= 60 for line in shown)
+    assert " ".join(shown).split() == whole.split()

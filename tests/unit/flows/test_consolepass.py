@@ -97,7 +97,9 @@ def test_nothing_is_offered_where_no_keyring_would_keep_it() -> None:
     password = person.password(Deaf())
     password.ask("root")
     password.worked(ID)
+    password.worked(ID)
     assert person.questions == []
+    assert person.told == [f"there is no keyring here to keep it in; {VARIABLE} spares you the question the next time"]
 
 
 def test_a_person_may_mistype_but_not_for_ever_and_nobody_is_nobody() -> None:

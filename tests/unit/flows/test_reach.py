@@ -348,6 +348,18 @@ def test_who_waits_long_is_told_for_what(
     assert world(network=lambda found: FakeWire(STAGE, connected), browsing=never).reach().found.known == STAGE
 
 
+def test_a_virtual_board_that_is_silent_is_most_likely_off_and_the_command_that_switches_it_on_is_named(
+    world: Callable[..., World],
+) -> None:
+    lab = replace(STAGE, profile=names.ProfileName("virtual-armv7"))
+    with pytest.raises(errors.Unreachable) as caught:
+        world(known=(lab,)).reach()
+    assert caught.value.hint == "is it switched on? edgedeploy lab up stage"
+    with pytest.raises(errors.Unreachable) as caught:
+        world(known=(lab, SPARE)).reach(usual=str(lab.board_id))
+    assert caught.value.hint == "is it switched on? edgedeploy lab up stage   To go to another board: --on spare"
+
+
 def test_boards_that_are_silent_are_named(world: Callable[..., World]) -> None:
     with pytest.raises(errors.Unreachable, match=r"^spare and stage do not answer$") as caught:
         world(known=(STAGE, SPARE)).reach()
@@ -441,6 +453,15 @@ def test_without_a_cable_the_error_is_the_networks(world: Callable[..., World]) 
             world(ports=ports).reach()
         assert (caught.value.exit_code, caught.value.hint) == (11, "is it on?")
         assert caught.value.details == ("serial cable: there is no USB-serial cable plugged in",)
+
+
+def test_a_port_that_was_named_and_is_not_there_says_nothing_of_the_board(world: Callable[..., World]) -> None:
+    made = world(ports=[MODEM])
+    with pytest.raises(errors.Unreachable, match="port 22") as caught:
+        made.reach(cable="/dev/ttyNOSUCH")  # most likely EDGEDEPLOY_PORT, of another day
+    assert caught.value.details == ("serial cable: there is no serial port /dev/ttyNOSUCH",)
+    assert made.lines == []
+    assert "over the serial cable" not in made.out.getvalue()
 
 
 def test_several_cables_are_a_question_and_the_networks_error_when_nobody_answers(

@@ -186,3 +186,10 @@ def test_a_rollback_is_called_one_in_the_log() -> None:
     outcome = {"release": "r1", "verdict": "live", "console": [], "outage_ms": 0, "swap": "blue-green", "was_on_air": True}
     record = {"started": 0, "who": "anna", "outcome": outcome, "steps": [{"step": "rollback", "text": "going back"}]}
     assert deployment.log([record]).endswith("anna  r1  back on air (rollback)  outage none")
+
+
+def test_what_runs_already_on_a_network_that_may_be_dark_is_not_called_live() -> None:
+    live = but(verdict="already-live", outage_ms=0)
+    assert deployment.pushed(live).splitlines()[0] == "decks r2 is already live on stage; nothing was touched"
+    dark = replace(live, cable="/dev/ttyUSB0", confirmed="unknown")
+    assert deployment.pushed(dark).splitlines()[0] == "decks r2 runs on stage already; nothing was touched"
