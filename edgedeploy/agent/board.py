@@ -357,6 +357,28 @@ class Board:
                 verdicts[str(name)] = error.message
         return verdicts
 
+    def remove(self, name: AppName, who: str, waiting: Callable[[str], None]) -> list[str]:
+        """Take an app off this board, whatever it runs; returns what was done, in words. `waiting` as `exclusive` takes it.
+
+        Raises errors.UsageFault for an app that is not here, CommandFailed where a guest cannot be ended: then it is still known.
+        """
+        from edgedeploy.agent import removal
+
+        layout = self.app(name)
+        with exclusive(layout.pull_lock, who, waiting), exclusive(layout.swap_lock, who, waiting):
+            wanted = None
+            with contextlib.suppress(errors.EdgeError):
+                head = self.repo(name).head()
+                wanted = self.repo(name).manifest(head, name) if head else None
+            words = removal.off_air(name, layout, wanted, self.runtime, self.network)
+            words += removal.forget(self.layout, name)
+            now = config.load(self.layout.config)  # with what others have added meanwhile
+            self.config = replace(now, apps={app: said for app, said in now.apps.items() if app != name})
+            files.atomic_write(self.layout.config, config.render(self.config).encode())
+        removal.sweep(self.layout, name)
+        self.announce()
+        return [*words, f"took {name} out of {self.layout.config}"]
+
     def gc(self, name: AppName) -> list[str]:
         """Remove artefacts, configurations and manifests of releases that can no longer be wanted."""
         layout = self.app(name)

@@ -76,6 +76,7 @@ class Server(Conversation):
             messages.Rehearse: self._rehearse,
             messages.Activate: self._activate,
             messages.Rollback: self._rollback,
+            messages.Remove: self._remove,
             messages.Status: self._status,
             messages.Log: self._log,
             messages.Attach: self._attach,
@@ -218,6 +219,12 @@ class Server(Conversation):
         app, who = AppName(ask.app), printable(ask.who, 100)
         target = ReleaseId(ask.release) if ask.release else None
         self._deploy(app, lambda path: self._board.rollback(app, target, who, follow=path))
+
+    def _remove(self, ask: messages.Remove) -> None:
+        def waiting(holder: str) -> None:
+            self._send(messages.Event("wait", f"waiting: {holder} is at work on it"))
+
+        self._send(messages.Removed(self._board.remove(AppName(ask.app), printable(ask.who, 100), waiting)))
 
     def _deploy(self, app: AppName, work: Callable[[Path], object]) -> None:
         """Have a process of its own do it, and tell the laptop what its record says."""

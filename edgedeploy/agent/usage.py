@@ -30,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
     log.add_argument("app")
     log.add_argument("-n", "--count", type=int, default=10)
     commands.add_parser("gc", help="remove what can no longer be wanted").add_argument("app")
+    commands.add_parser("remove", help="take an app off this board: its guests, repository and log").add_argument("app")
     enrol = commands.add_parser("setup", help="install the agent (what `edgedeploy enrol` runs; plan on stdin)")
     enrol.add_argument("--dry-run", action="store_true")
     return parser

@@ -61,6 +61,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("edgedeploy console decks", "the guest's, over the network"),
         ("edgedeploy console --port /dev/ttyUSB0 --log boot.txt", "kept in a file, too"),
     ),
+    "remove": (
+        ("edgedeploy remove decks --dry-run", "what would be gone"),
+        ("edgedeploy remove decks --on stage", "off that board; your repository stays"),
+    ),
     "init": (
         ("edgedeploy init decks --slides --address 192.168.1.20/24 --gateway 192.168.1.1", "a talk"),
         ("edgedeploy init mail --board cubieboard2 --dir ~/mail", "a service, elsewhere"),
@@ -86,6 +90,7 @@ SEE_ALSO = {
     "discover": "enrol, status",
     "boards": "check, enrol",
     "enrol": "discover, push",
+    "remove": "push, status",
     "console": "recover, lab console",
     "init": "release, push",
     "lab": "push, enrol",

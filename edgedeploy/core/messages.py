@@ -154,6 +154,23 @@ class Rollback(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class Remove(Message):
+    """Take an app off the board, with everything that is there of it. Answered by `Removed`."""
+
+    kind = "remove"
+    app: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Removed(Message):
+    """What was done, in words for a person."""
+
+    kind = "removed"
+    changes: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome(Message):
     """What became of a deployment. `verdict` is one of VERDICTS; `running` is the release on air by its domain's UUID."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import BinaryIO, Self, TypeVar
 
@@ -132,22 +133,36 @@ class AgentClient:
         """Have the board go back. Raises OutcomeUnknown when contact is lost on the way."""
         return self._decide(messages.Rollback(app, to or "", who), on_event, timeout)
 
+    def remove(self, app: AppName, who: str, on_event: OnEvent, timeout: float) -> list[str]:
+        """Take an app off the board, with everything that is there of it; what was done, in words.
+
+        Raises UsageFault for an app the board does not have, ProtocolMismatch for an agent from before there was this.
+        """
+        with self._too_old():
+            return [printable(line, 300) for line in self._ask(messages.Remove(app, who), messages.Removed, on_event, timeout).changes]
+
     def attach(self, app: AppName, who: str) -> Attachment:
         """Be at the console of an app's guest. Nothing else may be asked until it is left.
 
         Raises UsageFault for an app the board does not have, BoardFault when nothing of it runs or somebody else is there,
         ProtocolMismatch for an agent from before there was this.
         """
-        try:
+        with self._too_old():
             told = self._ask(messages.Attach(app, who), messages.Attached)
+        come, self._pending = self._pending, []
+        return Attachment(told, self._stream, come, self._decoder.feed, self._ended)
+
+    @contextlib.contextmanager
+    def _too_old(self) -> Iterator[None]:
+        """For what agents did not always know."""
+        try:
+            yield
         except errors.ProtocolMismatch as error:
             raise errors.ProtocolMismatch(
                 f"the agent on {self._wire.traits.label} is too old for this",
                 hint="`edgedeploy enrol` brings it up to date",
                 details=(error.message,),
             ) from error
-        come, self._pending = self._pending, []
-        return Attachment(told, self._stream, come, self._decoder.feed, self._ended)
 
     # --- the stream -----------------------------------------------------------------------------------------------
 

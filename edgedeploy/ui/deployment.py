@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from edgedeploy.flows.enrol import Result as Enrolled
     from edgedeploy.flows.find import Found
     from edgedeploy.flows.push_result import Result as Pushed
+    from edgedeploy.flows.remove import Result as Removed
     from edgedeploy.flows.uptodate import Here
 
 
@@ -91,6 +92,15 @@ def enrolled(result: Enrolled, *, others: bool = False) -> str:
     ready = [] if result.dry_run else [f"{result.name} is ready: edgedeploy push APP" + on]
     head = f"{result.name} ({result.profile}, board id {result.board_id}): {would}"
     return "\n".join([head, *(f"  {change}" for change in result.changes), *ready])
+
+
+def removed(result: Removed, *, dry_run: bool) -> str:
+    """What is gone, and that it can be put back."""
+    lines = [f"  {printable(change, 300)}" for change in result.changes]
+    if dry_run:
+        return "\n".join(["dry run, nothing was changed:", *lines])
+    back = f"your own repository is as it was; a push puts it back: edgedeploy push {result.app}"
+    return "\n".join([f"{result.app} is off {result.board}:", *lines, back])
 
 
 def status(answer: BoardState, here: Here | None = None) -> str:
