@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ from edgedeploy.core.names import AppName, CommitId, ReleaseId
 
 if TYPE_CHECKING:
     from edgedeploy.agent.deploy import Deployment
+    from edgedeploy.agent.handout import Handout
     from edgedeploy.agent.otherapps import OtherApps
 
 _RELEASES = 3  # kept unpacked, for `rollback APP RELEASE`; what is good and what was before it always are
@@ -356,6 +357,13 @@ class Board:
             except errors.EdgeError as error:
                 verdicts[str(name)] = error.message
         return verdicts
+
+    def hand_out(self, name: AppName, have: Sequence[str], waiting: Callable[[str], None]) -> Handout:
+        """See handout.bundle. `waiting` as `exclusive` takes it."""
+        from edgedeploy.agent import handout
+
+        with exclusive(self.app(name).pull_lock, "fetch", waiting):
+            return handout.bundle(self.repo(name), have, self.layout.incoming)
 
     def remove(self, name: AppName, who: str, waiting: Callable[[str], None]) -> list[str]:
         """Take an app off this board, whatever it runs; returns what was done, in words. `waiting` as `exclusive` takes it.

@@ -27,6 +27,7 @@ from edgedeploy.core.names import AppName, CommitId, ReleaseId, Sha256, printabl
 _IDLE_S = 600.0  # a laptop that asks nothing for so long is gone
 _TRANSFER_S = 180.0  # and in mid-transfer sooner; a cable may be out for a minute
 _SYNC_S = 1.0  # what a power cut costs of a transfer
+_PIECE = 16384  # sent down at once: progress that a person sees on a slow line
 _MARGIN = 16 << 20  # bytes of disk that a transfer must leave
 
 
@@ -76,6 +77,7 @@ class Server(Conversation):
             messages.Rehearse: self._rehearse,
             messages.Activate: self._activate,
             messages.Rollback: self._rollback,
+            messages.Fetch: self._fetch,
             messages.Remove: self._remove,
             messages.Status: self._status,
             messages.Log: self._log,
@@ -220,11 +222,20 @@ class Server(Conversation):
         target = ReleaseId(ask.release) if ask.release else None
         self._deploy(app, lambda path: self._board.rollback(app, target, who, follow=path))
 
-    def _remove(self, ask: messages.Remove) -> None:
-        def waiting(holder: str) -> None:
-            self._send(messages.Event("wait", f"waiting: {holder} is at work on it"))
+    def _fetch(self, ask: messages.Fetch) -> None:
+        have = [CommitId.parse(commit) for commit in ask.have]
+        made = self._board.hand_out(AppName(ask.app), have, self._waiting)
+        self._send(messages.Bundle(made.commit, made.size, made.sha256))
+        if made.file:
+            with made.file as file:
+                while piece := file.read(_PIECE):
+                    self._send(messages.Chunk(), piece)
 
-        self._send(messages.Removed(self._board.remove(AppName(ask.app), printable(ask.who, 100), waiting)))
+    def _remove(self, ask: messages.Remove) -> None:
+        self._send(messages.Removed(self._board.remove(AppName(ask.app), printable(ask.who, 100), self._waiting)))
+
+    def _waiting(self, holder: str) -> None:
+        self._send(messages.Event("wait", f"waiting: {holder} is at work on it"))
 
     def _deploy(self, app: AppName, work: Callable[[Path], object]) -> None:
         """Have a process of its own do it, and tell the laptop what its record says."""

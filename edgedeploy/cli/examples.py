@@ -61,6 +61,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("edgedeploy console decks", "the guest's, over the network"),
         ("edgedeploy console --port /dev/ttyUSB0 --log boot.txt", "kept in a file, too"),
     ),
+    "fetch": (
+        ("edgedeploy fetch decks", "into decks/, from the board that has it"),
+        ("edgedeploy fetch", "the board's commits, into the repository you stand in"),
+    ),
     "remove": (
         ("edgedeploy remove decks --dry-run", "what would be gone"),
         ("edgedeploy remove decks --on stage", "off that board; your repository stays"),
@@ -90,6 +94,7 @@ SEE_ALSO = {
     "discover": "enrol, status",
     "boards": "check, enrol",
     "enrol": "discover, push",
+    "fetch": "push, status",
     "remove": "push, status",
     "console": "recover, lab console",
     "init": "release, push",

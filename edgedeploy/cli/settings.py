@@ -125,7 +125,7 @@ class Settings:
         if boards := _boards_with(arg):
             raise errors.UsageFault(
                 f"{arg} is an app of {', '.join(boards)}; this laptop does not know where its deployment repository is",
-                hint="push it from its folder: clone it here, or name the folder",
+                hint=f"push it from its folder; bring that here: edgedeploy fetch {arg}, or name the folder",
                 details=looked_at,
             )
         raise errors.UsageFault(f"there is no app {arg!r}", hint=_APP_HINT, details=looked_at)

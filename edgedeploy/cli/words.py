@@ -51,6 +51,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "discover": _at("discover", "Find boards on the network."),
         "boards": _at("boards", "List the kinds of board that are known."),
         "enrol": _at("enrol", "Install the agent on a board and pin its keys."),
+        "fetch": _at("fetch", "Bring an app's repository from a board to here."),
         "remove": _at("remove", "Take an app off a board."),
         "console": _at("console", "Be at a board's serial console, or at a guest's."),
         "init": _at("init", "Start a deployment repository."),
@@ -65,6 +66,6 @@ SECTIONS: dict[str, dict[str, Entry]] = {
 
 ALIASES = {
     "enroll": "enrol", "deploy": "push", "undo": "rollback", "logs": "log", "rescue": "recover", "ls": "status", "new": "init",
-    "rm": "remove", "delete": "remove",
+    "rm": "remove", "delete": "remove", "clone": "fetch",
 }  # fmt: skip
 """what people type instead, because other tools call it that"""

@@ -132,6 +132,31 @@ def is_whole(file: BinaryIO) -> bool:
     return True
 
 
+def last_archive(data: bytes) -> tuple[int, list[str]] | None:
+    """Where the last of the archives begins, and the names in it without the trailer; None for what is not archives alone."""
+    at, start, found, inside = 0, 0, list[str](), False
+    while at < len(data):
+        if not data.startswith(_MAGICS, at):
+            rest = data[at:].lstrip(b"\0")
+            if inside or (rest and not rest.startswith(_MAGICS)):
+                return None
+            if not rest:
+                break
+            at = len(data) - len(rest)
+            continue
+        if not inside:
+            start, found = at, []
+        try:
+            size, length = int(data[at + 54 : at + 62], 16), int(data[at + 94 : at + 102], 16)
+        except ValueError:
+            return None
+        name = data[at + _HEADER : at + _HEADER + length].rstrip(b"\0").decode(errors="surrogateescape")
+        inside = name != _TRAILER
+        found += [name] if inside else []
+        at = _up(_up(at + _HEADER + length) + size)
+    return None if inside or at == 0 else (start, found)
+
+
 def goes_on(error: PackingError) -> bool:
     """Whether all that is wrong with a packed file is that something else follows its packed data.
 

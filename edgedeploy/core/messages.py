@@ -171,6 +171,25 @@ class Removed(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class Fetch(Message):
+    """What of an app's checked-out history does not lead to the commits `have`? Answered by `Bundle`."""
+
+    kind = "fetch"
+    app: str
+    have: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle(Message):
+    """The checked-out commit. A git bundle of `size` bytes, whose HEAD it is, follows as `Chunk`s; 0: nothing is new."""
+
+    kind = "bundle"
+    commit: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome(Message):
     """What became of a deployment. `verdict` is one of VERDICTS; `running` is the release on air by its domain's UUID."""
 

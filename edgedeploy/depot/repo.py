@@ -294,7 +294,7 @@ class Depot:
             if self.git.commit(theirs) != theirs:
                 raise errors.BadRepository(
                     f"the board's {self.app} has commit {theirs[:12]}, which {self.root} does not have",
-                    hint="somebody else pushed there: fetch their commits and merge, then push again; "
+                    hint=f"somebody else pushed there: edgedeploy fetch{folders.typed(self.root)}, merge, then push again; "
                     "or it is another talk: give yours another name (app in edgedeploy.toml), or another board (--on)",
                 )
             if self.git.is_ancestor(theirs, head):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import BinaryIO, Self, TypeVar
 
@@ -20,6 +21,7 @@ PROGRAM = "/usr/local/bin/edgedeploy-agent"
 CHUNK = 128 * 1024
 """bytes sent at once; on a slow line a quarter of a second's worth, so that a cut costs no more than that"""
 _LEAST = 512
+_FETCH_S = 900.0
 M = TypeVar("M", bound=messages.Message)
 OnEvent = Callable[[messages.Event], None]
 
@@ -132,6 +134,28 @@ class AgentClient:
     ) -> messages.Outcome:
         """Have the board go back. Raises OutcomeUnknown when contact is lost on the way."""
         return self._decide(messages.Rollback(app, to or "", who), on_event, timeout)
+
+    def fetch(self, app: AppName, have: Sequence[str], on_event: OnEvent) -> messages.Bundle:
+        """Ask for what of the board's history does not lead to the commits `have`; where that is something, `receive` follows.
+
+        Raises UsageFault for an app the board does not have, ProtocolMismatch for an agent from before there was this.
+        """
+        with self._too_old():
+            return self._ask(messages.Fetch(app, list(have)), messages.Bundle, on_event, _FETCH_S)
+
+    def receive(self, told: messages.Bundle, out: BinaryIO, step: Step) -> None:
+        """Write the bundle that was told of to `out`; `step` advances in bytes. Raises WireFault for what is not what was sent."""
+        left, digest = told.size, hashlib.sha256()
+        while left > 0:
+            _, body = self._answer(messages.Chunk, _no_event, Deadline.after(self._timeout))
+            if not 0 < len(body) <= left:
+                raise errors.ProtocolMismatch("the agent sent more than it said, or nothing")
+            out.write(body)
+            digest.update(body)
+            left -= len(body)
+            step.advance(len(body))
+        if digest.hexdigest() != told.sha256:
+            raise errors.WireFault("what arrived is not what the board sent", hint="try again")
 
     def remove(self, app: AppName, who: str, on_event: OnEvent, timeout: float) -> list[str]:
         """Take an app off the board, with everything that is there of it; what was done, in words.

@@ -207,6 +207,7 @@ a document too, with the same exit code as without: see [exit codes](exit-codes.
 | `boards` | a list of profiles, or one with all its facts |
 | `enrol` | `board_id`, `name`, `profile`, `agent`, `changes` |
 | `recover` | `findings`, `mends` with what became of them, `words` |
+| `fetch` | `app`, `board`, `repository`, `commit`, `ref`, `bytes` that were sent, `cloned`, `ahead`, `behind`, `restored` |
 | `remove` | `app`, `board`, `release` that was on air, `changes`, `dry_run` |
 
 ## A deployment

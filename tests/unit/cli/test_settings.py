@@ -143,6 +143,6 @@ def test_an_app_that_a_board_alone_knows_is_told_where_it_runs(home, monkeypatch
     KnownBoards(home / "state").remember(board)
     with pytest.raises(errors.UsageFault, match="decks is an app of stage; this laptop does not know where") as caught:
         settings.resolve_app("decks")
-    assert "clone it here, or name the folder" in caught.value.hint
+    assert "bring that here: edgedeploy fetch" in caught.value.hint
     with pytest.raises(errors.UsageFault, match="no app 'other'"):
         settings.resolve_app("other")
