@@ -111,11 +111,7 @@ def _with_app(board: Board, args: SimpleNamespace) -> int:
         from edgedeploy.agent import attempt
 
         return _say(attempt.last(board.app(app).attempts, args.count))
-    if args.command == "remove":
-        done = board.remove(app, _who("hand"), lambda holder: print(f"waiting: {holder} is at work on it"))  # noqa: T201 - as below
-    else:
-        done = [f"removed {path}" for path in board.gc(app)]
-    for line in done:
+    for line in board.remove(app, _who("hand")) if args.command == "remove" else (f"removed {path}" for path in board.gc(app)):
         print(line)  # noqa: T201 - a command line
     return 0
 

@@ -21,7 +21,7 @@ from edgedeploy.agent.network import Bridges, Network
 from edgedeploy.agent.run import CommandFailed
 from edgedeploy.agent.xen import Running, Runtime, Xl
 from edgedeploy.core import errors, files, release
-from edgedeploy.core.names import AppName, CommitId, ReleaseId
+from edgedeploy.core.names import AppName, CommitId, ReleaseId, printable
 
 if TYPE_CHECKING:
     from edgedeploy.agent.deploy import Deployment
@@ -30,6 +30,15 @@ if TYPE_CHECKING:
 
 _RELEASES = 3  # kept unpacked, for `rollback APP RELEASE`; what is good and what was before it always are
 Before = Callable[[Attempt], None]
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Tells a file that was replaced from the one before."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_ino, stat.st_mtime_ns
 
 
 def _nothing(_: Attempt) -> None:
@@ -62,6 +71,7 @@ class Board:
         self.runtime: Runtime = runtime or Xl()
         self.network: Network = network or Bridges()
         self._later = later
+        self._read = _stamp(self.layout.config)
         self.config = config.load(self.layout.config)
         self._staged: tuple[CommitId | None, str] | None = None
         """what was checked out, and the commit that was found to follow it, or may replace it (`_over`)"""
@@ -73,6 +83,21 @@ class Board:
             known = ", ".join(self.config.apps) or "none"
             raise errors.UsageFault(f"no app {name!r} on this board (known: {known})", hint=f"edgedeploy push {name}")
         return self.layout.app(name)
+
+    def _still_here(self, name: AppName) -> None:
+        """Raises errors.UsageFault for an app that was removed since the configuration was read; asked under a lock of the app's."""
+        self._read_again()
+        self.app(name)
+
+    def _read_again(self) -> None:
+        """The configuration, where somebody has changed it since."""
+        if (stamp := _stamp(self.layout.config)) != self._read:
+            self._read, self.config = stamp, config.load(self.layout.config)
+
+    def _write(self, apps: dict[AppName, config.AppConfig]) -> None:
+        self.config = replace(self.config, apps=apps)
+        files.atomic_write(self.layout.config, config.render(self.config).encode())
+        self._read = _stamp(self.layout.config)
 
     def repo(self, name: AppName) -> GitRepo:
         """The app's repository."""
@@ -86,10 +111,11 @@ class Board:
     def ensure_app(self, name: AppName) -> list[str]:
         """Make a place for an app that is pushed for the first time; returns what was changed, in words."""
         changed = []
+        self._read_again()
         if name not in self.config.apps:
-            apps = {**self.config.apps, name: config.AppConfig()}
-            self.config = replace(self.config, apps=apps)
-            files.atomic_write(self.layout.config, config.render(self.config).encode())
+            with files.locked(self.layout.config_lock, "push"):
+                self._read_again()
+                self._write({name: config.AppConfig(), **self.config.apps})
             changed.append(f"added the app {name} to {self.layout.config}")
         changed += self._made_anew(name)
         with contextlib.suppress(errors.BadRepository):  # what is checked out may be what a push is about to mend
@@ -132,6 +158,7 @@ class Board:
     ) -> Iterator[tuple[Deployment, Attempt]]:
         from edgedeploy.agent import deploy
 
+        self._still_here(name)
         layout = self.app(name)
         layout.quiet.unlink(missing_ok=True)  # something is about to change: see agent/tick.py
         record = Attempt(follow or attempt.new_path(layout.attempts), who, followed=follow is not None)
@@ -141,6 +168,7 @@ class Board:
             with exclusive(
                 layout.swap_lock, who, lambda holder: record.event("wait", f"waiting: {holder} is deploying")
             ):
+                self._still_here(name)
                 deployment = deploy.Deployment(
                     name, layout, self.repo(name), self.runtime, self.network, record, self._others(name), self._later, how
                 )
@@ -266,9 +294,12 @@ class Board:
 
         return over.take(repo, head, commit)
 
-    def _pulling(self, name: AppName, who: str, record: Attempt) -> contextlib.AbstractContextManager[None]:
+    @contextlib.contextmanager
+    def _pulling(self, name: AppName, who: str, record: Attempt) -> Iterator[None]:
         lock = self.app(name).pull_lock
-        return exclusive(lock, who, lambda holder: record.event("wait", f"waiting: {holder} is pulling"))
+        with exclusive(lock, who, lambda holder: record.event("wait", f"waiting: {holder} is pulling")):
+            self._still_here(name)
+            yield
 
     def stage(
         self, name: AppName, commit: CommitId, bundle: Path | None, record: Attempt, how: str = "", *,
@@ -350,8 +381,11 @@ class Board:
                 if time.monotonic() > until:
                     raise
                 time.sleep(1.0)
+        from edgedeploy.agent import removal
+
+        removal.sweep(self.layout)
         verdicts = {}
-        for name in self.config.apps:
+        for name in [*self.config.apps]:
             try:
                 verdicts[str(name)] = str(self.apply(name, "boot")["verdict"])
             except errors.EdgeError as error:
@@ -363,29 +397,47 @@ class Board:
         from edgedeploy.agent import handout
 
         with exclusive(self.app(name).pull_lock, "fetch", waiting):
+            self._still_here(name)
             return handout.bundle(self.repo(name), have, self.layout.incoming)
 
-    def remove(self, name: AppName, who: str, waiting: Callable[[str], None]) -> list[str]:
-        """Take an app off this board, whatever it runs; returns what was done, in words. `waiting` as `exclusive` takes it.
+    def remove(self, name: AppName, who: str) -> list[str]:
+        """Take an app off this board, whatever it runs; returns what was done, in words.
 
-        Raises errors.UsageFault for an app that is not here, CommandFailed where a guest cannot be ended: then it is still known.
+        What a kill left of one counts, too. Raises errors.UsageFault for an app that is not here, BoardFault while somebody is at
+        work on it (what is asked for now is not to be done later, to something else), CommandFailed where a guest cannot be
+        ended: then it is still known.
         """
         from edgedeploy.agent import removal
 
-        layout = self.app(name)
-        with exclusive(layout.pull_lock, who, waiting), exclusive(layout.swap_lock, who, waiting):
-            wanted = None
-            with contextlib.suppress(errors.EdgeError):
-                head = self.repo(name).head()
-                wanted = self.repo(name).manifest(head, name) if head else None
-            words = removal.off_air(name, layout, wanted, self.runtime, self.network)
-            words += removal.forget(self.layout, name)
-            now = config.load(self.layout.config)  # with what others have added meanwhile
-            self.config = replace(now, apps={app: said for app, said in now.apps.items() if app != name})
-            files.atomic_write(self.layout.config, config.render(self.config).encode())
-        removal.sweep(self.layout, name)
+        self._read_again()
+        layout = self.layout.app(name)
+        if not layout.folder.exists() and not self.layout.cron(name).exists():
+            layout = self.app(name)
+        try:
+            with files.locked(layout.pull_lock, who, wait=False), files.locked(layout.swap_lock, who, wait=False):
+                self._read_again()
+                words = removal.off_air(name, layout, self._checked_out(name), self.runtime, self.network)
+                words += removal.forget(self.layout, name)
+                with files.locked(self.layout.config_lock, "remove"):
+                    self._read_again()
+                    known = self.config.apps.get(name)
+                    self._write({app: said for app, said in self.config.apps.items() if app != name})
+        except files.Busy as busy:
+            raise errors.BoardFault(
+                f"{busy.holder or 'somebody'} is at work on {name} just now; nothing was removed", hint="a moment later, again"
+            ) from None
         self.announce()
+        if known and known.remote:
+            words.append(f"forgot that it is pulled from {printable(known.remote, 200)}")
         return [*words, f"took {name} out of {self.layout.config}"]
+
+    def _checked_out(self, name: AppName) -> release.Manifest | None:
+        """What should run, as far as that can be read."""
+        repo = GitRepo(self.layout.app(name).repo, derive=self._derive)
+        with contextlib.suppress(errors.EdgeError, KeyError):
+            head = repo.head()
+            return repo.manifest(head, name) if head else None
+        return None
 
     def gc(self, name: AppName) -> list[str]:
         """Remove artefacts, configurations and manifests of releases that can no longer be wanted."""

@@ -37,7 +37,10 @@ def bundle(repo: GitRepo, have: Sequence[str], folder: Path) -> Handout:
     head = repo.head()
     if head is None:
         raise errors.BadRepository("nothing of it was pushed yet: there is no commit here", hint="edgedeploy status")
-    known = [commit for commit in have[:MOST_KNOWN] if repo.has(commit)]
+    asked = "".join(f"{commit}\n" for commit in have[:MOST_KNOWN])
+    # by one process: each start of git costs a small core a tenth of a second
+    said = repo.git("cat-file", "--batch-check=%(objecttype) %(objectname)", data=asked.encode()) if asked else ""
+    known = [line.split()[1] for line in said.split("\n") if line.startswith("commit ")]
     if not repo.git("rev-list", "--max-count=1", head, "--not", *known).strip():
         return Handout(head)
     folder.mkdir(parents=True, exist_ok=True)

@@ -35,6 +35,11 @@ class Layout:
         return self.state / "incoming"
 
     @property
+    def config_lock(self) -> Path:
+        """Held while that is changed."""
+        return self.state / "agent.toml.lock"
+
+    @property
     def avahi_service(self) -> Path:
         """What Avahi announces for us."""
         return self.root / "etc/avahi/services/edgedeploy.service"

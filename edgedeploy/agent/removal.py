@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from pathlib import Path
 
 from edgedeploy.agent import records, state
 from edgedeploy.agent.layout import AppLayout, Layout
 from edgedeploy.agent.network import Network
+from edgedeploy.agent.plan import State
 from edgedeploy.agent.run import CommandFailed
 from edgedeploy.agent.xen import Runtime
-from edgedeploy.core import files
+from edgedeploy.core import errors, files
 from edgedeploy.core.names import AppName
 from edgedeploy.core.release import Manifest
+
+_DOOMED = ".removed"
 
 
 def off_air(
@@ -27,13 +29,17 @@ def off_air(
     `wanted` is the checked-out release, which may run though no state or record says so any more.
     Known by their UUIDs alone: what else bears the name of one may be somebody's.
     """
-    now = state.load(layout.state)
+    try:
+        now = state.load(layout.state)
+    except errors.BadConfig:  # whatever it says, it is about to go
+        now = State()
     slots = [slot for slot in (now.good, now.previous, now.candidate, now.failed) if slot]
     known = {slot.uuid: slot.release for slot in slots}
     manifests = [*records.every(layout).values(), *([wanted] if wanted else [])]
     known |= {manifest.uuid: str(manifest.release) for manifest in manifests}
-    doomed = [domain for domain in runtime.domains() if domain.uuid in known]
     rebooting = runtime.watched(layout.domains)
+    known |= dict.fromkeys(rebooting - known.keys(), "of which nothing else is known")
+    doomed = [domain for domain in runtime.domains() if domain.uuid in known]
     if doomed or rebooting:
         runtime.end(doomed, layout.domains, {domain.uuid for domain in doomed} | rebooting)
     with contextlib.suppress(CommandFailed):  # what is left of a private network is in nobody's way
@@ -42,23 +48,23 @@ def off_air(
 
 
 def forget(board: Layout, app: AppName) -> list[str]:
-    """Take away its schedule and, in one step, its folder; returns what was done, in words. `sweep` comes after it."""
+    """Take away its schedule and, in one step, its folder, and free the disk of that; returns what was done, in words."""
     cron, layout = board.cron(app), board.app(app)
     words = [f"removed the schedule {cron}"] if cron.exists() else []
     for path in (cron, layout.quiet, layout.kept):
         path.unlink(missing_ok=True)
-    sweep(board, app)
+    sweep(board)
     if layout.folder.exists():
-        layout.folder.rename(_doomed(layout))
+        layout.folder.rename(layout.folder.with_name(f".{app}{_DOOMED}"))
         files.fsync_dir(layout.folder.parent)
         words.append(f"removed {layout.folder}: its repository, its releases and its log")
+        sweep(board)
     return words
 
 
-def sweep(board: Layout, app: AppName) -> None:
-    """Free the disk of what `forget` has put aside."""
-    shutil.rmtree(_doomed(board.app(app)), ignore_errors=True)
-
-
-def _doomed(layout: AppLayout) -> Path:
-    return layout.folder.with_name(f".{layout.folder.name}.removed")
+def sweep(board: Layout) -> None:
+    """Free the disk of what was put aside, now or by one that was killed."""
+    apps = board.state / "apps"
+    for name in files.listed(apps):
+        if name.startswith(".") and name.endswith(_DOOMED):
+            shutil.rmtree(apps / name, ignore_errors=True)

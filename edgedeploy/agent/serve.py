@@ -232,7 +232,7 @@ class Server(Conversation):
                     self._send(messages.Chunk(), piece)
 
     def _remove(self, ask: messages.Remove) -> None:
-        self._send(messages.Removed(self._board.remove(AppName(ask.app), printable(ask.who, 100), self._waiting)))
+        self._send(messages.Removed(self._board.remove(AppName(ask.app), printable(ask.who, 100))))
 
     def _waiting(self, holder: str) -> None:
         self._send(messages.Event("wait", f"waiting: {holder} is at work on it"))
@@ -254,6 +254,8 @@ class Server(Conversation):
             if "outcome" in line:
                 self._send(messages.Outcome(**line["outcome"]))
                 return
+        if not path.exists():
+            raise errors.UsageFault("the app was removed from the board meanwhile", hint="push again")
         words = (path.parent.parent / "deploy.out").read_text(errors="replace").splitlines()[-8:]
         raise errors.Bug(
             "the deployment on the board ended without a verdict",

@@ -6,6 +6,7 @@ is installed and what installs it never disagree.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -110,7 +111,7 @@ class Setup:
 
     def run(self) -> AgentConfig:
         """Raises errors.BadConfig when what the board has cannot be kept."""
-        before = self._known().apps
+        before, said = self._known().apps, config.content(self._layout.config)
         wanted = self._config()
         text = config.render(wanted)
         config.parse(text, "the new agent.toml")  # what cannot be read again must not be written
@@ -118,7 +119,13 @@ class Setup:
         self._write(self._layout.program, self._installed.launcher, 0o755, "the command that starts it")
         if not self._dry_run:
             compiled.forget_others(self._installed.library)
-        self._write(self._layout.config, text.encode(), 0o644, "the board's configuration")
+        with contextlib.ExitStack() as alone:
+            if not self._dry_run:
+                alone.enter_context(files.locked(self._layout.config_lock, "enrol"))
+            if config.content(self._layout.config) != said:  # a push has added its app, or one was removed
+                wanted = self._config()
+                text = config.render(wanted)
+            self._write(self._layout.config, text.encode(), 0o644, "the board's configuration")
         if (self._layout.hotplug.parent / "vif-bridge").is_file():
             self._write(self._layout.hotplug, vif_hotplug.TEXT, 0o755, "a release on trial has a bridge of its own")
         self._write(self._layout.tick, tick.TEXT.encode(), 0o755, "what cron calls")

@@ -67,7 +67,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "remove": (
         ("edgedeploy remove decks --dry-run", "what would be gone"),
-        ("edgedeploy remove decks --on stage", "off that board; your repository stays"),
+        ("edgedeploy remove decks --on stage", "off that board; your own repository stays"),
     ),
     "init": (
         ("edgedeploy init decks --slides --address 192.168.1.20/24 --gateway 192.168.1.1", "a talk"),

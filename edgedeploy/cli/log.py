@@ -34,7 +34,7 @@ def log(
     from edgedeploy.flows import ask  # noqa: PLC0415
     from edgedeploy.ui import deployment, deploymentjson  # noqa: PLC0415
 
-    name = target.app_name(session, app, board)
+    name = target.app_name(session, app, board, host)
     way = target.Way(via, port, timeout)
     wanted = target.wanted(session, board, host, name, target.repository(session, app), way)
     found, records = ask.log(

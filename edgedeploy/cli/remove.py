@@ -14,6 +14,7 @@ from edgedeploy.cli.options import HostPort, Session
 @options.host
 @options.interface
 @options.way
+@click.option("--without-copy", is_flag=True, help="Also where this laptop does not have the commits that are on the board.")
 @options.dry_run
 @options.yes
 @options.as_json
@@ -27,13 +28,14 @@ def remove(
     via: str | None,
     port: str | None,
     timeout: float | None,
+    without_copy: bool,
     dry_run: bool,
     yes: bool,
     as_json: bool,
 ) -> None:
     """Take APP off a board: its guest, its schedule, its releases, its log and the board's copy of its repository.
 
-    Your own repository stays as it is: a push puts the app back.
+    Your own repository stays as it is, and a push puts the app back; what only the board has is lost.
     """
     from edgedeploy.cli import target  # noqa: PLC0415 - a command pays for its own imports only
     from edgedeploy.flows import remove as flow  # noqa: PLC0415
@@ -41,13 +43,16 @@ def remove(
 
     name = target.app_name(session, app)
     way = target.Way(via, port, timeout)
-    wanted = target.wanted(session, board, host, name, target.repository(session, app), way)
+    repository = target.repository(session, app)
+    wanted = target.wanted(session, board, host, name, repository, way)
 
     def agreed(question: str) -> None:
         with session.report.hold():
             session.confirm(question, yes=yes)
 
-    result = flow.remove(wanted, name, target.context(session, interfaces, wanted), agreed, dry_run=dry_run)
+    asks = session.can_ask() and not yes
+    request = flow.Request(wanted, name, repository, agreed, asks, dry_run, without_copy)
+    result = flow.remove(request, target.context(session, interfaces, wanted))
     if as_json:
         said = {"app": name, "board": result.board, "dry_run": dry_run, "release": result.release or None}
         options.emit_json({**said, "changes": list(result.changes)})

@@ -164,10 +164,12 @@ def repository(session: Session, app: str | None) -> Path | None:
         return None
 
 
-def app_name(session: Session, app: str | None, on: str | None = None) -> names.AppName:
+def app_name(
+    session: Session, app: str | None, on: str | None = None, host: HostPort | None = None
+) -> names.AppName:
     """The app that is meant, by name alone where no repository is at hand: a board knows its apps itself.
 
-    Where none is named, and no repository is here, it is the only one that this laptop's boards have (`on`: that board).
+    Where none is named, and no repository is here, it is the only one that this laptop's boards have (`on`, `host`: that board).
     Raises UsageFault where there are several, or none.
     """
     from edgedeploy.depot.repo import Depot  # noqa: PLC0415 - GitPython costs 80 ms
@@ -175,12 +177,13 @@ def app_name(session: Session, app: str | None, on: str | None = None) -> names.
     if app is not None and names.AppName.fits(app) and app not in session.settings.apps:
         return names.AppName(app)
     if app is None and session.settings.project is None:
-        return _only_app(on)
+        return _only_app(on, host)
     return Depot.open(session.settings.resolve_app(app)).app
 
 
-def _only_app(on: str | None) -> names.AppName:
+def _only_app(on: str | None, host: HostPort | None) -> names.AppName:
     boards = [board for board in KnownBoards(folders.state_dir()).all() if on in (None, board.name, board.board_id)]
+    boards = [board for board in boards if host is None or host.host in board.hosts]
     apps = sorted({app for board in boards for app in board.apps})
     if len(apps) == 1:
         return apps[0]

@@ -138,15 +138,26 @@ def locked(path: Path, who: str, *, wait: bool = True) -> Iterator[None]:
     flock, so that the kernel drops it with the process: no stale lock after a kill or a power cut. The file stays, its
     content says who holds it. Raises Busy when `wait` is false and it is taken.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            file.seek(0)
-            raise Busy(file.read(200)) from None
-        file.truncate(0)
-        file.write(f"{who} (pid {os.getpid()})")
-        file.flush()
-        yield
-        file.truncate(0)
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                file.seek(0)
+                raise Busy(file.read(200)) from None
+            if not _is_at(file.fileno(), path):
+                continue  # it went away, with its folder, while we waited: nobody else will ask for that one
+            file.truncate(0)
+            file.write(f"{who} (pid {os.getpid()})")
+            file.flush()
+            yield
+            file.truncate(0)
+            return
+
+
+def _is_at(fd: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), os.stat(path))
+    except FileNotFoundError:
+        return False

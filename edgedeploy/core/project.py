@@ -128,7 +128,8 @@ def derived_mac(app: names.AppName) -> names.MacAddress:
 def relative_path(value: object) -> PurePosixPath:
     """A path inside the repository. Raises errors.UsageFault for one that leads out of it."""
     path = PurePosixPath(value) if isinstance(value, str) else PurePosixPath("/")
-    if path.is_absolute() or ".." in path.parts or not path.parts or not str(value).isprintable():
+    gits = any(part.casefold().rstrip(". ") in (".git", "git~1") for part in path.parts)  # as git itself guards against
+    if path.is_absolute() or ".." in path.parts or not path.parts or gits or not str(value).isprintable():
         shown = names.shown(value)
         raise errors.UsageFault(f"{shown} is not a path inside the repository", hint='such as "slides"')
     return path

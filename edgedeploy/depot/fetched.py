@@ -7,14 +7,14 @@ release: then the next one can be made here, too.
 from __future__ import annotations
 
 import os
-import shutil
+import tempfile
 from contextlib import ExitStack
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from edgedeploy.core import cpio, errors
+from edgedeploy.core import cpio, errors, files
 from edgedeploy.core.names import CommitId
-from edgedeploy.core.release import Manifest
-from edgedeploy.depot import artefacts, slides
+from edgedeploy.core.release import LATEST, Manifest
+from edgedeploy.depot import artefacts, slides, usable
 from edgedeploy.depot.git import Git
 from edgedeploy.depot.repo import BRANCH, Depot
 
@@ -30,28 +30,46 @@ _DECORATION = ",".join(
 """as a board has it (agent/bundles.py): histories that other programs wrote, and that do no harm"""
 
 
-def known(git: Git) -> list[str]:
-    """Commits that need not be sent, the newest first; MOST_KNOWN at most."""
-    return (git.ask("rev-list", f"--max-count={MOST_KNOWN}", "--branches", "--remotes", "HEAD") or "").split()
+def known(depot: Depot, theirs: str) -> list[str]:
+    """Commits that need not be sent, the board's own first, then the newest; MOST_KNOWN at most.
+
+    A shallow clone has commits without what they stand on, and so can name none.
+    """
+    if depot.shallow:
+        return []
+    own = depot.git.commit(theirs) if theirs else None
+    newest = (depot.git.ask("rev-list", f"--max-count={MOST_KNOWN - 1}", "--branches", "--remotes", "HEAD") or "").split()
+    return [*([own] if own else []), *newest]
 
 
 def ref_of(board: str) -> str:
-    """Where a board's history goes: as `git fetch` does with a remote of that name."""
-    return f"refs/remotes/{board}/{BRANCH}"
+    """Where a board's history goes: beside those of git's own remotes, none of which may have that name."""
+    return f"refs/remotes/edgedeploy/{board}"
 
 
-def into(git: Git, board: str, commit: CommitId, bundle: Path | None) -> str:
-    """Take a bundle in and point the board's ref at `commit`; returns the ref as a person types it.
-
-    Raises errors.BadRepository where git refuses what was sent.
-    """
+def into(git: Git, board: str, commit: CommitId, bundle: Path | None) -> None:
+    """Take a bundle in and point the board's ref at `commit`. Raises errors.BadRepository where git refuses what was sent."""
     if bundle:
         # not by `git fetch`, which checks the objects of a bundle from git 2.46 on only
         pack = bundle.read_bytes().partition(b"\n\n")[2]
         git.raw(*_PLAIN, "index-pack", "--stdin", "--fix-thin", f"--strict={_DECORATION}", data=pack)
         git.run("rev-list", "--objects", "--quiet", commit, "--not", "--all")
     git.run("update-ref", ref_of(board), commit)
-    return ref_of(board).removeprefix("refs/remotes/")
+
+
+def merges_releases(git: Git) -> None:
+    """Have git keep its own side of xen/latest in a merge: each side has made releases, and the next push makes another.
+
+    In this clone alone, and never committed.
+    """
+    line = f"{LATEST} merge=edgedeploy-ours"
+    place = git.run("rev-parse", "--path-format=absolute", "--git-path", "info/attributes")
+    path = Path(place)
+    text = path.read_text(errors="surrogateescape") if path.is_file() else ""
+    if line not in text.split("\n"):
+        ended = text if not text or text.endswith("\n") else f"{text}\n"
+        files.atomic_write(path, f"{ended}{line}\n".encode(errors="surrogateescape"))
+    git.run("config", "--local", "merge.edgedeploy-ours.driver", "true")
 
 
 def clone(folder: Path, board: str, commit: CommitId, bundle: Path) -> Depot:
@@ -59,49 +77,63 @@ def clone(folder: Path, board: str, commit: CommitId, bundle: Path) -> Depot:
 
     Raises errors.UsageFault for a folder in use, errors.BadRepository where git refuses what was sent.
     """
-    free(folder)
-    part = folder.with_name(f".{folder.name}.part")
+    folder = free(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as undo:
-        shutil.rmtree(part, ignore_errors=True)
-        undo.callback(shutil.rmtree, part, ignore_errors=True)
-        part.mkdir(parents=True)
+        part = Path(undo.enter_context(tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}."))) / "part"
+        part.mkdir()
         git = Git(part)
         git.run("init", "--quiet", f"--initial-branch={BRANCH}")
         into(git, board, commit, bundle)
         git.run(*_PLAIN, "reset", "--quiet", "--hard", commit)
         Depot.open(part)  # what is no deployment repository is told before it has the name
-        if folder.is_dir():
-            folder.rmdir()
-        os.rename(part, folder)
-        undo.pop_all()
+        if folder.is_dir():  # somebody may stand in it
+            for path in sorted(part.iterdir(), key=lambda path: path.name == ".git"):
+                os.rename(path, folder / path.name)
+        else:
+            os.rename(part, folder)
     return Depot.open(folder)
 
 
-def free(folder: Path) -> None:
-    """Raises errors.UsageFault for what a new repository would be laid over."""
-    if folder.is_symlink() or (folder.exists() and not folder.is_dir()) or (folder.is_dir() and any(folder.iterdir())):
-        raise errors.UsageFault(f"{folder} is there already, and is not empty", hint="name another folder: edgedeploy fetch APP FOLDER")
+def free(folder: Path) -> Path:
+    """The folder, absolute. Raises errors.UsageFault for what a new repository would be laid over, or into."""
+    folder = Path(os.path.abspath(folder))
+    try:
+        usable.check_free(folder, add=False)
+        used = folder.is_symlink()
+    except errors.UsageFault as error:
+        raise errors.UsageFault(error.message, hint="name another folder: edgedeploy fetch APP FOLDER") from None
+    if used:
+        raise errors.UsageFault(f"{folder} is a link", hint="name another folder: edgedeploy fetch APP FOLDER")
+    return folder
 
 
 def restore(depot: Depot) -> list[Path]:
-    """Write kernel and ramdisk of the latest release where [build] has them and they are not there; returns their places."""
+    """Write kernel and ramdisk of the latest release where [build] has them and they are not there; returns their places.
+
+    The repository came from a board: nothing of it is followed out of the folder. Raises errors.BadRepository for an artefact
+    that is not what its manifest says, or a place that leads elsewhere; OSError.
+    """
     latest = depot.latest()
     if latest is None or not depot.has_config or not depot.has_manifest(latest):
         return []
     manifest, build = depot.manifest(latest), depot.config.build
     made = []
-    if build.kernel and _write(depot.root / build.kernel, _raw(depot, manifest, "kernel")):
+    if build.kernel and _write(depot.root, build.kernel, _raw(depot, manifest, "kernel")):
         made.append(depot.root / build.kernel)
     if build.ramdisk and manifest.ramdisk:
         raw = _raw(depot, manifest, "ramdisk")
-        if _write(depot.root / build.ramdisk, _without_slides(raw) if build.slides else raw):
+        if _write(depot.root, build.ramdisk, _without_slides(raw) if build.slides else raw):
             made.append(depot.root / build.ramdisk)
     return made
 
 
 def _raw(depot: Depot, manifest: Manifest, role: str) -> bytes:
     artefact = next(one for one in manifest.artefacts if one.role == role)
-    return artefacts.unpacked(depot.artefact_bytes(manifest.release, artefact), role)
+    data = artefacts.unpacked(depot.artefact_bytes(manifest.release, artefact), role)
+    if artefacts.digest(data) != artefact.sha256:
+        raise errors.BadRepository(f"the {role} of {manifest.release} is not what its manifest describes (SHA-256 differs)")
+    return data
 
 
 def _without_slides(ramdisk: bytes) -> bytes | None:
@@ -114,9 +146,12 @@ def _without_slides(ramdisk: bytes) -> bytes | None:
     return ramdisk[:start] if start and only_slides else None
 
 
-def _write(path: Path, data: bytes | None) -> bool:
-    if data is None or path.exists() or path.is_symlink():
+def _write(root: Path, place: PurePosixPath, data: bytes | None) -> bool:
+    path = root / place
+    if data is None or os.path.lexists(path):
         return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
+    for above in (root / parent for parent in place.parents if str(parent) != "."):
+        if above.is_symlink() or (above.exists() and not above.is_dir()):
+            raise errors.BadRepository(f"[build] {place}: {above} is no folder, and nothing is written through it")
+    files.atomic_write(path, data, follow=False)
     return True

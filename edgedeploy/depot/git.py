@@ -81,7 +81,7 @@ class Git:
         except gitpython.exc.GitCommandNotFound:
             raise errors.BadRepository("git is not installed", hint="install it: apt install git") from None
         except gitpython.exc.GitCommandError as error:
-            raise _RefusedError(args[0], error.status, _said(error)) from None
+            raise _RefusedError(_command(args), error.status, _said(error)) from None
         assert isinstance(printed, bytes)
         return printed
 
@@ -105,6 +105,16 @@ class Git:
         """Paths of all files below `folder` in a commit."""
         listing = self.run("ls-tree", "-r", "-z", "--name-only", commit, "--", folder)
         return [name for name in listing.split("\0") if name]
+
+
+def _command(args: tuple[str, ...]) -> str:
+    """What git was asked to do, whatever it was configured with before that."""
+    words = iter(args)
+    for word in words:
+        if word != "-c":
+            return word
+        next(words, "")
+    return ""
 
 
 def _said(error: gitpython.exc.GitCommandError) -> str:

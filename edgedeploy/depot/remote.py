@@ -184,5 +184,4 @@ class Copy:
             return git.run(*_OURS, *args, env=self._env)
         except errors.BadRepository as refused:
             details = tuple(map(redacted, refused.details))
-            why = refused.message.replace(f"git {_OURS[0]} failed", f"git {args[0]} failed")
-            raise errors.BadRepository(f"{self.remote}: {redacted(why)}", hint=refused.hint, details=details) from None
+            raise errors.BadRepository(f"{self.remote}: {redacted(refused.message)}", hint=refused.hint, details=details) from None

@@ -281,8 +281,8 @@ class Depot:
         """What this branch and a board's commit both go on from, as far as that is known here."""
         return frozenset(map(CommitId.parse, (self.git.ask("merge-base", "--all", "HEAD", theirs) or "").split()))
 
-    def check_continues(self, have: Collection[CommitId]) -> None:
-        """Raise errors.BadRepository unless this branch's history goes on from all commits of a board's."""
+    def check_continues(self, have: Collection[CommitId], board: str = "") -> None:
+        """Raise errors.BadRepository unless this branch's history goes on from all commits of a board's (by name, for hints)."""
         head, branch = self.head(), self.branch
         # what leads from the board's commits to ours is all that is sent; no more of the history needs to be here
         if have and all(map(self.continues, have)):
@@ -294,7 +294,8 @@ class Depot:
             if self.git.commit(theirs) != theirs:
                 raise errors.BadRepository(
                     f"the board's {self.app} has commit {theirs[:12]}, which {self.root} does not have",
-                    hint=f"somebody else pushed there: edgedeploy fetch{folders.typed(self.root)}, merge, then push again; "
+                    hint=f"somebody else pushed there: edgedeploy fetch{folders.typed(self.root)}{f' --on {board}' if board else ''}, "
+                    "merge, then push again; "
                     "or it is another talk: give yours another name (app in edgedeploy.toml), or another board (--on)",
                 )
             if self.git.is_ancestor(theirs, head):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from edgedeploy.core import errors, messages, names
 from edgedeploy.core.deadline import Deadline
@@ -29,7 +29,7 @@ def fallback(wanted: Wanted, cables: Cables | None) -> bool:
     """Whether there is a cable to fall back on: one that was named, or that would be taken unasked."""
     if cables is None or not wanted.cable:
         return plugged_in(cables)
-    return Path(wanted.cable).exists() or any(port.answers_to(wanted.cable) for port in cables.here())
+    return os.path.exists(wanted.cable) or any(port.answers_to(wanted.cable) for port in cables.here())
 
 
 def choose(wanted: Wanted, expected: Sequence[KnownBoard], context: Context) -> Choice:

@@ -43,7 +43,7 @@ def basis(depot: Depot, app: AppName, reached: Reached, *, over: bool) -> Basis:
     if depot.continues(theirs):
         return Basis({theirs})
     if not over:
-        _refuse(depot, theirs, there)
+        _refuse(depot, theirs, there, str(reached.found.name))
     have = depot.common(theirs)
     depot.check_continues(have)
     if reached.welcome.agent != agentkit.digest():
@@ -54,9 +54,9 @@ def basis(depot: Depot, app: AppName, reached: Reached, *, over: bool) -> Basis:
     return Basis(have, theirs, tuple(_told(theirs, app, there, str(reached.found.name))))
 
 
-def _refuse(depot: Depot, theirs: CommitId, there: Mapping[str, Any]) -> None:
+def _refuse(depot: Depot, theirs: CommitId, there: Mapping[str, Any], board: str) -> None:
     try:
-        depot.check_continues({theirs})
+        depot.check_continues({theirs}, board)
     except errors.BadRepository as error:
         if depot.shallow:
             raise

@@ -2,60 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
-from edgedeploy.core import errors, messages, names
+from edgedeploy.core import errors, names
 from edgedeploy.core.names import printable
+from edgedeploy.depot.repo import Depot
 from edgedeploy.flows.context import Context
+from edgedeploy.flows.fetch import there
 from edgedeploy.flows.find import Wanted
 from edgedeploy.flows.proof import seen_from_here
 from edgedeploy.flows.reach import reach
+from edgedeploy.ports import folders
 
 _REMOVE_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """`repository` is this laptop's own of the app, None where it has none. `agreed` is asked, and raises where somebody says no.
+
+    `without_copy`: also where this laptop does not have the commits that are on the board; else only a person who is asked may
+    say so (`asks`).
+    """
+
+    wanted: Wanted
+    app: names.AppName
+    repository: Path | None
+    agreed: Callable[[str], None]
+    asks: bool
+    dry_run: bool = False
+    without_copy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
-    """`release` was on air ("" : nothing). `changes` are what was done, or with a dry run would be, in words."""
+    """`release` was on air ("" : nothing). `changes` are what was done, or with a dry run would be, in words.
+
+    `again` is the command that puts it back, "" where this laptop does not have what was there.
+    """
 
     app: names.AppName
     board: str
     release: str
     changes: tuple[str, ...]
+    again: str = ""
 
 
-def remove(
-    wanted: Wanted, app: names.AppName, context: Context, agreed: Callable[[str], None], *, dry_run: bool
-) -> Result:
-    """Ask, by `agreed`, which raises where somebody says no; then have the board forget the app.
-
-    Raises UsageFault when the board has no such app.
-    """
-    with reach(replace(wanted, app=app), context) as reached:
-        found, there = reached.found, reached.welcome.apps
-        if app not in there:
-            has = ", ".join(sorted(there)) or "none"
-            raise errors.UsageFault(f"{found.name} has no app {app} (it has: {has})", hint="edgedeploy status")
-        release = printable(str(there[app].get("release") or ""), 100)
-        url = seen_from_here(str(there[app]["url"]), found.forwards) if release and there[app].get("url") else ""
-        if dry_run:
-            return Result(app, found.name, release, _would(app, release, url))
+def remove(request: Request, context: Context) -> Result:
+    """Have the board forget the app. Raises UsageFault when it has none of that name, or has what nobody else may have."""
+    app = request.app
+    with reach(replace(request.wanted, app=app), context) as reached:
+        found, said = reached.found, there(reached, app)
+        release = printable(str(said.get("release") or ""), 100)
+        url = seen_from_here(str(said.get("url")), found.forwards) if release and said.get("url") else ""
+        head = str(said.get("head") or "")
+        again = _again(request.repository, app, head)
+        only = bool(head and not again)
+        if request.dry_run:
+            return Result(app, found.name, release, _would(app, release, url, said, only=only), again)
+        if only and not request.without_copy and not request.asks:
+            raise errors.UsageFault(
+                f"this laptop does not have the commits of {app} that are on {found.name}: nothing could put it back",
+                hint=f"bring them here first: edgedeploy fetch {app}   or let them go: edgedeploy remove {app} --without-copy --yes",
+            )
         on_air = f": {release} is on air{printable(f' at {url}' if url else '', 200)}" if release else ""
-        agreed(f"Take {app} off {found.name}, with everything the board has of it{on_air}?")
-        with context.report.step(f"taking {app} off {found.name}") as step:
-
-            def tell(event: messages.Event) -> None:
-                step.detail(event.text)
-
-            changes = reached.client.remove(app, context.who, tell, _REMOVE_S)
-            step.detail("")
+        lost = "" if not only else f" This laptop does not have those commits (to bring them here: edgedeploy fetch {app})."
+        request.agreed(f"Take {app} off {found.name}, with everything the board has of it{on_air}?{lost}")
+        with context.report.step(f"taking {app} off {found.name}"):
+            changes = reached.client.remove(app, context.who, _REMOVE_S)
         known = found.known and context.known.get(found.known.board_id)
         if known:
             context.known.remember(replace(known, apps=tuple(one for one in known.apps if one != app)))
-    return Result(app, found.name, release, tuple(changes))
+    return Result(app, found.name, release, tuple(changes), again)
 
 
-def _would(app: names.AppName, release: str, url: str) -> tuple[str, ...]:
+def _again(repository: Path | None, app: names.AppName, head: str) -> str:
+    """The command that puts back what is there, "" where it is not here."""
+    if repository is None or not head:
+        return ""
+    try:
+        depot = Depot.open(repository)
+        here = depot.app == app and depot.git.commit(head) == head
+    except errors.EdgeError:
+        return ""
+    return f"edgedeploy push{folders.typed(depot.root)}" if here else ""
+
+
+def _would(app: names.AppName, release: str, url: str, said: Mapping[str, Any], *, only: bool) -> tuple[str, ...]:
     guest = [f"end the guest of {release}{f', and {url} answers no more' if url else ''}"] if release else []
-    return (*guest, f"remove the schedule, the releases, the log and the repository of {app} from the board")
+    remote = [f"forget that it is pulled from {printable(str(said['remote']), 200)}"] if said.get("remote") else []
+    lost = [f"this laptop does not have those commits; to bring them here: edgedeploy fetch {app}"] if only else []
+    return (*guest, f"remove the schedule, the releases, the log and the repository of {app} from the board", *remote, *lost)

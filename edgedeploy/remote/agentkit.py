@@ -35,7 +35,8 @@ else:
 if __name__ == "__main__":
     sys.exit(main())
 """
-_LAPTOP_ONLY = {"core/cpio.py"}
+_LAPTOP_ONLY = {"core/cpio.py", "agent/processes.py", "agent/supervisor.py"}
+"""What no board runs: the unix runtime is chosen by nothing yet."""
 _FOOTHOLD = ("core/linkcodec", "core/linkflow", "core/link", "core/mux", "agent/linkhost")
 """modules, each after those that it imports"""
 _FIRST = """import sys, types

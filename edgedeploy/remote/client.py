@@ -22,6 +22,8 @@ CHUNK = 128 * 1024
 """bytes sent at once; on a slow line a quarter of a second's worth, so that a cut costs no more than that"""
 _LEAST = 512
 _FETCH_S = 900.0
+LARGEST = 2 << 30
+"""bytes of a history that are taken from a board; boards have 1 GB of memory"""
 M = TypeVar("M", bound=messages.Message)
 OnEvent = Callable[[messages.Event], None]
 
@@ -145,6 +147,8 @@ class AgentClient:
 
     def receive(self, told: messages.Bundle, out: BinaryIO, step: Step) -> None:
         """Write the bundle that was told of to `out`; `step` advances in bytes. Raises WireFault for what is not what was sent."""
+        if told.size > LARGEST:
+            raise errors.ProtocolMismatch(f"the board wants to send {told.size / 1e9:.1f} GB; at most {LARGEST / 1e9:.1f} are taken")
         left, digest = told.size, hashlib.sha256()
         while left > 0:
             _, body = self._answer(messages.Chunk, _no_event, Deadline.after(self._timeout))
@@ -157,13 +161,21 @@ class AgentClient:
         if digest.hexdigest() != told.sha256:
             raise errors.WireFault("what arrived is not what the board sent", hint="try again")
 
-    def remove(self, app: AppName, who: str, on_event: OnEvent, timeout: float) -> list[str]:
+    def remove(self, app: AppName, who: str, timeout: float) -> list[str]:
         """Take an app off the board, with everything that is there of it; what was done, in words.
 
-        Raises UsageFault for an app the board does not have, ProtocolMismatch for an agent from before there was this.
+        Raises UsageFault for an app the board does not have, BoardFault while somebody is at work on it, OutcomeUnknown when
+        contact is lost on the way, ProtocolMismatch for an agent from before there was this.
         """
         with self._too_old():
-            return [printable(line, 300) for line in self._ask(messages.Remove(app, who), messages.Removed, on_event, timeout).changes]
+            try:
+                told = self._ask(messages.Remove(app, who), messages.Removed, timeout=timeout)
+            except errors.WireFault as error:
+                raise errors.OutcomeUnknown(
+                    f"contact with the board was lost while it took {app} off ({error.message})",
+                    hint="see what is left: edgedeploy status; the same command ends what was begun",
+                ) from error
+        return [printable(str(line), 300) for line in told.changes]
 
     def attach(self, app: AppName, who: str) -> Attachment:
         """Be at the console of an app's guest. Nothing else may be asked until it is left.

@@ -99,8 +99,8 @@ def removed(result: Removed, *, dry_run: bool) -> str:
     lines = [f"  {printable(change, 300)}" for change in result.changes]
     if dry_run:
         return "\n".join(["dry run, nothing was changed:", *lines])
-    back = f"your own repository is as it was; a push puts it back: edgedeploy push {result.app}"
-    return "\n".join([f"{result.app} is off {result.board}:", *lines, back])
+    back = [f"your own repository is as it was; a push puts it back: {result.again}"] if result.again else []
+    return "\n".join([f"{result.app} is off {result.board}:", *lines, *back])
 
 
 def status(answer: BoardState, here: Here | None = None) -> str:

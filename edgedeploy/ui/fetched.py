@@ -14,19 +14,19 @@ def words(result: Result) -> str:
     folder = shlex.quote(str(result.folder))
     if result.cloned:
         lines = [f"{result.app} is in {result.folder}, as {result.board} has it (commit {result.commit[:12]})"]
-        return "\n".join([*lines, *_restored(result), f"edit it there, then: edgedeploy push {folder}"])
+        if result.restored:
+            names = " and ".join(str(path.relative_to(result.folder)) for path in result.restored)
+            lines.append(f"{names}: taken out of the latest release, so that the next one can be made here")
+        return "\n".join([*lines, f"edit it there, then: edgedeploy push {folder}"])
     head = f"{result.board} has commit {result.commit[:12]}, here as {result.ref}: "
     if not result.behind:
-        return "\n".join([head + "it is part of your branch already", *_restored(result)])
-    merge = f"git -C {folder} merge {'' if result.ahead else '--ff-only '}{result.ref}"
+        return head + "it is part of your branch already"
+    if not result.related:
+        return f"{head}it has nothing in common with your branch\nanother talk? give yours another name (app in edgedeploy.toml)"
+    merge = f"git -C {folder} merge {'--no-edit' if result.ahead else '--ff-only'} {result.ref}"
     yours = f"; you have {_commits(result.ahead)} that it has not" if result.ahead else ""
     news = f"{head}{_commits(result.behind)} that your branch has not{yours}"
-    return "\n".join([news, *_restored(result), f"take them in, then push: {merge}"])
-
-
-def _restored(result: Result) -> list[str]:
-    names = " and ".join(str(path.relative_to(result.folder)) for path in result.restored)
-    return [f"{names}: taken out of the latest release, so that the next one can be made here"] if names else []
+    return f"{news}\ntake them in, then push: {merge}"
 
 
 def to_plain(result: Result) -> dict[str, Any]:

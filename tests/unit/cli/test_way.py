@@ -184,4 +184,22 @@ def test_an_app_need_not_be_named_where_the_boards_have_but_one(
     assert several.details == ("clock", "decks")
     assert several.hint.endswith(" clock")
     assert target.app_name(session, None, "hall") == "clock"
+    assert target.app_name(session, None, None, HostPort("10.0.0.3")) == "clock"
     assert target.app_name(session, None, "0000000000000002") == "decks"
+
+
+def test_what_the_configuration_names_need_not_be_on_this_laptop_to_be_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edgedeploy
+) -> None:  # type: ignore[no-untyped-def]  # a fixture
+    lost = tmp_path / "lost laptop/decks"
+    (tmp_path / "config.toml").write_text(f'[apps.decks]\npath = "{lost}"\n')
+    places = []
+
+    def fetch(wanted: object, app: AppName, folder: Path, context: object) -> None:
+        places.append((app, folder))
+        raise errors.NoSuchBoard("nobody")
+
+    monkeypatch.setattr("edgedeploy.flows.fetch.fetch", fetch)
+    for words in (("decks",), ("decks", str(tmp_path / "here"))):
+        assert edgedeploy("fetch", *words, "-c", str(tmp_path / "config.toml"))[0] == 10
+    assert places == [("decks", lost), ("decks", tmp_path / "here")]

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edgedeploy.agent import config, removal, serve
+from edgedeploy.agent.attempt import Attempt
 from edgedeploy.agent.board import Board
 from edgedeploy.agent.run import CommandFailed
 from edgedeploy.core import errors, files, names
 from edgedeploy.flows import remove as flow
 from edgedeploy.flows.find import Wanted
 from edgedeploy.ui import deployment
-from tests.guard import USUAL_S
-from tests.unit.agent.model import ID, ModelBoard
+from tests.guard import USUAL_S, until
+from tests.unit.agent.model import ID, ModelBoard, git
 from tests.unit.agent.test_bluegreen import on_air, waiting
 from tests.unit.flows.test_push_cable import Setting, model, setting
 from tests.unit.flows.test_push_swap import push
@@ -33,8 +35,11 @@ def yes(_: str) -> None:
     """Whoever is asked agrees."""
 
 
-def remove(setting: Setting, app: str = "decks", agreed: Callable[[str], None] = yes, *, dry_run: bool = False) -> flow.Result:
-    return flow.remove(Wanted(), names.AppName(app), setting.context(), agreed, dry_run=dry_run)
+def remove(
+    setting: Setting, app: str = "decks", agreed: Callable[[str], None] = yes, *, here: bool = True, asks: bool = True, **how: bool
+) -> flow.Result:
+    repository = setting.model.work if here else None
+    return flow.remove(flow.Request(Wanted(), names.AppName(app), repository, agreed, asks, **how), setting.context())
 
 
 @pytest.fixture
@@ -76,7 +81,7 @@ def test_an_app_is_off_the_board_and_a_push_puts_it_back(two: Setting) -> None:
     said = deployment.removed(result, dry_run=False).splitlines()
     assert said[0] == "decks is off model:"
     assert {"  ended the guest decks (r2)", "  ended the guest decks.r1 (r1)"} < {*said}
-    assert said[-1] == "your own repository is as it was; a push puts it back: edgedeploy push decks"
+    assert said[-1] == f"your own repository is as it was; a push puts it back: edgedeploy push {two.model.work}"
     assert push(two).verdict == "live"
     assert on_air(two.model) == ["decks.r3", "other", "r2"]
 
@@ -115,7 +120,8 @@ def test_a_guest_is_found_by_what_is_checked_out_where_a_power_cut_took_the_rest
     layout.state.unlink()
     for path in (layout.folder / "releases").iterdir():
         path.write_bytes(b"")
-    assert remove(two).changes[0] == "ended the guest decks (r2)"
+    said = remove(two).changes
+    assert {"ended the guest decks (r2)", "ended the guest decks.r1 (of which nothing else is known)"} < {*said}
 
 
 def test_a_guest_that_cannot_be_ended_leaves_the_app_as_it_was(two: Setting) -> None:
@@ -138,7 +144,7 @@ def _dies(*_: object, **__: object) -> Any:
     raise Killed
 
 
-@pytest.mark.parametrize("where", ["destroy", "schedule", "folder", "configuration", "disk"])
+@pytest.mark.parametrize("where", ["destroy", "schedule", "folder", "disk", "configuration"])
 def test_whatever_ends_it_it_can_be_removed_again(two: Setting, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     model = two.model
     with monkeypatch.context() as power:
@@ -154,46 +160,155 @@ def test_whatever_ends_it_it_can_be_removed_again(two: Setting, monkeypatch: pyt
             sweeps = iter([removal.sweep, _dies])  # the first clears what an earlier one left
             power.setattr(removal, "sweep", lambda *where: next(sweeps)(*where))
         with pytest.raises(Killed):
-            model.board.remove(model.app, "anna", yes)
+            model.board.remove(model.app, "anna")
     model.xen.fail = lambda call: None
     again = Board(model.layout, model.xen, model.network)
     again.boot()
-    if where == "disk":
-        assert "decks" not in again.config.apps
-        model.board = again
-        assert push(two).verdict == "live", "what lies there still is in nobody's way"
-        again = Board(model.layout, model.xen, model.network)
     assert "decks" in again.config.apps
-    again.remove(model.app, "anna", yes)
+    assert [path.name for path in (model.layout.state / "apps").iterdir() if path.name.startswith(".")] == [], "the disk is freed"
+    again.remove(model.app, "anna")
     gone(model)
 
 
-def test_a_deployment_that_is_under_way_is_waited_for(two: Setting) -> None:
-    told, over = threading.Event(), threading.Event()
-    lock = two.model.layout.app(two.model.app).swap_lock
-    held = threading.Event()
+def test_what_is_left_of_one_that_nothing_names_can_be_removed(two: Setting) -> None:
+    model = two.model
+    text = config.render(config.AgentConfig(model.board.config.board_id, model.board.config.name, model.board.config.profile))
+    model.layout.config.write_text(text)
+    words = Board(model.layout, model.xen, model.network).remove(model.app, "anna")
+    assert f"removed the schedule {model.layout.cron(model.app)}" in words
+    with pytest.raises(errors.UsageFault, match="no app 'decks'"):
+        Board(model.layout, model.xen, model.network).remove(model.app, "anna")
 
-    def deploys() -> None:
-        with files.locked(lock, "anna@laptop"):
-            held.set()
-            assert told.wait(USUAL_S)
-            assert on_air(two.model)[0] == "r2"
-        over.set()
 
-    thread = threading.Thread(target=deploys)
-    thread.start()
-    assert held.wait(USUAL_S)
-    words: list[str] = []
+def test_what_somebody_deploys_is_not_removed_behind_their_back(two: Setting) -> None:
+    layout = two.model.layout.app(two.model.app)
+    for lock in (layout.swap_lock, layout.pull_lock):
+        with files.locked(lock, "anna@laptop"), pytest.raises(errors.BoardFault, match=r"anna@laptop.* is at work on decks just now"):
+            remove(two)
+    assert on_air(two.model)[0] == "r2"
+    assert push(two).verdict == "already-live"
 
-    def waits(holder: str) -> None:
-        words.append(holder)
-        told.set()
 
-    two.model.board.remove(two.model.app, "ben", waits)
+@pytest.mark.parametrize("late", ["apply", "activate", "pull", "stage"])
+def test_who_waited_for_an_app_that_is_removed_brings_nothing_of_it_back(two: Setting, late: str) -> None:
+    """Another process had begun: its lock was in the folder that went away, and its configuration still names the app."""
+    model = two.model
+    head = model.board.repo(model.app).head()
+    assert head
+    stale = Board(model.layout, model.xen, model.network)
+    layout = model.layout.app(model.app)
+    path = layout.attempts / "20990101-000000"
+    lock = layout.swap_lock if late == "apply" else layout.pull_lock
+    failed: list[BaseException] = []
+
+    def works() -> None:
+        try:
+            if late == "apply":
+                stale.apply(model.app, "ben")
+            elif late == "activate":
+                stale.activate(model.app, head, "ben", path, retry=False)
+            elif late == "pull":
+                stale.pull(model.app, "cron")
+            else:
+                with contextlib.closing(Attempt(path, "push")) as record:
+                    stale.stage(model.app, head, None, record)
+        except errors.EdgeError as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=works)
+    with files.locked(lock, "anna"):
+        thread.start()
+        until(lambda: _waits(lock), "it waits")
+        model.board._read = None
+        with pytest.MonkeyPatch.context() as patch:  # the one who holds the lock removes it
+            patch.setattr(files, "locked", _unlocked)
+            model.board.remove(model.app, "anna")
     thread.join(USUAL_S)
-    assert over.is_set()
-    assert words[0].startswith("anna@laptop")
+    (error,) = failed
+    assert "no app 'decks' on this board" in str(error)
+    assert on_air(model) == ["decks.r3", "other"]
+    assert not model.layout.cron(model.app).exists()
+    assert "decks" not in config.load(model.layout.config).apps
+
+
+@contextlib.contextmanager
+def _unlocked(*_: object, **__: object) -> Iterator[None]:
+    yield
+
+
+def _waits(lock: Path) -> bool:
+    """Whether somebody stands in line for a lock (proc(5): /proc/locks, the lines with an arrow)."""
+    inode = f":{lock.stat().st_ino} "
+    return any("->" in line and inode in line for line in Path("/proc/locks").read_text().split("\n"))
+
+
+def test_a_session_that_is_older_than_the_removal_puts_the_app_back_whole(two: Setting) -> None:
+    model = two.model
+    head = model.board.repo(model.app).head()
+    assert head
+    stale = Board(model.layout, model.xen, model.network)
+    model.board.remove(model.app, "anna")
+    with pytest.raises(errors.UsageFault, match="no app 'decks'"):
+        stale.rollback(model.app, None, "ben")
+    assert not model.layout.app(model.app).folder.exists()
+    stale.ensure_app(model.app)
+    assert "decks" in config.load(model.layout.config).apps
+    model.board = stale
+    two.context()
+    assert push(two).verdict == "live"
+
+
+def test_a_push_of_another_app_does_not_bring_a_removed_one_back(two: Setting) -> None:
+    stale = Board(two.model.layout, two.model.xen, two.model.network)
+    two.model.board.remove(two.model.app, "anna")
+    stale.ensure_app(names.AppName("clock"))
+    assert sorted(config.load(two.model.layout.config).apps) == ["clock", "other"]
+
+
+def test_an_app_whose_state_cannot_be_read_goes_too(two: Setting) -> None:
+    two.model.layout.app(two.model.app).state.write_text("{")
+    two.model.board.remove(two.model.app, "anna")
     gone(two.model)
+
+
+def test_what_only_the_board_has_is_not_lost_without_a_word(two: Setting) -> None:
+    with pytest.raises(errors.UsageFault, match="nothing could put it back") as caught:
+        remove(two, here=False, asks=False)
+    assert "edgedeploy fetch decks " in caught.value.hint
+    *_, lost = remove(two, here=False, dry_run=True).changes
+    assert lost == "this laptop does not have those commits; to bring them here: edgedeploy fetch decks"
+    git("-C", two.model.work, "reset", "--quiet", "--hard", "HEAD~1")
+    git("-C", two.model.work, "reflog", "expire", "--expire=now", "--all")
+    git("-C", two.model.work, "gc", "--quiet", "--prune=now")
+    asked: list[str] = []
+
+    def no(question: str) -> None:
+        asked.append(question)
+        raise errors.Interrupted("nothing was done")
+
+    with pytest.raises(errors.Interrupted):
+        remove(two, agreed=no)
+    assert asked[0].endswith("This laptop does not have those commits (to bring them here: edgedeploy fetch decks).")
+    result = remove(two, asks=False, without_copy=True)
+    assert "your own repository" not in deployment.removed(result, dry_run=False)
+    gone(two.model)
+
+
+def test_a_remote_that_is_forgotten_is_named(two: Setting) -> None:
+    two.model.told(remote=str(two.model.remote))
+    two.model.board._read = None
+    words = remove(two).changes
+    assert f"forgot that it is pulled from {two.model.remote}" in words
+
+
+def test_contact_that_is_lost_is_no_failure_and_no_success(two: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(*_: object) -> None:
+        raise SystemExit(0)
+
+    monkeypatch.setattr(serve.Server, "_remove", lost)
+    with pytest.raises(errors.OutcomeUnknown, match="contact with the board was lost while it took decks off") as caught:
+        remove(two)
+    assert "edgedeploy status" in caught.value.hint
 
 
 def test_an_agent_that_is_too_old_for_it_is_named_with_what_mends_that(two: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
