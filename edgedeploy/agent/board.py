@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from edgedeploy.agent.handout import Handout
     from edgedeploy.agent.otherapps import OtherApps
 
-_RELEASES = 3  # kept unpacked, for `rollback APP RELEASE`; what is good and what was before it always are
 Before = Callable[[Attempt], None]
 
 
@@ -445,25 +444,7 @@ class Board:
         with files.locked(layout.pull_lock, "gc"), files.locked(layout.swap_lock, "gc"):
             return self._collect(layout, older_than_s=0)
 
-    def _collect(self, layout: AppLayout, *, older_than_s: float) -> list[str]:
-        """Younger files stay: another push may be staging them."""
-        from edgedeploy.agent import records
+    def _collect(self, layout: AppLayout, older_than_s: float) -> list[str]:
+        from edgedeploy.agent import collect
 
-        now = state.load(layout.state)
-        keep: set[Path] = set()
-        wanted = {slot.uuid for slot in (now.good, now.previous, now.candidate, now.failed) if slot}
-        known = records.every(layout)
-        if wanted - {manifest.uuid for manifest in known.values()}:
-            return []  # whose files those are that belong to it, nobody can say
-        recent = [*dict.fromkeys(manifest.release for manifest in reversed(known.values()))][:_RELEASES]
-        for path, manifest in known.items():
-            if manifest.uuid not in wanted and manifest.release not in recent:
-                continue
-            unpacked = [layout.artefacts / artefact.sha256 for artefact in manifest.artefacts]
-            keep |= {path, layout.domain(manifest.uuid), *unpacked, *(p.with_name(f"{p.name}.json") for p in unpacked)}
-        folders = (layout.artefacts, layout.folder / "domains", layout.folder / "releases")
-        spare = files.sizes_and_ages(p for folder in folders for p in folder.glob("*") if p not in keep)
-        doomed = files.aged(spare, older_than_s)
-        for path in doomed:
-            path.unlink(missing_ok=True)
-        return [str(path) for path in doomed]
+        return collect.collect(layout, older_than_s)

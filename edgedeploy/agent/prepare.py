@@ -61,7 +61,7 @@ class Prepare:
     def _unpack(self, artefact: Artefact, manifest: Manifest, commit: str, attempt: Attempt) -> None:
         target = self._path(artefact)
         if target.is_file() and target.stat().st_size == artefact.size and files.sha256_file(target) == artefact.sha256:
-            os.utime(target)  # wanted now: see Board._collect
+            os.utime(target)  # wanted now: see collect.py
             return
         attempt.event("unpack", f"unpacking {artefact.file} ({artefact.size / 1e6:.1f} MB)")
         target.parent.mkdir(parents=True, exist_ok=True)
