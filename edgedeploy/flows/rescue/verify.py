@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgedeploy.core import errors
 from edgedeploy.flows.context import Context, refreshed
@@ -49,13 +50,24 @@ def verify(board: KnownBoard, facts: Facts, context: Context, *, remember: bool 
 
 def _places(board: KnownBoard, facts: Facts, context: Context) -> Iterator[Found]:
     tried: tuple[str, ...] = ()
+    own = [address.text for address in (*facts.usable(six=True), *facts.link_local(4))]
     try:
         found = context.find(Wanted(on=board.board_id))
+        lasting = tuple(address.text for address in facts.usable())
+        if lasting and all(map(_link_local, found.hosts)):
+            # its Avahi has only just begun, and says first what it can say first: an address that a person can type is better
+            yield replace(found, hosts=lasting)
         tried = found.hosts
         yield found
     except errors.NoSuchBoard:
         pass
-    own = [address.text for address in (*facts.usable(six=True), *facts.link_local(4))]
     hosts = tuple(host for host in own if host not in tried or board.port != facts.ssh_port)
     if hosts:
         yield Found(board.name, hosts, facts.ssh_port, "by the address that it said over the cable", board, board.profile)
+
+
+def _link_local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_link_local
+    except ValueError:  # a name
+        return False

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from edgedeploy.core import errors, messages, names
+from edgedeploy.discover.sighting import Sighting
 from edgedeploy.flows import recover as flow
 from edgedeploy.flows.context import Context, pins_file
 from edgedeploy.flows.rescue import probe
@@ -310,3 +311,26 @@ def test_a_dry_run_remembers_nothing(desk, tmp_path):
     assert (tmp_path / "state" / "boards.json").read_bytes() == before
     desk.recover()
     assert (tmp_path / "state" / "boards.json").read_bytes() != before
+
+
+@pytest.mark.parametrize(("seen", "silent", "at"), [
+    (("fe80::16:3eff:fe00:1%eth0",), (), "192.168.1.7"),
+    (("fe80::16:3eff:fe00:1%eth0",), ("192.168.1.7",), "[fe80::16:3eff:fe00:1%eth0]"),
+    (("169.254.7.7",), (), "192.168.1.7"),
+    (("192.168.1.9", "fe80::16:3eff:fe00:1%eth0"), (), "192.168.1.9"),
+    (("127.0.0.1",), (), "127.0.0.1"),
+])  # fmt: skip
+def test_a_board_whose_avahi_has_only_begun_is_called_by_an_address_that_lasts(desk, seen, silent, at):
+    """An IPv6 link-local address is said first, before the others were probed for by mDNS (RFC 6762, 8.1)."""
+    sighting = Sighting(ID, names.BoardName("stage"), names.ProfileName("cubieboard2"), "", seen, 22)
+    answering = desk.context.talk
+
+    def talk(found, *, timeout=120.0):
+        if found.hosts[0] in silent:
+            raise errors.Unreachable("not there")
+        return answering(found)
+
+    object.__setattr__(desk.context, "talk", talk)
+    object.__setattr__(desk.context, "browse", lambda *_: [sighting])
+    result = desk.recover(on="stage")
+    assert (result.reached.at, result.reached.how) == (at, "seen by mDNS")
