@@ -94,8 +94,9 @@ class Board:
             self._read, self.config = stamp, config.load(self.layout.config)
 
     def _write(self, apps: dict[AppName, config.AppConfig]) -> None:
-        self.config = replace(self.config, apps=apps)
-        files.atomic_write(self.layout.config, config.render(self.config).encode())
+        wanted = replace(self.config, apps=apps)
+        files.atomic_write(self.layout.config, config.render(wanted).encode())
+        self.config = wanted  # only now: what the disk did not take is not so
         self._read = _stamp(self.layout.config)
 
     def repo(self, name: AppName) -> GitRepo:
@@ -107,19 +108,28 @@ class Board:
 
         return derived.manifest(self.layout, self.config, *wanted)
 
-    def ensure_app(self, name: AppName) -> list[str]:
-        """Make a place for an app that is pushed for the first time; returns what was changed, in words."""
+    def ensure_app(self, name: AppName, waiting: Callable[[str], None] = lambda _: None) -> list[str]:
+        """Make a place for an app that is pushed for the first time; returns what was changed, in words.
+
+        `waiting` as `exclusive` takes it: the place is made under the app's lock, so that nobody takes it away meanwhile.
+        """
         changed = []
-        self._read_again()
-        if name not in self.config.apps:
-            with files.locked(self.layout.config_lock, "push"):
-                self._read_again()
-                self._write({name: config.AppConfig(), **self.config.apps})
-            changed.append(f"added the app {name} to {self.layout.config}")
-        changed += self._made_anew(name)
-        with contextlib.suppress(errors.BadRepository):  # what is checked out may be what a push is about to mend
-            changed += self.install_schedule(name)
+        with exclusive(self.layout.app(name).pull_lock, "push", waiting):
+            self._read_again()
+            if name not in self.config.apps:
+                with files.locked(self.layout.config_lock, "push"):
+                    self._read_again()
+                    self._write({name: config.AppConfig(), **self.config.apps})
+                changed.append(f"added the app {name} to {self.layout.config}")
+            changed += self._made_anew(name)
+            with contextlib.suppress(errors.BadRepository):  # what is checked out may be what a push is about to mend
+                changed += self.install_schedule(name)
         return changed
+
+    def has(self, name: AppName) -> bool:
+        """Whether the configuration names an app, as it is now."""
+        self._read_again()
+        return name in self.config.apps
 
     def _made_anew(self, name: AppName) -> list[str]:
         return self.repo(name).ensure(name, self.config.apps[name].remote)
@@ -380,15 +390,15 @@ class Board:
                 if time.monotonic() > until:
                     raise
                 time.sleep(1.0)
-        from edgedeploy.agent import removal
-
-        removal.sweep(self.layout)
         verdicts = {}
         for name in [*self.config.apps]:
             try:
                 verdicts[str(name)] = str(self.apply(name, "boot")["verdict"])
             except errors.EdgeError as error:
                 verdicts[str(name)] = error.message
+        from edgedeploy.agent import removal
+
+        removal.sweep(self.layout)
         return verdicts
 
     def hand_out(self, name: AppName, have: Sequence[str], waiting: Callable[[str], None]) -> Handout:

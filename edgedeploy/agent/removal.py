@@ -6,6 +6,7 @@ The order is such that whatever ends it leaves either an app that is still known
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 
 from edgedeploy.agent import records, state
@@ -67,4 +68,8 @@ def sweep(board: Layout) -> None:
     apps = board.state / "apps"
     for name in files.listed(apps):
         if name.startswith(".") and name.endswith(_DOOMED):
-            shutil.rmtree(apps / name, ignore_errors=True)
+            place = apps / name
+            if place.is_symlink():  # somebody has put it on a larger disk
+                shutil.rmtree(os.path.realpath(place), ignore_errors=True)
+                place.unlink()
+            shutil.rmtree(place, ignore_errors=True)

@@ -197,12 +197,12 @@ class Server(Conversation):
 
     def _stage(self, ask: messages.Stage) -> None:
         app, layout = AppName(ask.app), self._board.layout
-        self._board.ensure_app(app)
         bundle = layout.incoming / Sha256(ask.bundle) if ask.bundle else None
         path = attempt.new_path(layout.app(app).folder / "stagings")
         with _Follow(path, self._send):
             record = Attempt(path, "push")
             try:
+                self._board.ensure_app(app, lambda holder: record.event("wait", f"waiting: {holder} is pulling"))
                 manifest, live = self._board.stage(app, CommitId(ask.commit), bundle, record, ask.swap, over=ask.over)
             finally:
                 record.close()
@@ -254,7 +254,7 @@ class Server(Conversation):
             if "outcome" in line:
                 self._send(messages.Outcome(**line["outcome"]))
                 return
-        if not path.exists():
+        if not self._board.has(AppName(path.parent.parent.name)):
             raise errors.UsageFault("the app was removed from the board meanwhile", hint="push again")
         words = (path.parent.parent / "deploy.out").read_text(errors="replace").splitlines()[-8:]
         raise errors.Bug(

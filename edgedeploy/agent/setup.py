@@ -112,20 +112,14 @@ class Setup:
     def run(self) -> AgentConfig:
         """Raises errors.BadConfig when what the board has cannot be kept."""
         before, said = self._known().apps, config.content(self._layout.config)
-        wanted = self._config()
-        text = config.render(wanted)
-        config.parse(text, "the new agent.toml")  # what cannot be read again must not be written
+        wanted, text = self._wanted()
         # only now: an agent that cannot read what is configured here must not take the place of one that can
         self._write(self._layout.program, self._installed.launcher, 0o755, "the command that starts it")
         if not self._dry_run:
             compiled.forget_others(self._installed.library)
-        with contextlib.ExitStack() as alone:
-            if not self._dry_run:
-                alone.enter_context(files.locked(self._layout.config_lock, "enrol"))
-            if config.content(self._layout.config) != said:  # a push has added its app, or one was removed
-                wanted = self._config()
-                text = config.render(wanted)
-            self._write(self._layout.config, text.encode(), 0o644, "the board's configuration")
+        while not self._configured(said, text):  # a push has added its app meanwhile, or one was removed
+            said = config.content(self._layout.config)
+            wanted, text = self._wanted()
         if (self._layout.hotplug.parent / "vif-bridge").is_file():
             self._write(self._layout.hotplug, vif_hotplug.TEXT, 0o755, "a release on trial has a bridge of its own")
         self._write(self._layout.tick, tick.TEXT.encode(), 0o755, "what cron calls")
@@ -136,6 +130,8 @@ class Setup:
         if not self._dry_run:
             board = Board(self._layout)
             for app, config_of in wanted.apps.items():
+                if not board.has(app):
+                    continue  # removed just now
                 if app in before and _told(before[app]) != _told(config_of):
                     records.retold(self._layout.app(app), _told(before[app]), _told(config_of))
                 self.changes += board.ensure_app(app)
@@ -145,6 +141,23 @@ class Setup:
 
         self.changes += originals.remove(self._layout, keep=self._plan.keep, dry_run=self._dry_run)
         return wanted
+
+    def _wanted(self) -> tuple[AgentConfig, str]:
+        """The configuration, and its text; what cannot be read again must not be written."""
+        wanted = self._config()
+        text = config.render(wanted)
+        config.parse(text, "the new agent.toml")
+        return wanted, text
+
+    def _configured(self, said: bytes | None, text: str) -> bool:
+        """Write the configuration, unless it is not what it was (`said`) any more."""
+        with contextlib.ExitStack() as alone:
+            if not self._dry_run:
+                alone.enter_context(files.locked(self._layout.config_lock, "enrol"))
+            if config.content(self._layout.config) != said:
+                return False
+            self._write(self._layout.config, text.encode(), 0o644, "the board's configuration")
+        return True
 
     def _known(self) -> AgentConfig:
         try:

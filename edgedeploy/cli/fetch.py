@@ -41,15 +41,11 @@ def fetch(
     from pathlib import Path  # noqa: PLC0415 - a page of help needs none
 
     from edgedeploy.cli import target  # noqa: PLC0415 - a command pays for its own imports only
-    from edgedeploy.core import names  # noqa: PLC0415
     from edgedeploy.flows import fetch as flow  # noqa: PLC0415
     from edgedeploy.ui import fetched  # noqa: PLC0415
 
-    # what the configuration names may be on the laptop that was lost
-    kept = session.settings.apps.get(names.AppName(app)) if app and names.AppName.fits(app) else None
-    name = kept.name if kept else target.app_name(session, app, board, host)
-    here = kept.path if kept else target.repository(session, app)
-    place = folder or here or Path(name)
+    name = target.app_name(session, app, board, host)
+    place = folder or target.repository(session, app) or Path(name)
     wanted = target.wanted(session, board, host, name, place, target.Way(via, port, timeout))
     result = flow.fetch(wanted, name, place, target.context(session, interfaces, wanted))
     if as_json:

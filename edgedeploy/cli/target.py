@@ -174,8 +174,10 @@ def app_name(
     """
     from edgedeploy.depot.repo import Depot  # noqa: PLC0415 - GitPython costs 80 ms
 
-    if app is not None and names.AppName.fits(app) and app not in session.settings.apps:
-        return names.AppName(app)
+    if app is not None and names.AppName.fits(app):
+        kept = session.settings.apps.get(names.AppName(app))
+        if kept is None or not kept.path.exists():  # its folder may have been on the laptop that was lost
+            return names.AppName(app)
     if app is None and session.settings.project is None:
         return _only_app(on, host)
     return Depot.open(session.settings.resolve_app(app)).app

@@ -147,7 +147,7 @@ def last_archive(data: bytes) -> tuple[int, list[str]] | None:
         if not inside:
             start, found = at, []
         try:
-            size, length = int(data[at + 54 : at + 62], 16), int(data[at + 94 : at + 102], 16)
+            size, length = _field(data, at + 54), _field(data, at + 94)
         except ValueError:
             return None
         name = data[at + _HEADER : at + _HEADER + length].rstrip(b"\0").decode(errors="surrogateescape")
@@ -192,7 +192,7 @@ def _entries(data: bytes) -> Iterator[tuple[str, int, bytes]]:
             if at == 0 or not rest.startswith(_MAGICS):
                 raise ValueError("it is no cpio archive of the newc kind, or holds something else behind one")
             at = len(data) - len(rest)
-        mode, size, length = (int(data[at + first : at + first + 8], 16) for first in (14, 54, 94))
+        mode, size, length = (_field(data, at + first) for first in (14, 54, 94))
         start = _up(at + _HEADER + length)
         if start + size > len(data):
             raise ValueError("it ends in the middle of a file")
@@ -200,6 +200,14 @@ def _entries(data: bytes) -> Iterator[tuple[str, int, bytes]]:
         if name not in (_TRAILER, "."):
             yield name, mode, data[start : start + size]
         at = _up(start + size)
+
+
+def _field(data: bytes, at: int) -> int:
+    """Eight hexadecimal digits. Raises ValueError for anything else: int() takes signs and blanks, too."""
+    digits = data[at : at + 8]
+    if len(digits) != 8 or not digits.isalnum():
+        raise ValueError("a header of the archive is damaged")
+    return int(digits, 16)
 
 
 def goes_on(error: PackingError) -> bool:

@@ -140,7 +140,11 @@ def locked(path: Path, who: str, *, wait: bool = True) -> Iterator[None]:
     """
     while True:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a+") as file:
+        try:
+            opened = path.open("a+")
+        except FileNotFoundError:
+            continue  # the folder went away between the two
+        with opened as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             except BlockingIOError:

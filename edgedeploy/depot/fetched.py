@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 
@@ -19,6 +20,8 @@ from edgedeploy.depot.git import Git
 from edgedeploy.depot.repo import BRANCH, Depot
 
 MOST_KNOWN = 300
+_STRANGE = "edgedeploy.fromaboard"
+"""set in a clone that came from a board: its links are nobody's here"""
 _PLAIN = ("-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0")
 _DECORATION = ",".join(
     f"{name}=ignore"
@@ -37,9 +40,14 @@ def known(depot: Depot, theirs: str) -> list[str]:
     """
     if depot.shallow:
         return []
-    own = depot.git.commit(theirs) if theirs else None
+    own = theirs if theirs and keeps(depot.git, theirs) else ""
     newest = (depot.git.ask("rev-list", f"--max-count={MOST_KNOWN - 1}", "--branches", "--remotes", "HEAD") or "").split()
     return [*([own] if own else []), *newest]
+
+
+def keeps(git: Git, commit: str) -> bool:
+    """Whether a ref leads to a commit: one that is merely lying about may lack what it stands on, and will not stay."""
+    return bool(git.ask("for-each-ref", "--count=1", "--contains", commit))
 
 
 def ref_of(board: str) -> str:
@@ -51,10 +59,23 @@ def into(git: Git, board: str, commit: CommitId, bundle: Path | None) -> None:
     """Take a bundle in and point the board's ref at `commit`. Raises errors.BadRepository where git refuses what was sent."""
     if bundle:
         # not by `git fetch`, which checks the objects of a bundle from git 2.46 on only
-        pack = bundle.read_bytes().partition(b"\n\n")[2]
-        git.raw(*_PLAIN, "index-pack", "--stdin", "--fix-thin", f"--strict={_DECORATION}", data=pack)
-        git.run("rev-list", "--objects", "--quiet", commit, "--not", "--all")
+        with bundle.open("rb") as file:
+            while file.readline(65536) not in (b"\n", b""):
+                pass  # its head; the pack comes next
+            os.lseek(file.fileno(), file.tell(), os.SEEK_SET)  # where git reads on
+            git.raw(*_PLAIN, "index-pack", "--stdin", "--fix-thin", f"--strict={_DECORATION}", file=file)
+    git.run("rev-list", "--objects", "--quiet", commit, "--not", "--all")
     git.run("update-ref", ref_of(board), commit)
+
+
+def led_out(depot: Depot, paths: Iterable[Path]) -> Path | None:
+    """The first of what [build] names that leads out of a repository which a board sent; None: what a person has linked is meant."""
+    root = depot.root.resolve()
+    if not any(os.path.islink(part) for path in paths for part in (path, *path.parents) if part.is_relative_to(root)):
+        return None
+    if depot.git.ask("config", "--local", "--get", _STRANGE) != "true":
+        return None
+    return next((path for path in paths if not path.resolve().is_relative_to(root)), None)
 
 
 def merges_releases(git: Git) -> None:
@@ -63,8 +84,7 @@ def merges_releases(git: Git) -> None:
     In this clone alone, and never committed.
     """
     line = f"{LATEST} merge=edgedeploy-ours"
-    place = git.run("rev-parse", "--path-format=absolute", "--git-path", "info/attributes")
-    path = Path(place)
+    path = git.folder / git.run("rev-parse", "--git-path", "info/attributes")
     text = path.read_text(errors="surrogateescape") if path.is_file() else ""
     if line not in text.split("\n"):
         ended = text if not text or text.endswith("\n") else f"{text}\n"
@@ -84,6 +104,7 @@ def clone(folder: Path, board: str, commit: CommitId, bundle: Path) -> Depot:
         part.mkdir()
         git = Git(part)
         git.run("init", "--quiet", f"--initial-branch={BRANCH}")
+        git.run("config", "--local", _STRANGE, "true")
         into(git, board, commit, bundle)
         git.run(*_PLAIN, "reset", "--quiet", "--hard", commit)
         Depot.open(part)  # what is no deployment repository is told before it has the name

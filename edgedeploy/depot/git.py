@@ -9,6 +9,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 # GitPython looks for git when it is imported and raises where there is none: we say it in our own words
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
@@ -52,10 +53,14 @@ class Git:
         """What git prints, without the last newline. Raises errors.BadRepository when it refuses."""
         return self.raw(*args, env=env).decode(errors="surrogateescape").removesuffix("\n")
 
-    def raw(self, *args: str, env: Mapping[str, str] | None = None, data: bytes | None = None) -> bytes:
-        """What git prints, byte for byte; `data` is its input. Raises errors.BadRepository when it refuses."""
+    def raw(
+        self, *args: str, env: Mapping[str, str] | None = None, data: bytes | None = None, file: BinaryIO | None = None
+    ) -> bytes:
+        """What git prints, byte for byte; its input is `data`, or an open file's from where it is. Raises errors.BadRepository
+        when it refuses.
+        """
         try:
-            return self._execute(args, env, data)
+            return self._execute(args, env, data, file)
         except _RefusedError as refused:
             raise refused.in_words() from None
 
@@ -66,14 +71,16 @@ class Git:
         except _RefusedError:
             return None
 
-    def _execute(self, args: tuple[str, ...], env: Mapping[str, str] | None, data: bytes | None = None) -> bytes:
+    def _execute(
+        self, args: tuple[str, ...], env: Mapping[str, str] | None, data: bytes | None = None, file: BinaryIO | None = None
+    ) -> bytes:
         try:
             with tempfile.TemporaryFile() as given:  # a file, because git asks for its descriptor
                 given.write(data or b"")
                 given.seek(0)
                 printed = self._runner.execute(
                     ["git", *args],
-                    istream=given if data is not None else None,
+                    istream=file or (given if data is not None else None),
                     stdout_as_string=False,
                     strip_newline_in_stdout=False,
                     env={**_ENV, **(env or {})},

@@ -71,7 +71,10 @@ def fetch(wanted: Wanted, app: names.AppName, folder: Path, context: Context) ->
                 usual_board.remember(made.git, reached.welcome.board_id)
                 pushed_from.remember(app, made.root)
                 return _result(made, app, board, told, _restored(made, context), cloned=True)
-    fetched.merges_releases(depot.git)
+    try:
+        fetched.merges_releases(depot.git)
+    except (errors.EdgeError, OSError) as error:
+        context.report.warn(f"a merge will conflict in xen/latest, where yours is to be kept: {error}")
     return _result(depot, app, board, told, (), cloned=False)
 
 
@@ -93,8 +96,13 @@ def _result(
     made: Depot, app: names.AppName, board: names.BoardName, told: messages.Bundle, restored: tuple[Path, ...], *, cloned: bool
 ) -> Result:
     ref = fetched.ref_of(board)
-    ahead, behind = map(int, made.git.run("rev-list", "--left-right", "--count", f"HEAD...{ref}").split())
-    related = made.git.ask("merge-base", "HEAD", ref) is not None
+    born = made.git.commit("HEAD") is not None
+    ahead, behind = (
+        map(int, made.git.run("rev-list", "--left-right", "--count", f"HEAD...{ref}").split())
+        if born
+        else (0, int(made.git.run("rev-list", "--count", ref)))
+    )
+    related = not born or made.git.ask("merge-base", "HEAD", ref) is not None
     short, commit = ref.removeprefix("refs/remotes/"), CommitId.parse(told.commit)
     return Result(app, board, made.root, commit, short, told.size, cloned, ahead, behind, related, restored)
 
@@ -105,10 +113,12 @@ def there(reached: Reached, app: names.AppName) -> Mapping[str, Any]:
     if app not in apps:
         has = ", ".join(sorted(apps)) or "none"
         raise errors.UsageFault(f"{reached.found.name} has no app {app} (it has: {has})", hint="edgedeploy status")
-    said = apps[app]
-    if not isinstance(said, Mapping):
-        raise errors.ProtocolMismatch(f"the agent says of {app} what no agent says", hint="edgedeploy enrol")
-    return said
+    said: object = apps[app]
+    if isinstance(said, dict):
+        head = said.get("head") or ""
+        if isinstance(head, str) and (not head or CommitId.fits(head)):
+            return said
+    raise errors.ProtocolMismatch(f"the agent says of {app} what no agent says", hint="edgedeploy enrol")
 
 
 def _brought(reached: Reached, app: names.AppName, known: list[str], file: Path, context: Context) -> messages.Bundle:

@@ -13,7 +13,7 @@ from edgedeploy.core.fit import DomainNeeds
 from edgedeploy.core.names import ReleaseId
 from edgedeploy.core.project import FILE, Build
 from edgedeploy.core.release import Manifest
-from edgedeploy.depot import buildtable, served
+from edgedeploy.depot import buildtable, fetched, served
 from edgedeploy.depot.git import Git
 from edgedeploy.depot.release import Added, Draft, Sources, commit_release, draft_release
 from edgedeploy.depot.repo import Depot
@@ -188,6 +188,12 @@ def sources_of(depot: Depot, request: Request) -> Sources:
             "which kernel?", hint=f"{request.command} KERNEL, or name it in {FILE}: [build] kernel = …"
         )
     ramdisk, slides = chosen(request.ramdisk, build.ramdisk), chosen(request.slides, build.slides)
+    named = [path for path in (kernel, ramdisk, slides, *(root / path for path in depot.config.health.serves.values())) if path]
+    if request.source is None and (led := fetched.led_out(depot, named)):
+        raise errors.BadRepository(
+            f"{led} is a link to {led.resolve()}, and this repository came from a board: that is not taken into a release",
+            hint="is it meant? put the content there in place of the link",
+        )
     return Sources(kernel, ramdisk, slides, request.source)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from edgedeploy.core import errors, names
 from edgedeploy.core.names import printable
+from edgedeploy.depot import fetched
 from edgedeploy.depot.repo import Depot
 from edgedeploy.flows.context import Context
 from edgedeploy.flows.fetch import there
@@ -59,8 +60,8 @@ def remove(request: Request, context: Context) -> Result:
         release = printable(str(said.get("release") or ""), 100)
         url = seen_from_here(str(said.get("url")), found.forwards) if release and said.get("url") else ""
         head = str(said.get("head") or "")
-        again = _again(request.repository, app, head)
-        only = bool(head and not again)
+        copied, again = _copy(request.repository, app, head)
+        only = bool(head and not copied)
         if request.dry_run:
             return Result(app, found.name, release, _would(app, release, url, said, only=only), again)
         if only and not request.without_copy and not request.asks:
@@ -79,16 +80,20 @@ def remove(request: Request, context: Context) -> Result:
     return Result(app, found.name, release, tuple(changes), again)
 
 
-def _again(repository: Path | None, app: names.AppName, head: str) -> str:
-    """The command that puts back what is there, "" where it is not here."""
+def _copy(repository: Path | None, app: names.AppName, head: str) -> tuple[bool, str]:
+    """Whether a branch, or what was fetched, has the board's commits here; and the command that puts them back: only a push of the
+    branch that one is on does.
+    """
     if repository is None or not head:
-        return ""
+        return False, ""
     try:
         depot = Depot.open(repository)
-        here = depot.app == app and depot.git.commit(head) == head
+        if depot.app != app or not fetched.keeps(depot.git, head):
+            return False, ""
+        here = depot.continues(names.CommitId.parse(head))
     except errors.EdgeError:
-        return ""
-    return f"edgedeploy push{folders.typed(depot.root)}" if here else ""
+        return False, ""
+    return True, f"edgedeploy push{folders.typed(depot.root)}" if here else ""
 
 
 def _would(app: names.AppName, release: str, url: str, said: Mapping[str, Any], *, only: bool) -> tuple[str, ...]:

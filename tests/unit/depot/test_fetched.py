@@ -1,5 +1,6 @@
 """What a board's history is made into here: a repository that the next release can be made in, as on the laptop that was lost."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from edgedeploy.core.names import CommitId
 from edgedeploy.depot import fetched, inputs
 from edgedeploy.depot.release import Sources, add_release
 from edgedeploy.depot.repo import Depot
+from edgedeploy.flows import release as flow
 from tests.unit.depot.conftest import git
 
 BASE = cpio.pack([cpio.file("init", b"#!/bin/sh\n", 0o755)])
@@ -106,7 +108,47 @@ def test_a_history_that_is_no_deployment_repository_leaves_nothing(tmp_path, git
         (b"", None),
         (bytes(512), None),
         (b"070701" + b"z" * 200, None),
+        (BASE[:54] + b"-0000074" + BASE[62:], None),
+        (BASE[:94] + b"    0005" + BASE[102:], None),
     ],
 )  # fmt: skip
 def test_where_the_last_archive_begins(data, found):
     assert cpio.last_archive(data) == found
+
+
+@pytest.mark.parametrize("field", [54, 94])
+def test_a_damaged_header_ends_the_unpacking(tmp_path, field):
+    with pytest.raises(ValueError, match="damaged"):
+        cpio.unpack(BASE[:field] + b"-0000074" + BASE[field + 8 :], tmp_path)
+
+
+@pytest.mark.parametrize("linked", ["slides", "guest", "guest/base.cpio"])
+def test_what_a_board_sent_takes_no_file_of_this_laptop_into_a_release(released, tmp_path, report, linked):
+    secret = tmp_path / "secret"
+    (secret / "guest").mkdir(parents=True)
+    for name in ("index.html", "vmlinuz", "base.cpio"):
+        (secret / name).write_bytes(BASE)
+    place = released.root / linked
+    shutil.rmtree(place) if place.is_dir() else place.unlink()
+    place.symlink_to(secret / "base.cpio" if linked.endswith("cpio") else secret)
+    (released.root / ".gitignore").unlink()
+    git(released.root, "add", "--all")
+    git(released.root, "commit", "--quiet", "--message", "lead out")
+    assert flow.sources_of(Depot.open(released.root), flow.Request(released.root)), "what a person has linked is meant"
+    bundle = tmp_path / "bundle"
+    git(released.root, "bundle", "create", "--quiet", str(bundle), "HEAD")
+    made = fetched.clone(tmp_path / "new", "stage", released.head(), bundle)
+    with pytest.raises(errors.BadRepository, match="came from a board: that is not taken into a release"):
+        flow.sources_of(made, flow.Request(made.root))
+
+
+def test_a_commit_that_no_ref_keeps_is_not_said_to_be_here(released, tmp_path, report):
+    other = Depot.open(released.root)
+    lost = released.head()
+    git(other.root, "reset", "--quiet", "--hard", "HEAD~1")
+    assert (other.git.commit(lost), fetched.keeps(other.git, lost)) == (lost, False)
+    assert lost not in fetched.known(other, lost)
+    (other.root / ".git/objects" / lost[:2] / lost[2:]).rename(tmp_path / "commit")
+    with pytest.raises(errors.BadRepository, match="git rev-list failed"):
+        fetched.into(other.git, "stage", lost, None)
+    assert other.git.commit(fetched.ref_of("stage")) is None

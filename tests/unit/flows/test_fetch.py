@@ -256,3 +256,13 @@ def test_what_is_known_here_is_told_newest_first_and_not_without_end(pushed: Set
     monkeypatch.setattr(fetched, "MOST_KNOWN", 2)
     assert fetched.known(depot, first) == [first, head(pushed.model.work)]
     assert fetched.known(depot, "0" * 40) == [head(pushed.model.work)]
+
+
+def test_a_repository_that_was_only_begun_takes_the_boards_history_in(pushed: Setting, tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    git("init", "--quiet", "--initial-branch=main", begun)
+    (begun / "edgedeploy.toml").write_text('app = "decks"\n')
+    result = fetch(pushed, begun)
+    assert (result.cloned, result.ahead, result.related) == (False, 0, True)
+    subprocess.run(typed(result), check=True, capture_output=True)
+    assert head(begun) == result.commit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from edgedeploy.agent import config, removal, serve
+from edgedeploy.agent import config, removal, serve, status
 from edgedeploy.agent.attempt import Attempt
 from edgedeploy.agent.board import Board
 from edgedeploy.agent.run import CommandFailed
@@ -277,9 +278,10 @@ def test_what_only_the_board_has_is_not_lost_without_a_word(two: Setting) -> Non
     assert "edgedeploy fetch decks " in caught.value.hint
     *_, lost = remove(two, here=False, dry_run=True).changes
     assert lost == "this laptop does not have those commits; to bring them here: edgedeploy fetch decks"
+    git("-C", two.model.work, "branch", "kept")
     git("-C", two.model.work, "reset", "--quiet", "--hard", "HEAD~1")
-    git("-C", two.model.work, "reflog", "expire", "--expire=now", "--all")
-    git("-C", two.model.work, "gc", "--quiet", "--prune=now")
+    assert remove(two, asks=False, dry_run=True).again == "", "a push of this branch puts something else there"
+    git("-C", two.model.work, "branch", "--quiet", "-D", "kept")  # the commit still lies about
     asked: list[str] = []
 
     def no(question: str) -> None:
@@ -320,3 +322,50 @@ def test_an_agent_that_is_too_old_for_it_is_named_with_what_mends_that(two: Sett
         remove(two)
     assert "edgedeploy enrol" in caught.value.hint
     assert on_air(two.model)[0] == "r2"
+
+
+def test_a_push_makes_its_place_whole_or_not_at_all(two: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody can remove an app while a push makes a place for it."""
+    model, refused = two.model, list[str]()
+    made = Board._made_anew
+
+    def remove_now(self: Board, name: names.AppName) -> list[str]:
+        with pytest.raises(errors.BoardFault) as caught:
+            Board(model.layout, model.xen, model.network).remove(name, "ben")
+        refused.append(caught.value.message)
+        return made(self, name)
+
+    monkeypatch.setattr(Board, "_made_anew", remove_now)
+    model.board.ensure_app(model.app)
+    assert len(refused) == 1
+    assert "push" in refused[0]
+
+
+def test_what_the_disk_did_not_take_is_not_believed(two: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    clock = names.AppName("clock")
+    with monkeypatch.context() as disk:
+        disk.setattr(files, "atomic_write", full)
+        with pytest.raises(OSError, match="No space"):
+            two.model.board.ensure_app(clock)
+    assert not two.model.board.has(clock)
+    two.model.board.ensure_app(clock)
+    assert clock in config.load(two.model.layout.config).apps
+
+
+def test_an_app_on_a_larger_disk_is_freed_there(two: Setting, tmp_path: Path) -> None:
+    folder = two.model.layout.app(two.model.app).folder
+    folder.rename(tmp_path / "larger")
+    folder.symlink_to(tmp_path / "larger")
+    two.model.board.remove(two.model.app, "anna")
+    assert not (tmp_path / "larger").exists()
+    gone(two.model)
+
+
+@pytest.mark.parametrize("head", ["--all", "a\0b", "\ud800", 5])
+def test_a_board_that_names_no_commit_is_no_reason_for_a_traceback(two: Setting, monkeypatch: pytest.MonkeyPatch, head: object) -> None:
+    monkeypatch.setattr(status, "apps", lambda _: {"decks": {"head": head, "release": "r2"}})
+    with pytest.raises(errors.ProtocolMismatch, match="what no agent says"):
+        remove(two)
