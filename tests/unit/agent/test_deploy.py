@@ -12,6 +12,7 @@ from edgedeploy.agent import attempt, facts, health, neighbour, state, status
 from edgedeploy.agent.run import CommandFailed
 from edgedeploy.agent.xen import Running
 from edgedeploy.core import errors, names, release
+from tests.guard import until
 from tests.unit.agent.model import ModelBoard
 
 
@@ -487,6 +488,8 @@ def test_a_record_without_an_end_says_whether_its_agent_is_still_at_work(
 def test_a_process_that_is_younger_than_a_record_has_not_written_it() -> None:
     agent = subprocess.Popen(["sh", "-c", "read -r _", "edgedeploy-agent"], stdin=subprocess.PIPE)
     try:
+        # the kernel closes what tells us of the start a moment before it has the words of the command line in place
+        until(Path(f"/proc/{agent.pid}/cmdline").read_bytes, "it has a command line")
         assert attempt._runs(agent.pid, 0)
         assert not attempt._runs(agent.pid, 3600), "it bears the number of one that was killed an hour ago"
     finally:
