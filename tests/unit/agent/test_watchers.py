@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from edgedeploy.agent import watchers
+from tests.guard import until
 
 ONE, TWO = "78c37797-193a-5935-9954-bb3446ad81c0", "342a2d81-0cba-5f1a-a5ce-5ba0448f1fe8"
 Start = Callable[..., subprocess.Popen[bytes]]
@@ -26,6 +27,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
             process = subprocess.Popen(argv, executable="/bin/sh", cwd=tmp_path, stdin=subprocess.PIPE)
             ends.enter_context(process)
             ends.callback(process.kill)
+            until(Path(f"/proc/{process.pid}/cmdline").read_bytes, "its command line is in place")
             return process
 
         yield run
