@@ -42,8 +42,17 @@ def enrol_host(
     where = ssh.SshTarget(hosts[0], port, user, also=hosts[1:])
     endpoint = resolve(where)
     rules = hostrules.of(endpoint, Path(known_hosts) if known_hosts else None)
-    policy = UserKnownHosts(confirm_key, rules, context.report.warn)
-    credentials = ssh.Credentials(identity=Path(identity) if identity else None, ask=target.secret)
+
+    def confirmed(host: str, fingerprint: str) -> bool:
+        with context.report.hold():
+            return confirm_key(host, fingerprint)
+
+    def secret(prompt: str) -> str | None:
+        with context.report.hold():
+            return target.secret(prompt)
+
+    policy = UserKnownHosts(confirmed, rules, context.report.warn)
+    credentials = ssh.Credentials(identity=Path(identity) if identity else None, ask=secret)
     with ssh.SshWire(where, policy, credentials) as wire:
         with context.report.step(f"connecting to {where.label.removeprefix('ssh ')}"):
             wire.connect()

@@ -132,7 +132,7 @@ def down(session: Session, name: str | None, everything: bool, graceful: bool, d
     names = [known.name for known in machine.list_machines()] if everything else [name or _usual()]
     for each in names:
         was_up = flow.down(each, graceful=graceful, delete=delete)
-        session.report.note(f"{each} {'is down' if was_up else 'was not up'}{' and forgotten' if delete else ''}")
+        session.report.note(f"{each} {'is down' if was_up else 'was not up'}{', and is forgotten' if delete else ''}")
 
 
 @lab.command()

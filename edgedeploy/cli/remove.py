@@ -38,12 +38,13 @@ def remove(
     Your own repository stays as it is, and a push puts the app back; what only the board has is lost.
     """
     from edgedeploy.cli import target  # noqa: PLC0415 - a command pays for its own imports only
+    from edgedeploy.depot import pushed_from  # noqa: PLC0415
     from edgedeploy.flows import remove as flow  # noqa: PLC0415
     from edgedeploy.ui import deployment  # noqa: PLC0415
 
     name = target.app_name(session, app)
     way = target.Way(via, port, timeout)
-    repository = target.repository(session, app)
+    repository = target.repository(session, app) or pushed_from.folder(name)
     wanted = target.wanted(session, board, host, name, repository, way)
 
     def agreed(question: str) -> None:

@@ -44,13 +44,9 @@ def rollback(
     to = names.ReleaseId.parse(release) if release else None
     way = target.Way(via, port, timeout)
     wanted = target.wanted(session, board, host, name, target.repository(session, app), way)
-    found, outcome = ask.rollback(
-        wanted,
-        name,
-        to,
-        target.context(session, interfaces, wanted),
-    )
+    context = target.context(session, interfaces, wanted)
+    found, outcome = ask.rollback(wanted, name, to, context)
     if as_json:
         options.emit_json(deploymentjson.of_outcome(asdict(outcome), name, found.name).to_plain())
     else:
-        click.echo(deployment.rolled_back(found, outcome))
+        click.echo(deployment.rolled_back(found, outcome, name, others=len(context.known.all()) > 1))

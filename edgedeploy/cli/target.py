@@ -177,10 +177,15 @@ def app_name(
     if app is not None and names.AppName.fits(app):
         kept = session.settings.apps.get(names.AppName(app))
         if kept is None or not kept.path.exists():  # its folder may have been on the laptop that was lost
-            return names.AppName(app)
+            return Depot.open(Path(app)).app if _is_repository(app) else names.AppName(app)
     if app is None and session.settings.project is None:
         return _only_app(on, host)
     return Depot.open(session.settings.resolve_app(app)).app
+
+
+def _is_repository(name: str) -> bool:
+    """Whether it names a folder here, as `push` takes it: with a deployment repository, whatever its app is called."""
+    return any((Path(name) / sign).exists() for sign in ("edgedeploy.toml", "xen/latest"))
 
 
 def _only_app(on: str | None, host: HostPort | None) -> names.AppName:

@@ -62,7 +62,7 @@ def _refuse(depot: Depot, theirs: CommitId, there: Mapping[str, Any], board: str
             raise
         raise errors.BadRepository(
             error.message,
-            hint=f"{_last(there)}{error.hint}. Last resort: edgedeploy push{folders.typed(depot.root)} --over, "
+            hint=f"{_last(there)}{error.hint}. Last resort: edgedeploy push{folders.typed(depot.root)} --over --on {board}, "
             "by which this repository takes the place of the board's commits; the board keeps those under a git ref",
             details=error.details,
         ) from None

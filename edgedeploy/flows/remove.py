@@ -60,17 +60,20 @@ def remove(request: Request, context: Context) -> Result:
         release = printable(str(said.get("release") or ""), 100)
         url = seen_from_here(str(said.get("url")), found.forwards) if release and said.get("url") else ""
         head = str(said.get("head") or "")
+        on = f" --on {found.name}" if len(context.known.all()) > 1 else ""
         copied, again = _copy(request.repository, app, head)
+        again += on if again else ""
         only = bool(head and not copied)
         if request.dry_run:
-            return Result(app, found.name, release, _would(app, release, url, said, only=only), again)
+            return Result(app, found.name, release, _would(app, release, url, said, f"{app}{on}" if only else ""), again)
         if only and not request.without_copy and not request.asks:
             raise errors.UsageFault(
                 f"this laptop does not have the commits of {app} that are on {found.name}: nothing could put it back",
-                hint=f"bring them here first: edgedeploy fetch {app}   or let them go: edgedeploy remove {app} --without-copy --yes",
+                hint=f"bring them here first: edgedeploy fetch {app}{on}   "
+                f"or let them go: edgedeploy remove {app}{on} --without-copy --yes",
             )
-        on_air = f": {release} is on air{printable(f' at {url}' if url else '', 200)}" if release else ""
-        lost = "" if not only else f" This laptop does not have those commits (to bring them here: edgedeploy fetch {app})."
+        on_air = f" ({release} is on air{printable(f' at {url}' if url else '', 200)})" if release else ""
+        lost = "" if not only else f" This laptop does not have those commits (to bring them here: edgedeploy fetch {app}{on})."
         request.agreed(f"Take {app} off {found.name}, with everything the board has of it{on_air}?{lost}")
         with context.report.step(f"taking {app} off {found.name}"):
             changes = reached.client.remove(app, context.who, _REMOVE_S)
@@ -96,8 +99,8 @@ def _copy(repository: Path | None, app: names.AppName, head: str) -> tuple[bool,
     return True, f"edgedeploy push{folders.typed(depot.root)}" if here else ""
 
 
-def _would(app: names.AppName, release: str, url: str, said: Mapping[str, Any], *, only: bool) -> tuple[str, ...]:
+def _would(app: names.AppName, release: str, url: str, said: Mapping[str, Any], only: str) -> tuple[str, ...]:
     guest = [f"end the guest of {release}{f', and {url} answers no more' if url else ''}"] if release else []
     remote = [f"forget that it is pulled from {printable(str(said['remote']), 200)}"] if said.get("remote") else []
-    lost = [f"this laptop does not have those commits; to bring them here: edgedeploy fetch {app}"] if only else []
+    lost = [f"this laptop does not have those commits; to bring them here: edgedeploy fetch {only}"] if only else []
     return (*guest, f"remove the schedule, the releases, the log and the repository of {app} from the board", *remote, *lost)

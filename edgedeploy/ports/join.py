@@ -16,7 +16,8 @@ from edgedeploy.ports.terminal import raw, say
 
 ESCAPE = 0x1D
 """Ctrl-], as telnet and virsh have it; no shell and no editor wants it"""
-HELP = "Ctrl-] . leaves (q does too), Ctrl-] Ctrl-] sends one Ctrl-], Ctrl-] b sends a BREAK, Ctrl-] ? says this again"
+HELP = "Ctrl-] . leaves (q does too), Ctrl-] Ctrl-] sends one Ctrl-],{} Ctrl-] ? says this again"
+BREAK_HELP = " Ctrl-] b sends a BREAK,"
 _DRAIN, _STUCK = 1.0, 10.0
 """seconds of quiet after which an input that has ended has had its answer; and when the far end never took all of it"""
 _TURN = 0.5
@@ -51,6 +52,10 @@ class Line(Protocol):
     def write(self, data: bytes) -> int:
         """Send some of `data`; how many bytes. Zero: not now, `fileno` becomes readable when it may go on."""
 
+    @property
+    def breaks(self) -> bool:
+        """Whether a BREAK means anything there."""
+
     def send_break(self) -> str:
         """Send a BREAK; words on what was done."""
 
@@ -83,6 +88,11 @@ class Keys:
         return bytes(send), act
 
 
+def help_of(line: Line) -> str:
+    """What the escape key does there."""
+    return HELP.format(BREAK_HELP if line.breaks else "")
+
+
 def join(line: Line, log: BinaryIO | None = None) -> None:
     """Join stdin and stdout with `line` until the escape key, its end, or an answer to an input that has ended.
 
@@ -94,7 +104,7 @@ def join(line: Line, log: BinaryIO | None = None) -> None:
     with raw(keyboard) as terminal:
         copy = _Copy(line, keyboard, log, Keys() if terminal else None, screen)
         if terminal:  # only now: what is typed after these words goes to the board, Ctrl-C too
-            say(f"[{HELP}]\r\n")
+            say(f"[{help_of(line)}]\r\n")
         try:
             copy.run()
         finally:
@@ -178,7 +188,7 @@ class _Copy:
         self._pending += send
         self._left = act == "leave"
         if act == "help":
-            self._words(HELP)
+            self._words(help_of(self._line))
         elif act == "break":
             self._words(self._line.send_break())
 

@@ -87,6 +87,8 @@ class Attachment:
             self._sent += len(data)
         return len(data)
 
+    breaks = False
+
     def send_break(self) -> str:
         """As ports.join.Line.send_break. Xen's console ring carries bytes only."""
         return "a guest's console has no BREAK"

@@ -172,12 +172,12 @@ def _what_runs(app: dict[str, Any]) -> str:
     return f"{app['release']} {'on trial' if app['phase'] == 'trial' else 'on air'}"
 
 
-def rolled_back(found: Found, outcome: messages.Outcome) -> str:
-    """The end of a rollback."""
+def rolled_back(found: Found, outcome: messages.Outcome, app: str, *, others: bool = False) -> str:
+    """The end of a rollback. `others`: this laptop knows more boards than this one."""
     return printable(
         f"{outcome.running} is on air again on {found.name}; {took(outcome.outage_ms, was_on_air=outcome.was_on_air)}"
         + (f"\n{outcome.reason}" if outcome.reason else "")
-        + "\nto have back what was on air before: edgedeploy push --retry"
+        + f"\nto have back what was on air before: edgedeploy rollback {app}{f' --on {found.name}' if others else ''}"
     )
 
 

@@ -59,6 +59,8 @@ class Cable:
                 self._news.append(self._pulled(fault))
         return len(data)
 
+    breaks = True
+
     def send_break(self) -> str:
         """As ports.join.Line.send_break."""
         if self._out:

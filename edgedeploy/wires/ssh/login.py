@@ -218,7 +218,8 @@ class _Login:
     def _refused(self, methods: set[str]) -> errors.Unreachable:
         key = self._only_key
         who = f"{self._endpoint.user}@{self._endpoint.hosts[0]}"
-        hint = "enrol the board again: edgedeploy enrol" if key else f"put your key on the board: ssh-copy-id {who}"
+        port = "" if self._endpoint.port == 22 else f"-p {self._endpoint.port} "
+        hint = "enrol the board again: edgedeploy enrol" if key else f"put your key on the board: ssh-copy-id {port}{who}"
         more = [
             option
             for name, option in _NOT_DONE.items()

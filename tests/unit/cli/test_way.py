@@ -20,7 +20,7 @@ from edgedeploy.flows.find import Via
 from edgedeploy.ports.wire import Wire
 from edgedeploy.remote.known import KnownBoard, KnownBoards
 from edgedeploy.wires.serial import ports
-from tests.unit.depot.conftest import git_home  # noqa: F401 - a fixture
+from tests.unit.depot.conftest import depot, git_home  # noqa: F401 - fixtures
 
 CONFIG = """
 [boards.stage]
@@ -203,3 +203,12 @@ def test_what_the_configuration_names_need_not_be_on_this_laptop_to_be_fetched(
     for words in (("decks",), ("decks", str(tmp_path / "here"))):
         assert edgedeploy("fetch", *words, "-c", str(tmp_path / "config.toml"))[0] == 10
     assert places == [("decks", lost), ("decks", tmp_path / "here")]
+
+
+def test_a_folder_means_its_app_as_it_does_to_push(session: Session, tmp_path: Path, depot) -> None:  # type: ignore[no-untyped-def]  # noqa: F811 - a fixture
+    place = tmp_path / "talkfolder"
+    depot.root.rename(place)
+    assert target.app_name(session, "talkfolder") == "decks"
+    assert target.app_name(session, "decks") == "decks"
+    (tmp_path / "other").mkdir()
+    assert target.app_name(session, "other") == "other", "an empty folder is no repository"

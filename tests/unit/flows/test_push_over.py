@@ -90,7 +90,8 @@ def test_the_boards_history_gives_way_and_is_kept(two: Two) -> None:
         push(two.setting)
     assert caught.value.hint.startswith("anna@laptop deployed there last (20")
     assert ") and r2 is on air; " in caught.value.hint
-    assert f"Last resort: edgedeploy push {two.model.work} --over, by which this repository takes the place of" in caught.value.hint
+    over_it = f"edgedeploy push {two.model.work} --over --on model, by which this repository takes the place of"
+    assert f"Last resort: {over_it}" in caught.value.hint
     assert (two.head, two.kept()) == (theirs, [])
 
     result = push(two.setting, over=True)

@@ -18,6 +18,7 @@ from edgedeploy.agent.run import CommandFailed
 from edgedeploy.core import errors, files, names
 from edgedeploy.flows import remove as flow
 from edgedeploy.flows.find import Wanted
+from edgedeploy.remote.known import KnownBoard
 from edgedeploy.ui import deployment
 from tests.guard import USUAL_S, until
 from tests.unit.agent.model import ID, ModelBoard, git
@@ -37,10 +38,11 @@ def yes(_: str) -> None:
 
 
 def remove(
-    setting: Setting, app: str = "decks", agreed: Callable[[str], None] = yes, *, here: bool = True, asks: bool = True, **how: bool
-) -> flow.Result:
+    setting: Setting, app: str = "decks", agreed: Callable[[str], None] = yes, *, here: bool = True, asks: bool = True,
+    on: str | None = None, **how: bool,
+) -> flow.Result:  # fmt: skip
     repository = setting.model.work if here else None
-    return flow.remove(flow.Request(Wanted(), names.AppName(app), repository, agreed, asks, **how), setting.context())
+    return flow.remove(flow.Request(Wanted(on=on), names.AppName(app), repository, agreed, asks, **how), setting.context())
 
 
 @pytest.fixture
@@ -74,7 +76,7 @@ def test_an_app_is_off_the_board_and_a_push_puts_it_back(two: Setting) -> None:
     asked: list[str] = []
     result = remove(two, agreed=asked.append)
     url = f"http://127.0.0.1:{two.model.xen.port}/"
-    assert asked == [f"Take decks off model, with everything the board has of it: r2 is on air at {url}?"]
+    assert asked == [f"Take decks off model, with everything the board has of it (r2 is on air at {url})?"]
     gone(two.model)
     known = two.known.get(ID)
     assert known is not None
@@ -369,3 +371,14 @@ def test_a_board_that_names_no_commit_is_no_reason_for_a_traceback(two: Setting,
     monkeypatch.setattr(status, "apps", lambda _: {"decks": {"head": head, "release": "r2"}})
     with pytest.raises(errors.ProtocolMismatch, match="what no agent says"):
         remove(two)
+
+
+def test_where_there_are_several_boards_every_command_that_is_told_names_this_one(two: Setting) -> None:
+    spare, kind = names.BoardName("spare"), names.ProfileName("cubieboard2")
+    two.known.remember(KnownBoard(names.BoardId("f" * 16), spare, kind, "root", ("10.0.0.9",), 22))
+    with pytest.raises(errors.UsageFault) as caught:
+        remove(two, here=False, asks=False, on="model")
+    assert "edgedeploy fetch decks --on model " in caught.value.hint
+    assert "edgedeploy remove decks --on model --without-copy --yes" in caught.value.hint
+    assert remove(two, here=False, dry_run=True, on="model").changes[-1].endswith("edgedeploy fetch decks --on model")
+    assert remove(two, on="model").again.endswith(" --on model")

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from edgedeploy.core.messages import BoardStatus
+from edgedeploy.core.messages import BoardStatus, Outcome
 from edgedeploy.core.release import ALIVE_ONLY
 from edgedeploy.flows.ask import BoardState
 from edgedeploy.flows.enrol import Result as Enrolled
@@ -193,3 +193,12 @@ def test_what_runs_already_on_a_network_that_may_be_dark_is_not_called_live() ->
     assert deployment.pushed(live).splitlines()[0] == "decks r2 is already live on stage; nothing was touched"
     dark = replace(live, cable="/dev/ttyUSB0", confirmed="unknown")
     assert deployment.pushed(dark).splitlines()[0] == "decks r2 runs on stage already; nothing was touched"
+
+
+def test_a_rollback_says_how_to_go_forward_again() -> None:
+    outcome = Outcome("live", "r1", "r1", "u", "", 0, True, {}, [])
+    found = Found("stage", ("10.0.0.7",), 22, "")
+    said = deployment.rolled_back(found, outcome, "decks").splitlines()
+    assert said[0] == "r1 is on air again on stage; outage none"
+    assert said[-1] == "to have back what was on air before: edgedeploy rollback decks"
+    assert deployment.rolled_back(found, outcome, "decks", others=True).endswith("edgedeploy rollback decks --on stage")
