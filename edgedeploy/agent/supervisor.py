@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from edgedeploy.core import cpio, files
+from edgedeploy.core import cpioread, files
 
 _SUBREAPER, _NO_NEW_PRIVS, _PDEATHSIG = 36, 38, 1  # linux/prctl.h
 _LOOK_S = 1.0
@@ -58,7 +58,7 @@ class Supervisor:
         self._work.mkdir(mode=0o700, parents=True)
         try:
             if self._order["ramdisk"]:
-                cpio.unpack(Path(self._order["ramdisk"]).read_bytes(), self._work)
+                cpioread.unpack(Path(self._order["ramdisk"]).read_bytes(), self._work)
             self._output, theirs = os.openpty()
             self._console, self._reader = os.openpty()  # the reader's end stays open here: nobody needs to be there
             tty.setraw(self._reader)

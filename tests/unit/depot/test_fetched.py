@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgedeploy.core import cpio, errors
+from edgedeploy.core import cpio, cpioread, errors
 from edgedeploy.core.names import CommitId
 from edgedeploy.depot import fetched, inputs
 from edgedeploy.depot.release import Sources, add_release
@@ -113,13 +113,13 @@ def test_a_history_that_is_no_deployment_repository_leaves_nothing(tmp_path, git
     ],
 )  # fmt: skip
 def test_where_the_last_archive_begins(data, found):
-    assert cpio.last_archive(data) == found
+    assert cpioread.last_archive(data) == found
 
 
 @pytest.mark.parametrize("field", [54, 94])
 def test_a_damaged_header_ends_the_unpacking(tmp_path, field):
     with pytest.raises(ValueError, match="damaged"):
-        cpio.unpack(BASE[:field] + b"-0000074" + BASE[field + 8 :], tmp_path)
+        cpioread.unpack(BASE[:field] + b"-0000074" + BASE[field + 8 :], tmp_path)
 
 
 @pytest.mark.parametrize("linked", ["slides", "guest", "guest/base.cpio"])
