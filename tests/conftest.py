@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import signal
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ _examples = 100 if needs.thorough() else 25
 settings.register_profile("edgedeploy", deadline=None, database=None, derandomize=_same, max_examples=_examples)
 settings.load_profile("edgedeploy")
 
+_laptops = itertools.count()
+
 # a shell that starts us in the background has us ignore Ctrl-C, and our children with us: but some are to be sent one
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -36,6 +39,14 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Every test gets its tier, or ends the run."""
     tiers.mark(items, str(config.rootpath))
+
+
+@pytest.fixture(autouse=True)
+def _a_laptop_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What edgedeploy keeps for its user is neither that of whoever runs the tests nor that of the test beside this one."""
+    home = tmp_path_factory.getbasetemp() / "laptops" / str(next(_laptops))  # made by whoever writes in it
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
 
 
 @pytest.fixture(autouse=True)

@@ -21,12 +21,12 @@ def folder(app: str) -> Path | None:
 
 def remember(app: str, root: Path) -> None:
     """Written only when that is news, and where it can be: the talk is on air all the same."""
-    known = _read()
-    if known.get(app) == str(root):
+    if _read().get(app) == str(root):
         return
-    known.pop(app, None)
-    kept = dict([*known.items(), (app, str(root))][-KEEP:])
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError), files.locked(_file().with_suffix(".lock"), "edgedeploy"):  # two pushes at once
+        known = _read()
+        known.pop(app, None)
+        kept = dict([*known.items(), (app, str(root))][-KEEP:])
         files.atomic_write(_file(), (json.dumps(kept, indent=2) + "\n").encode(), 0o600)
 
 

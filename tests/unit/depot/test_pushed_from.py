@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -47,3 +48,9 @@ def test_it_does_not_grow_and_needs_no_place(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("EDGEDEPLOY_STATE_DIR", str(tmp_path / "file/state"))
     pushed_from.remember("decks", tmp_path)
     assert pushed_from.folder("decks") is None
+
+
+def test_two_at_once_are_both_remembered(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: pushed_from.remember(f"app{number}", tmp_path), range(40)))
+    assert all(pushed_from.folder(f"app{number}") == tmp_path for number in range(40))
