@@ -63,6 +63,8 @@ class Attempt:
                 }
             }
         )
+        # what was mistyped is no deployment; whoever follows this record removes it after having read it
+        self._worth_keeping = self.followed or error.exit_code != errors.UsageFault.exit_code
 
     def close(self) -> None:
         """Close and drop the oldest records beyond KEEP."""

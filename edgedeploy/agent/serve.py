@@ -250,6 +250,8 @@ class Server(Conversation):
         for line in attempt.read(path)[0]:
             if "failed" in line:
                 self._send(messages.Failed(**line["failed"]))
+                if line["failed"]["code"] == errors.UsageFault.exit_code:  # what was mistyped is no deployment
+                    path.unlink(missing_ok=True)
                 return
             if "outcome" in line:
                 self._send(messages.Outcome(**line["outcome"]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -11,11 +11,11 @@ import click
 from edgedeploy.cli import options, target
 from edgedeploy.core import errors, names
 from edgedeploy.flows import enrol as flow
-from edgedeploy.flows.context import Context
+from edgedeploy.flows.context import Context, pins_file
 from edgedeploy.flows.find import Found
 from edgedeploy.profiles import catalog
 from edgedeploy.remote.known import KnownBoard
-from edgedeploy.wires import ssh
+from edgedeploy.wires import ssh, trust
 from edgedeploy.wires.ssh import hostrules
 from edgedeploy.wires.ssh.config import resolve
 from edgedeploy.wires.userhosts import UserKnownHosts
@@ -51,7 +51,9 @@ def enrol_host(
         with context.report.hold():
             return target.secret(prompt)
 
-    policy = UserKnownHosts(confirmed, rules, context.report.warn)
+    pins = trust.Pins(pins_file(context.config))
+    pinned = enrolled_there({*hosts, *endpoint.hosts}, endpoint.port, context.known.all(), pins)
+    policy = UserKnownHosts(confirmed, rules, context.report.warn, pinned=pinned)
     credentials = ssh.Credentials(identity=Path(identity) if identity else None, ask=secret)
     with ssh.SshWire(where, policy, credentials) as wire:
         with context.report.step(f"connecting to {where.label.removeprefix('ssh ')}"):
@@ -68,6 +70,14 @@ def enrol_host(
             catalog.load_all(),
             target.secret,
         )
+
+
+def enrolled_there(
+    hosts: Collection[str], port: int, known: Sequence[KnownBoard], pins: trust.Pins
+) -> list[trust.HostKey]:
+    """The pinned host keys of the boards that answered there before."""
+    there = [board for board in known if board.port == port and set(hosts) & set(board.hosts)]
+    return [key for board in there for key in pins.lookup(trust.alias_of(board.board_id))]
 
 
 def meant(where: str | None, known: Sequence[KnownBoard]) -> tuple[tuple[str, ...], int | None, str | None]:

@@ -157,7 +157,8 @@ def _show(failure: Failure, *, verbose: bool) -> None:
     if failure.more and not verbose:
         lines.append(f"  ({len(failure.more)} more lines with -v)")
     if failure.hint:
-        lines.append(f"{styled('hint:', fg='cyan')} {printable(failure.hint)}")
+        # what can be done instead stands on a line of its own
+        lines.append(f"{styled('hint:', fg='cyan')} " + printable(failure.hint).replace("\n", "\n      "))
     click.echo("\n".join(lines), err=True, color=colour)
 
 

@@ -36,17 +36,26 @@ def status(
 ) -> None:
     """Show what a board runs, or APP alone: what the hypervisor says, beside what the repository wants.
 
-    In a deployment repository it also says what has changed there and is not on the board.
+    Without any of them, all boards that this laptop has enrolled. In a deployment repository it is the board that was
+    pushed to, beside what has changed there and is not on it.
     """
     from edgedeploy.cli import target  # noqa: PLC0415 - a command pays for its own imports only
-    from edgedeploy.flows import ask  # noqa: PLC0415
+    from edgedeploy.flows import ask, overview  # noqa: PLC0415
     from edgedeploy.ui import deployment  # noqa: PLC0415
 
     way = target.Way(via, port, timeout)
     name = target.app_name(session, app) if app else None
     repository = target.repository(session, app) if app else session.settings.project
     wanted = target.wanted(session, board, host, name, repository, way)
-    answer = ask.status(wanted, target.context(session, interfaces, wanted), name)
+    context = target.context(session, interfaces, wanted)
+    if several := overview.boards(wanted, context.known.all()):
+        states = overview.status(several, wanted, context)
+        if as_json:
+            options.emit_json(deployment.statuses_data(states))
+        else:
+            click.echo(deployment.statuses(states, _here(repository)))
+        return
+    answer = ask.status(wanted, context, name)
     assert answer.status is not None
     if as_json:
         options.emit_json({"board": answer.status.board, "apps": answer.status.apps})

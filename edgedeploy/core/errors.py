@@ -16,8 +16,8 @@ from __future__ import annotations
 class EdgeError(Exception):
     """Root of the tree.
 
-    `message` says what and why, `hint` what to do next, `details` are raw lines worth showing, and `more` are lines for
-    whoever asks for all there is.
+    `message` says what and why, `hint` what to do next (a line for each way there is), `details` are raw lines worth showing,
+    and `more` are lines for whoever asks for all there is.
     """
 
     exit_code = 1

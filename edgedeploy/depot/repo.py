@@ -295,8 +295,8 @@ class Depot:
                 raise errors.BadRepository(
                     f"the board's {self.app} has commit {theirs[:12]}, which {self.root} does not have",
                     hint=f"somebody else pushed there: edgedeploy fetch{folders.typed(self.root)}{f' --on {board}' if board else ''}, "
-                    "merge, then push again; "
-                    "or it is another talk: give yours another name (app in edgedeploy.toml), or another board (--on)",
+                    "merge, then push again\n"
+                    "it is another talk: give yours another name (app in edgedeploy.toml), or another board (--on)",
                 )
             if self.git.is_ancestor(theirs, head):
                 continue
@@ -307,7 +307,7 @@ class Depot:
                 )
             raise errors.BadRepository(
                 f"the histories differ: the board has commit {theirs[:12]}, which is not part of {branch}",
-                hint=f"keep both: git merge {theirs[:12]}; or put yours after: git rebase {theirs[:12]}",
+                hint=f"keep both: git merge {theirs[:12]}\nput yours after: git rebase {theirs[:12]}",
             )
 
 

@@ -124,7 +124,7 @@ def enrol(
         "asked": {app: {"address": address, "page": page} for app, (address, page) in request.asked.items()},
         "passthrough": list(profile.passthrough),
     }
-    with context.report.step(f"installing the agent on {name}"):
+    with context.report.step(f"setting {name} up"):
         answer = _run_setup(wire, plan, facts.uid, ask, dry_run=request.dry_run)
     board_id, changes = answer.board_id, answer.changes
     if other:

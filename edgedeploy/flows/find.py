@@ -111,6 +111,14 @@ def _browse(browse: Browse, expected: Sequence[KnownBoard], wanted: Wanted, repo
         return []
 
 
+def why_this(found: Found, wanted: Wanted, known: Sequence[KnownBoard]) -> str:
+    """Why this board and not another one that has the app, "" where there is none."""
+    if not wanted.usual or wanted.on or not found.known or found.known.board_id != wanted.usual:
+        return ""
+    others = [board.name for board in known if board.board_id != wanted.usual and wanted.app in board.apps]
+    return f"; it is the one that was pushed to the last time (another: --on {others[0]})" if others else ""
+
+
 def until_all(expected: Sequence[KnownBoard], wanted: Wanted) -> Until:
     """Ends a browse when every board that could be meant was seen."""
     ids = {board.board_id for board in expected}

@@ -62,25 +62,25 @@ def _refuse(depot: Depot, theirs: CommitId, there: Mapping[str, Any], board: str
             raise
         raise errors.BadRepository(
             error.message,
-            hint=f"{_last(there)}{error.hint}. Last resort: edgedeploy push{folders.typed(depot.root)} --over --on {board}, "
-            "by which this repository takes the place of the board's commits; the board keeps those under a git ref",
-            details=error.details,
+            hint=f"{error.hint}\nlast resort: edgedeploy push{folders.typed(depot.root)} --over --on {board}   "
+            "(yours takes the place of the board's commits, which it keeps under a git ref)",
+            details=(*error.details, _last(there)),
         ) from None
 
 
 def _last(there: Mapping[str, Any]) -> str:
-    """Who deployed there last, and what is on air: words that end where others begin."""
+    """Who deployed there last, and what is on air."""
     last, release = there.get("last") or {}, str(there.get("release") or "")
     said = []
     if last.get("who") and isinstance(started := last.get("started"), int | float):
         at = time.strftime("%Y-%m-%d %H:%M", time.localtime(started))
         said.append(f"{printable(str(last['who']), 100)} deployed there last ({at})")
     said.append(f"{printable(release, 100)} is on air" if release else "nothing is on air")
-    return f"{' and '.join(said)}; "
+    return " and ".join(said)
 
 
 def _told(theirs: CommitId, app: AppName, there: Mapping[str, Any], board: str) -> list[str]:
-    told = [f"{_last(there)}the board's {app} (commit {theirs[:12]}) gives way to this repository's history, and is kept there"]
+    told = [f"{_last(there)}; the board's {app} (commit {theirs[:12]}) gives way to this repository's history, and is kept there"]
     if remote := str(there.get("remote") or ""):
         told.append(
             f"{board} also pulls {app} from {printable(remote, 200)}: its next pull may bring that remote's commits back on air, "

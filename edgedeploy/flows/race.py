@@ -66,7 +66,7 @@ def _first(race: _Race, wanted: Wanted, context: Context, step: Step) -> Reached
         race.end()
     one = winners if isinstance(winners, Found) else _one_of(winners, wanted, context)
     found = one if isinstance(one, Found) else one.found
-    step.detail(f"{found.label}, {found.how}")
+    step.detail(f"{found.label}, {found.how}{find.why_this(found, wanted, context.known.all())}")
     return one
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 
@@ -30,3 +30,32 @@ class Report(Protocol):
 
     def hold(self) -> AbstractContextManager[None]:
         """Draw nothing meanwhile: a person is being asked."""
+
+
+class Nobody:
+    """The Report of work whose steps nobody wants to see; also the Step of each."""
+
+    def step(self, _title: str, _total: int | None = None) -> AbstractContextManager[Step]:
+        """See Report."""
+        return nullcontext(self)
+
+    def advance(self, _amount: int = 1) -> None:
+        """See Step."""
+
+    def detail(self, _text: str) -> None:
+        """See Step."""
+
+    def note(self, _text: str) -> None:
+        """See Report."""
+
+    def warn(self, _text: str) -> None:
+        """See Report."""
+
+    def hold(self) -> AbstractContextManager[None]:
+        """See Report."""
+        return nullcontext()
+
+
+def _conforms(nobody: Nobody) -> Report:
+    """For mypy: it is a Report."""
+    return nobody

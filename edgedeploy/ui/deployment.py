@@ -121,6 +121,33 @@ def status(answer: BoardState, here: Here | None = None) -> str:
     return printable("\n".join(lines))
 
 
+def statuses(answers: Sequence[BoardState], here: Here | None = None) -> str:
+    """Several boards; of one that is silent, why, and what may wake it."""
+    return "\n".join(status(answer, here) if answer.status else _no_answer(answer) for answer in answers)
+
+
+def statuses_data(answers: Sequence[BoardState]) -> dict[str, object]:
+    """The same for programs."""
+    return {"boards": [_status_data(answer) for answer in answers]}
+
+
+def _status_data(answer: BoardState) -> dict[str, object]:
+    if answer.status:
+        return {"board": answer.status.board, "apps": answer.status.apps}
+    known, error = answer.found.known, answer.error
+    assert known
+    assert error
+    board = {"id": known.board_id, "name": known.name, "profile": known.profile, "answered": known.answered or None}
+    return {"board": board, "error": {"exit_code": error.exit_code, "message": error.message, "hint": error.hint}}
+
+
+def _no_answer(answer: BoardState) -> str:
+    assert answer.error
+    said, name = answer.error.message, answer.found.name
+    lines = [said if said.startswith(name) else f"{name}: {said}", *([f"  {answer.error.hint}"] if answer.error.hint else [])]
+    return printable("\n".join(lines))
+
+
 def _beside(here: Here, app: dict[str, Any]) -> Iterator[str]:
     if _under_way(app):
         return

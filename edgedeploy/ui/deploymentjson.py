@@ -200,7 +200,7 @@ a document too, with the same exit code as without: see [exit codes](exit-codes.
 |---|---|
 | `push`, `rollback` | a deployment, as below |
 | `log` | a list of deployments, the oldest first |
-| `status` | `board` (its profile, agent and live facts) and `apps`: name and state of each |
+| `status` | `board` (profile, agent, live facts) and `apps`: name and state; several boards: a list, `boards`, or `error` of each |
 | `release` | `release`, `commit`, `unchanged`, `repository`, `fits`, and the [manifest](deployment-repository.md) |
 | `check` | `fits`, `misfits` and `warnings` with their [codes](misfits.md), and what the kernel is |
 | `discover` | a list of boards: `id`, `name`, `profile`, `addresses`, `port`, `apps`, `interface` |

@@ -76,10 +76,10 @@ class Listing:
             return
         self._shown[key] = news
         line = Text.assemble(
-            (f"{sighting.name:<16}", "bold"),
-            f"  {sighting.profile:<16}  {where(sighting):<22}  ",
-            (serves(sighting), "green"),
-            (f"  agent {sighting.agent}" if sighting.agent else "  no agent", "dim"),
+            (f"{sighting.name:<12}", "bold"),
+            f"  {sighting.profile:<13}  {where(sighting):<15}  ",
+            (serves(sighting), "green") if sighting.agent else f"no agent yet: edgedeploy enrol {where(sighting)}",
+            (f"  agent {sighting.agent}" if sighting.agent and self._verbose else "", "dim"),
         )
         if sighting.conflict:
             line.append(f"  another board has the same id {sighting.board_id}", "bold red")

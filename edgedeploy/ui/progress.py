@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import click
+
 from edgedeploy.core import errors
 from edgedeploy.core.names import printable
 
@@ -70,5 +72,5 @@ class Clock:
 
 
 def was_interrupted(problem: BaseException) -> bool:
-    """A person's Ctrl-C is no failure."""
-    return isinstance(problem, KeyboardInterrupt | errors.Interrupted)
+    """A person's Ctrl-C is no failure, nor is a question that Ctrl-D ended."""
+    return isinstance(problem, KeyboardInterrupt | errors.Interrupted | click.Abort)

@@ -48,6 +48,13 @@ class _OnlyWithTotal(ProgressColumn):
         return self._inner.render(task) if shown else Text()  # type: ignore[return-value]  # any renderable
 
 
+class _Detail(ProgressColumn):
+    """What is being done: one line, which ends where the terminal does. Wrapped, it would make the lines below it jump."""
+
+    def render(self, task: Task) -> Text:
+        return Text(task.fields["detail"], style="dim", no_wrap=True, overflow="ellipsis")
+
+
 class _RichStep:
     def __init__(self, clock: Clock, progress: Progress, task: TaskID) -> None:
         self._clock = clock
@@ -112,7 +119,7 @@ class RichReport:
 
     def _live(self) -> Progress:
         if self._progress is None:
-            detail = TextColumn("{task.fields[detail]}", markup=False, style="dim")
+            detail = _Detail()
             wide = self._console.width >= _WIDE
             counts: list[ProgressColumn] = [DownloadColumn()]
             if wide:

@@ -72,10 +72,13 @@ class UserKnownHosts:
     rules: HostRules = field(default_factory=HostRules)
     warn: Callable[[str], None] = lambda _: None
     now: Callable[[], float] = time.time
+    pinned: Collection[HostKey] = ()
+    """what an earlier enrolment pinned for the board that is said to be there: nobody is asked again"""
 
     def known(self, name: str) -> Sequence[HostKey]:
         """The user's keys for `name`."""
-        return [entry.key for entry in self._entries(name) if not entry.marker] or self._without_port(name)
+        theirs = [entry.key for entry in self._entries(name) if not entry.marker] or self._without_port(name)
+        return theirs or list(self.pinned)
 
     def vouched(self, name: str) -> bool:
         """Whether there is an authority for `name`."""
@@ -168,6 +171,8 @@ class UserKnownHosts:
         return False
 
     def _unknown(self, name: str, key: HostKey) -> None:
+        if self.rules.strict != "yes" and key in self.pinned:
+            return
         if self.rules.strict in ("accept-new", "off"):
             self.warn(
                 f"the host key of {printable(name, 80)} is new, and StrictHostKeyChecking takes it: {key.fingerprint}"

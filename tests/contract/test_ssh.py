@@ -125,6 +125,24 @@ def test_first_contact_asks_with_the_fingerprint(site: Site) -> None:
     assert asked == [(f"[127.0.0.1]:{site.sshd.port}", site.sshd.host_key.fingerprint)]
 
 
+@pytest.mark.parametrize("strict", ["ask", "accept-new", "off", "yes"])
+def test_a_key_that_an_enrolment_pinned_is_not_asked_for_again(own_site: Site, strict: str) -> None:
+    told: list[str] = []
+    rules = HostRules(paths=(), strict=strict)
+    trust = UserKnownHosts(rules=rules, warn=told.append, pinned=[own_site.sshd.host_key])
+    if strict == "yes":  # then the user's own files decide, and nothing else
+        with own_site.wire(trust) as wire, pytest.raises(errors.Unreachable, match="is unknown"):
+            wire.connect()
+        return
+    with own_site.wire(trust) as wire:
+        wire.connect()
+    assert told == []
+    own_site.sshd.new_host_key()
+    if strict == "ask":
+        with own_site.wire(trust) as wire, pytest.raises(errors.Unreachable, match="is unknown"):
+            wire.connect()
+
+
 def test_a_known_rsa_key_is_asked_for(tmp_path: Path) -> None:
     key = keypair(tmp_path / "key")
     extra = keypair(tmp_path / "second_host_key", "rsa")

@@ -205,6 +205,8 @@ def test_rollback_with_nothing_before_says_so(model: ModelBoard) -> None:
     with pytest.raises(errors.UsageFault, match="r7 is not kept on this board") as caught:
         model.board.rollback(model.app, names.ReleaseId("r7"), "anna")
     assert caught.value.hint == "kept: r1"
+    records = attempt.last(model.layout.app(model.app).attempts, 9)
+    assert [record["outcome"]["release"] for record in records] == ["r1"], "what was mistyped is no deployment"
 
 
 @pytest.mark.parametrize("step", ["destroy", "create"])

@@ -328,6 +328,15 @@ def test_the_log_is_newest_last_and_quiet_ticks_leave_no_record(model: ModelBoar
     assert [record["outcome"]["release"] for record in records] == ["r1", "r2"]  # type: ignore[index]  # JSON
 
 
+def test_a_release_that_is_not_there_is_refused_and_no_deployment(model: ModelBoard) -> None:
+    model.release("r1")
+    model.deploy()
+    with talk(model) as client:
+        with pytest.raises(errors.UsageFault, match="r7 is not kept on this board"):
+            client.rollback(model.app, names.ReleaseId("r7"), "anna", lambda _: None, 30)
+        assert [record["outcome"]["release"] for record in client.log(model.app, 10)] == ["r1"]  # type: ignore[index]  # JSON
+
+
 def test_a_hypervisor_that_says_nothing_is_told_and_not_hidden_by_what_the_apps_say(
     model: ModelBoard, monkeypatch: pytest.MonkeyPatch
 ) -> None:

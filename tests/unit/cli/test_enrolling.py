@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from edgedeploy.cli import enrolling
 from edgedeploy.core import errors, names
 from edgedeploy.flows import enrol as flow
 from edgedeploy.remote.known import KnownBoard
+from edgedeploy.wires import trust
 
 
 def board(name: str, *hosts: str, port: int = 22, user: str = "root") -> KnownBoard:
@@ -38,6 +40,17 @@ def test_without_a_word_it_is_the_only_board_there_is() -> None:
     assert caught.value.hint == "say which: edgedeploy enrol stage"
     with pytest.raises(errors.UsageFault, match="no board is enrolled here"):
         enrolling.meant(None, [CABLED])
+
+
+def test_the_key_that_was_pinned_there_is_known(tmp_path: Path) -> None:
+    pins = trust.Pins(tmp_path / "known_hosts")
+    key, other = (trust.HostKey("ssh-ed25519", b"\0\0\0\x0bssh-ed25519" + bytes([fill]) * 36) for fill in (1, 2))
+    pins.pin(trust.alias_of(STAGE.board_id), key)
+    pins.pin(trust.alias_of(SPARE.board_id), other)
+    there = enrolling.enrolled_there
+    assert there({"10.0.0.7"}, 2222, [STAGE, SPARE, CABLED], pins) == [key]
+    assert there({"10.0.0.7"}, 22, [STAGE, SPARE, CABLED], pins) == [], "another sshd of that computer"
+    assert there({"10.0.0.8", "board.local"}, 22, [STAGE, SPARE], pins) == [other]
 
 
 @pytest.mark.parametrize("words", [[], ["--keep"]])

@@ -14,6 +14,7 @@ from edgedeploy.cli.options import HostPort, Session
 from edgedeploy.cli.program import cli
 from edgedeploy.core import errors
 from edgedeploy.core.names import AppName, BoardId, BoardName, ProfileName
+from edgedeploy.depot import pushed_from
 from edgedeploy.flows import adapters
 from edgedeploy.flows.context import Line
 from edgedeploy.flows.find import Via
@@ -128,10 +129,14 @@ def test_the_shell_completes_boards_apps_releases_and_ports(tmp_path: Path, monk
     (tmp_path / "config.toml").write_text(f'[apps.decks]\npath = "{repo}"\n[boards.stage]\nport = "/dev/ttyUSB0"\n')
     assert offered("push", "--on", "s") == [("plain", "stage")]
     KnownBoards(tmp_path).remember(
-        KnownBoard(BoardId("0" * 16), BoardName("spare"), ProfileName("cubieboard2"), "root", ("10.0.0.8",), 22)
+        KnownBoard(BoardId("0" * 16), BoardName("spare"), ProfileName("cubieboard2"), "root", ("10.0.0.8",), 22, (AppName("poster"),))
     )
+    assert offered("log", "p") == [("dir", "p"), ("plain", "poster")], "an app that only boards know"
     assert offered("push", "--on", "s") == offered("enrol", "s") == [("plain", "spare"), ("plain", "stage")]
     assert offered("log", "d") == [("dir", "d"), ("plain", "decks")]
+    pushed_from.remember("poster", repo)
+    for typed in ("poster", f"{repo}/"):
+        assert offered("rollback", typed, "20261123") == [("plain", "20261123-1407-5c1e0a9d")]
     newest_first = [("plain", "20261129-0900-aaaaaaaa"), ("plain", "20261123-1407-5c1e0a9d")]
     assert offered("rollback", "decks", "2026") == newest_first
     assert offered("rollback", "elsewhere", "2026") == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from collections.abc import Callable
@@ -48,8 +49,20 @@ def test_a_board_is_one_line(network: list[Sighting]) -> None:
     network.append(BOARD)
     done = CliRunner().invoke(discover, [])
     assert done.exit_code == 0
-    words = "cubie cubieboard2 192.168.1.7 decks: r1, web: nothing agent 0123456789ab"
+    words = "cubie cubieboard2 192.168.1.7 decks: r1, web: nothing"
     assert done.stdout.split() == words.split()
+
+
+def test_a_board_without_an_agent_says_what_to_type_next_and_an_agents_name_is_for_whoever_asks() -> None:
+    out, more = io.StringIO(), io.StringIO()
+    for listing in (Listing(out), Listing(more, verbose=True)):
+        listing.seen(dataclasses.replace(BOARD, agent="", apps={}, port=2222))
+        listing.seen(dataclasses.replace(BOARD, apps={}))
+    new, old = out.getvalue().splitlines()
+    assert new.endswith("no agent yet: edgedeploy enrol 192.168.1.7:2222")
+    assert old.split() == ["cubie", "cubieboard2", "192.168.1.7", "no", "apps"]
+    assert more.getvalue().endswith("agent 0123456789ab\n")
+    assert all(len(line) <= 80 for line in out.getvalue().splitlines() if "enrol" not in line)
 
 
 def test_json_is_one_array(network: list[Sighting]) -> None:
@@ -82,8 +95,6 @@ def test_words_of_strangers_do_not_reach_the_terminal_raw() -> None:
 
 
 def test_a_further_address_is_not_worth_a_line_but_a_new_release_is() -> None:
-    import dataclasses
-
     out = io.StringIO()
     with Listing(out) as listing:
         listing.seen(BOARD)
@@ -98,8 +109,6 @@ def test_a_further_address_is_not_worth_a_line_but_a_new_release_is() -> None:
 
 
 def test_where_and_what() -> None:
-    import dataclasses
-
     assert where(dataclasses.replace(BOARD, addresses=("fd00::1",), port=2222)) == "[fd00::1]:2222"
     assert serves(dataclasses.replace(BOARD, apps={}, more=0)) == "no apps"
     assert serves(dataclasses.replace(BOARD, apps={}, more=3)) == "3 more"

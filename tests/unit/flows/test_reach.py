@@ -360,6 +360,16 @@ def test_a_virtual_board_that_is_silent_is_most_likely_off_and_the_command_that_
     assert caught.value.hint == "is it switched on? edgedeploy lab up stage   To go to another board: --on spare"
 
 
+def test_why_this_board_of_two_that_have_the_app_is_said(world: Callable[..., World]) -> None:
+    made = world(known=(STAGE, SPARE), network=lambda found: FakeWire(found.known or unreachable()))
+    made.reach(usual=str(SPARE.board_id))
+    assert "; it is the one that was pushed to the last time (another: --on stage))" in made.out.getvalue()
+    for known, about in (((STAGE, SPARE), {"on": "spare"}), ((SPARE, board(3, "third", "web")), {})):
+        one = World(made.folder / str(len(about)), known, lambda found: FakeWire(found.known or unreachable()))
+        one.reach(usual=str(SPARE.board_id), **about)
+        assert "last time" not in one.out.getvalue()
+
+
 def test_boards_that_are_silent_are_named(world: Callable[..., World]) -> None:
     with pytest.raises(errors.Unreachable, match=r"^spare and stage do not answer$") as caught:
         world(known=(STAGE, SPARE)).reach()

@@ -5,6 +5,7 @@ import re
 import threading
 import time
 
+import click
 import pytest
 from rich.console import Console
 
@@ -168,6 +169,30 @@ def test_a_narrow_terminal_has_no_room_for_a_bar(columns, shown):
     assert ("━" in drawn) is shown
     assert "2.5/6.3 MB" in drawn
     assert ("as a bundle" in drawn.split("✓")[0]) is shown
+
+
+def test_a_long_detail_stays_on_its_line():
+    out = Tty()
+    console = Console(file=out, force_terminal=True, color_system=None, width=80, _environ={"TERM": "xterm"})
+    report = RichReport(out, console=console)
+    with report.step("preparing the release on the board") as step:
+        step.detail("unpacking kernel and ramdisk of 20261123-1407-5c1e0a9d, which the board has not seen before")
+        report._progress.refresh()
+        drawn = report._progress.get_renderable()
+        lines = console.render_lines(drawn, console.options, pad=False)
+    assert len(lines) == 1
+    assert "".join(segment.text for segment in lines[0]).rstrip().endswith("…")
+
+
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [(click.Abort(), "interrupted after"), (KeyboardInterrupt(), "interrupted after"), (ValueError(), "FAILED after")],
+)
+def test_a_question_that_is_left_is_no_failure(problem, said):
+    out = io.StringIO()
+    with pytest.raises(type(problem)), PlainReport(out).step("looking for the board"):
+        raise problem
+    assert said in out.getvalue()
 
 
 def test_with_no_color_nothing_is_bold_or_dim(monkeypatch):
