@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down test test-all fuzz check check-lint check-types check-floors check-links check-clocks bench \
+.PHONY: help setup demo demo-down try test test-all fuzz check check-lint check-types check-floors check-links check-clocks bench \
 	apt-lab apt-test apt-bench
 
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -59,6 +59,9 @@ demo: apt-lab setup ## a virtual board with Xen, and a talk live on it
 	@[ -e demo/decks ] || { echo '$(DEMO) lab talk demo/decks'; $(DEMO) lab talk demo/decks; }
 	$(DEMO) push demo/decks --on demo
 	@echo; echo "edit demo/decks/slides/index.html, then: $(DEMO) push demo/decks"; echo "make demo-down ends it"
+
+try: setup ## a talk on this computer, without a board: TALK=folder of your slides
+	@$(EDGEDEPLOY) try $(TALK)
 
 demo-down: ## stop the demo's virtual board
 	@[ ! -x $(EDGEDEPLOY) ] || ! $(EDGEDEPLOY) lab status demo >/dev/null 2>&1 || $(EDGEDEPLOY) lab down demo

@@ -244,3 +244,35 @@ NOT_KERNELS = {
     "efi": pe(0xAA64),
     "packed": lzma.compress(b"x"),
 }
+
+
+def program(
+    *, machine: int = 40, wide: bool = False, kind: int = 2, interpreter: str = "", libraries: tuple[str, ...] = (), align: int = 4096,
+    address: int = 0x10000, entry: int = 0x10054, order: str = "<",
+) -> bytes:  # fmt: skip
+    """A program with one loaded segment, which holds all the rest."""
+    header, row = (64, 56) if wide else (52, 32)
+    names = b"\0" + b"".join(name.encode() + b"\0" for name in libraries)
+    places = [1 + sum(len(name) + 1 for name in libraries[:index]) for index in range(len(libraries))]
+    count = 1 + bool(interpreter) + bool(libraries)
+    start = header + row * count
+    loader = interpreter.encode() + b"\0" if interpreter else b""
+    text_at = start + len(loader)
+    pair = order + ("QQ" if wide else "II")
+    dynamic = b"".join(struct.pack(pair, 1, place) for place in places)
+    dynamic += struct.pack(pair, 5, address + text_at) + struct.pack(pair, 10, len(names)) + struct.pack(pair, 0, 0)
+    dynamic_at = text_at + len(names)
+    size = dynamic_at + len(dynamic)
+
+    def segment(what: int, offset: int, length: int, aligned: int) -> bytes:
+        if wide:
+            return struct.pack(order + "IIQQQQQQ", what, 5, offset, address + offset, 0, length, length, aligned)
+        return struct.pack(order + "IIIIIIII", what, offset, address + offset, 0, length, length, 5, aligned)
+
+    rows = segment(1, 0, size, align)
+    rows += segment(3, start, len(loader), 1) if interpreter else b""
+    rows += segment(2, dynamic_at, len(dynamic), 4) if libraries else b""
+    ident = b"\x7fELF" + bytes([2 if wide else 1, 1 if order == "<" else 2, 1]) + bytes(9)
+    form = order + ("HHIQQQIHHHHHH" if wide else "HHIIIIIHHHHHH")
+    head = ident + struct.pack(form, kind, machine, 1, entry, header, 0, 0, header, row, count, 0, 0, 0)
+    return head + rows + loader + names + dynamic

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import edgedeploy
 from edgedeploy.artefact import codes, fit, probe
+from edgedeploy.core import executable, kernel, packing, xllint
 from edgedeploy.core import fit as core_fit
-from edgedeploy.core import kernel, packing, xllint
 from edgedeploy.core.board import BoardFacts, Misfit
+from edgedeploy.core.executable import Host
 from edgedeploy.core.fit import DomainNeeds
 from edgedeploy.core.names import DomainName
 from edgedeploy.core.packing import Codec
@@ -52,6 +53,18 @@ def file(
 def domain(needs: DomainNeeds, live: BoardFacts) -> Example:
     """What checking a good kernel in this domain says, on a board that reports `live`."""
     return lambda _: core_fit.check(kernel.probe(k.zimage()), needs, catalog.load("cubieboard2", None), live)
+
+
+def program(data: bytes, *, there: bool = True, machine: str = "armv7l") -> Example:
+    """What checking these bytes as a program says, on a machine that has all that it needs, or nothing."""
+    host = Host(machine, 4096, lambda _: there)
+    return lambda _: executable.misfits(executable.of(data), host)
+
+
+def runtime(board: str) -> Example:
+    """What a board of this kind says to a program."""
+    live = BoardFacts(runtimes=("xen",))
+    return lambda _: core_fit.check(kernel.probe(k.zimage()), DomainNeeds(96, runtime="unix"), catalog.load(board, None), live)
 
 
 def plugged(bridge: str) -> Example:
@@ -119,6 +132,11 @@ EXAMPLES: dict[str, Example] = {
     "appended-dtb": file(k.zimage(tail=k.fdt())),
     "payload": file(k.linux_zimage(packed=b"\xfd7zXZ\0" + b"\1" * 999)),
     "no-xen": file(k.zimage(k.NOP * 64)),
+    "no-runtime": runtime("cubieboard2"),
+    "no-program": program(b"\x89PNG\r\n\x1a\n" + bytes(60)),
+    "kernel-as-program": program(k.zimage()),
+    "no-interpreter": program(b"#!/usr/bin/node\n", there=False),
+    "no-library": program(k.program(libraries=("libssl.so.3",)), there=False),
     "guest-memory": file(k.linux_zimage(), memory_mb=24),
     "too-big": file(k.image64(image_size=4 << 30), "rpi4"),
     "host-memory": file(k.zimage(), live=BoardFacts(free_memory_mb=95)),

@@ -44,7 +44,11 @@ def arguments(argv: list[str]) -> SimpleNamespace:
 
 def main() -> int:
     """Returns the exit status; the codes are those of core.errors."""
-    args = arguments(sys.argv[1:])
+    argv, root = sys.argv[1:], ""
+    if len(argv) > 1 and argv[0] == "--root":  # a board in a folder: what is on "/" elsewhere is below it
+        (_, root, *argv) = argv
+    args = arguments(argv)
+    args.root = root
     gitenv.forget(os.environ)  # `git pull` exports its own for the hook that calls us
     # cron and some SSH servers leave root without the sbin folders, where xl is
     os.environ["PATH"] = f"{os.environ.get('PATH', '/usr/bin:/bin')}:/usr/local/sbin:/usr/sbin:/sbin"
@@ -72,14 +76,14 @@ def _run(args: SimpleNamespace) -> int:
 
         return linkhost.main()
     if args.command == "serve":
-        return _serve()
+        return _serve(args.root)
     from edgedeploy.agent import lean
 
     lean.load()
-    from edgedeploy.agent.board import Board
+    import edgedeploy.agent.board  # noqa: F401 - loaded while no garbage is searched for
 
     lean.loaded()
-    board = Board()
+    board = _board(args.root)
     if args.command == "status":
         from edgedeploy.agent import status
 
@@ -116,7 +120,19 @@ def _with_app(board: Board, args: SimpleNamespace) -> int:
     return 0
 
 
-def _serve() -> int:
+def _board(root: str) -> Board:
+    from edgedeploy.agent.board import Board
+
+    if not root:
+        return Board()
+    from pathlib import Path
+
+    from edgedeploy.agent.layout import Layout
+
+    return Board(Layout(Path(root)))
+
+
+def _serve(root: str = "") -> int:
     from edgedeploy.core import greeting
 
     out = os.fdopen(os.dup(1), "wb")
@@ -126,15 +142,15 @@ def _serve() -> int:
     from edgedeploy.agent import lean
 
     lean.load()
-    from edgedeploy.agent import xen
+    if not root:
+        from edgedeploy.agent import xen
 
-    xen.ask_ahead()
+        xen.ask_ahead()
     from edgedeploy.agent import serve
-    from edgedeploy.agent.board import Board
 
     lean.loaded()
     try:
-        board = Board()
+        board = _board(root)
     except errors.EdgeError as error:
         serve.Conversation(sys.stdin.buffer, out).refuse(error)
         raise

@@ -40,6 +40,17 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     return stat.st_ino, stat.st_mtime_ns
 
 
+def _usual(layout: Layout, runtime: str) -> tuple[Runtime, Network]:
+    """What starts and stops releases on this board, and what puts them on air."""
+    if runtime == release.XEN:
+        return Xl(), Bridges()
+    from edgedeploy.agent.hostnet import HostNetwork
+    from edgedeploy.agent.processes import Processes
+
+    # a board in a folder is somebody's own, whose files another user would not see
+    return Processes(layout.processes, own_users=layout.root == Path("/")), HostNetwork()
+
+
 def _nothing(_: Attempt) -> None:
     """Nothing to do before a deployment."""
 
@@ -67,11 +78,12 @@ class Board:
         later: kept.After = kept.after,
     ) -> None:
         self.layout = layout or Layout()
-        self.runtime: Runtime = runtime or Xl()
-        self.network: Network = network or Bridges()
         self._later = later
         self._read = _stamp(self.layout.config)
         self.config = config.load(self.layout.config)
+        usual = _usual(self.layout, self.config.runtime)
+        self.runtime: Runtime = runtime or usual[0]
+        self.network: Network = network or usual[1]
         self._staged: tuple[CommitId | None, str] | None = None
         """what was checked out, and the commit that was found to follow it, or may replace it (`_over`)"""
         self._over = False
@@ -249,7 +261,7 @@ class Board:
                 return
             try:
                 repo = self.repo(name)
-                said = self._made_anew(name) if repo.damaged() else []
+                said = self._made_anew(name) if repo.damaged() or not repo.pulls_from(self.config.apps[name].remote) else []
                 said += worktree.clear(repo)
                 repo.fetch_remote()  # under no lock: a remote that hangs must not keep a push waiting
                 with self._pulling(name, who, record):

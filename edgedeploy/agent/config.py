@@ -9,6 +9,7 @@ from typing import Any
 
 from edgedeploy.core import errors
 from edgedeploy.core.names import AppName, BoardId, BoardName, ProfileName
+from edgedeploy.core.release import RUNTIMES, XEN
 from edgedeploy.core.strict import Reader, toml
 
 
@@ -34,6 +35,8 @@ class AgentConfig:
     profile: ProfileName
     apps: dict[AppName, AppConfig] = field(default_factory=dict)
     passthrough: tuple[str, ...] = ()
+    runtime: str = XEN
+    """what starts and stops its releases: one of core.release.RUNTIMES"""
 
 
 def parse(text: str | bytes, where: str) -> AgentConfig:
@@ -73,6 +76,7 @@ def _checked(tables: dict[str, Any], where: str) -> AgentConfig:
             for key, value in reader.items("apps", {})
         },
         passthrough=tuple(board.text("passthrough", "").split()),
+        runtime=board.choice("runtime", RUNTIMES, XEN),
     )
     board.done()
     reader.done()
@@ -123,6 +127,7 @@ def render(config: AgentConfig) -> str:
         f'name = "{config.name}"',
         f'profile = "{config.profile}"',
     ]
+    lines += [f'runtime = "{config.runtime}"'] if config.runtime != XEN else []
     lines += [f'passthrough = "{" ".join(config.passthrough)}"'] if config.passthrough else []
     for name, app in sorted(config.apps.items()):
         lines += ["", f"[apps.{name}]", f"remote = {_toml(app.remote)}", f"branch = {_toml(app.branch)}"]

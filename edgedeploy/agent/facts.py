@@ -9,6 +9,7 @@ from pathlib import Path
 from edgedeploy.agent.xen import Runtime
 from edgedeploy.core import files
 from edgedeploy.core.board import BoardFacts
+from edgedeploy.core.release import XEN
 
 _NET = Path("/sys/class/net")
 _OPENVSWITCH = Path("/run/openvswitch")
@@ -62,10 +63,11 @@ def gic(tree: Path = _TREE) -> int | None:
 def live(runtime: Runtime) -> BoardFacts:
     """Ask the hypervisor and the kernel. Raises CommandFailed when the hypervisor does not answer."""
     info = runtime.info()
+    xen = runtime.name == XEN
     compatible = tuple(word for word in _read(_TREE / "compatible").split("\0") if word)
     return BoardFacts(
         machine=info.get("machine"),
-        xen_version=f"{info.get('xen_major', '?')}.{info.get('xen_minor', '?')}{info.get('xen_extra', '')}",
+        xen_version=f"{info.get('xen_major', '?')}.{info.get('xen_minor', '?')}{info.get('xen_extra', '')}" if xen else None,
         xen_caps=tuple(info.get("xen_caps", "").split()) or None,
         total_memory_mb=_whole(info.get("total_memory")),
         free_memory_mb=_whole(info.get("free_memory")),
@@ -75,6 +77,7 @@ def live(runtime: Runtime) -> BoardFacts:
         gic=gic(),
         cpu_part=_cpu_part(_read(Path("/proc/cpuinfo"))),
         compatible=compatible or None,
+        runtimes=(runtime.name,),
     )
 
 

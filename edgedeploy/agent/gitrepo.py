@@ -72,6 +72,17 @@ class GitRepo:
             return not self._is_repository()
         return self._resolve(head) is None
 
+    def pulls_from(self, remote: str) -> bool:
+        """Whether git knows this remote: a person may have written another one into agent.toml. Asks no git.
+
+        One that git writes otherwise than it reads counts as unknown: it is then set once more.
+        """
+        try:
+            known = (self.folder / ".git/config").read_bytes()
+        except OSError:
+            return False
+        return f"url = {remote}\n".encode() in known
+
     def _is_repository(self) -> bool:
         try:
             return bool(self.git("rev-parse", "--git-dir"))

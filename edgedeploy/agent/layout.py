@@ -72,6 +72,11 @@ class Layout:
         """What starts the last good release at boot (cron's @reboot: the same on every init system)."""
         return self.root / "etc/cron.d/edgedeploy"
 
+    @property
+    def processes(self) -> Path:
+        """What is known of releases that run as processes."""
+        return self.root / "run/edgedeploy/processes"
+
     def app(self, app: AppName) -> AppLayout:
         """The folders of one app."""
         return AppLayout(self.state / "apps" / app, self.root / "run/edgedeploy")

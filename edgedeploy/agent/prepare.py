@@ -12,15 +12,19 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from edgedeploy.agent import facts, records, unpacked
 from edgedeploy.agent.attempt import Attempt
 from edgedeploy.agent.gitrepo import GitRepo
 from edgedeploy.agent.layout import AppLayout
 from edgedeploy.agent.xen import Running, Runtime
-from edgedeploy.core import errors, files, release, xlconf
+from edgedeploy.core import errors, files, release
 from edgedeploy.core.release import Artefact, Manifest
+
+if TYPE_CHECKING:
+    from edgedeploy.core.board import BoardFacts, Misfit
+    from edgedeploy.core.fit import DomainNeeds
 
 
 class Prepare:
@@ -87,8 +91,8 @@ class Prepare:
             raise errors.BadRepository(f"{path} does not unpack to what its manifest describes (SHA-256 differs)")
 
     def _fits(self, manifest: Manifest, freed: list[Running], spare: Sequence[Running]) -> None:
-        from edgedeploy.agent import known_kernels, neighbour  # noqa: PLC0415 - a tick without news need not pay for these
-        from edgedeploy.core import board, fit, ramdisk  # noqa: PLC0415
+        from edgedeploy.agent import neighbour  # noqa: PLC0415 - a tick without news need not pay for these
+        from edgedeploy.core import fit, ramdisk  # noqa: PLC0415
 
         live = facts.live(self._runtime)
         if live.free_memory_mb is not None:
@@ -98,9 +102,8 @@ class Prepare:
             if holder and not self._is_ours(holder, manifest, freed):
                 guests = (one.name for one in self._runtime.domains() if holder in self._runtime.macs(one.domid))
                 live = replace(live, holder=next((f"the guest {name}" for name in guests), holder))
-        info = known_kernels.info(self._path(manifest.kernel))
         needs = fit.DomainNeeds.of(manifest.domain, manifest.ramdisk.size if manifest.ramdisk else 0, manifest.address)
-        misfits = fit.check(info, needs, board.assumed(live), live)
+        misfits = _misfits(self._path(manifest.kernel), needs, live)
         if manifest.ramdisk:
             with self._path(manifest.ramdisk).open("rb") as file:
                 misfits += ramdisk.misfits(ramdisk.probe(file), manifest.ramdisk.file)
@@ -124,8 +127,24 @@ class Prepare:
         """The domain configuration of a release that is unpacked."""
         config = self._layout.domain(manifest.uuid)
         ramdisk = self._path(manifest.ramdisk) if manifest.ramdisk else None
-        files.atomic_write(config, xlconf.render(manifest, self._path(manifest.kernel), ramdisk, self._script).encode())
+        files.atomic_write(config, self._runtime.configuration(manifest, self._path(manifest.kernel), ramdisk, self._script))
         return config
+
+
+def _misfits(kernel: Path, needs: DomainNeeds, live: BoardFacts) -> tuple[Misfit, ...]:
+    from edgedeploy.core import board, executable, fit, fitprogram  # noqa: PLC0415 - as above
+
+    if needs.runtime == release.XEN:
+        from edgedeploy.agent import known_kernels  # noqa: PLC0415 - as above
+
+        lacking = fit.offered(needs, board.assumed(live), live)
+        return (lacking,) if lacking else fit.check(known_kernels.info(kernel), needs, board.assumed(live), live)
+    from edgedeploy.agent import libraries  # noqa: PLC0415 - as above
+
+    with kernel.open("rb") as file:
+        program = executable.probe(file)
+    page = os.sysconf("SC_PAGESIZE")
+    return fitprogram.check(program, needs, board.assumed(live), live, page_size=page, there=libraries.there)
 
 
 def _unpack_one(artefact: Artefact, spool: BinaryIO, out: BinaryIO) -> tuple[str, int]:

@@ -17,12 +17,16 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from edgedeploy.agent import confine
 from edgedeploy.agent.run import CommandFailed
 from edgedeploy.agent.supervisor import started
 from edgedeploy.agent.xen import Running
 from edgedeploy.core import files
+from edgedeploy.core.release import UNIX, Manifest
 
 _START_S, _END_S = 60.0, 30.0
+_KEYS = ("name", "uuid", "memory_mb", "program", "arguments", "ramdisk", "env", "app", "port")
+_PATH = "/usr/local/bin:/usr/bin:/bin"
 _MARK = "EDGEDEPLOY_RECORD"
 """in the environment of all that a supervisor has started: by that they are found when it was killed"""
 _PROGRAM = """\
@@ -36,8 +40,24 @@ supervisor.main(order, told)
 class Processes:
     """Runtime by processes; their records and files are below `folder`, which need not outlive a reboot."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    name = UNIX
+
+    def __init__(self, folder: Path, *, own_users: bool = False) -> None:
+        """`own_users`: where the agent is root's, each app's programs have a user of their own."""
+        self._folder, self._own_users = folder, own_users
+
+    def configuration(self, manifest: Manifest, kernel: Path, ramdisk: Path | None, script: str) -> bytes:  # noqa: ARG002 - Runtime's
+        """What `_read` reads. The program is told in its environment where it is to answer."""
+        kernel.chmod(0o755)
+        told = {"PATH": _PATH, "LANG": "C.UTF-8", "EDGEDEPLOY_APP": manifest.app, "EDGEDEPLOY_RELEASE": manifest.release}
+        if manifest.health:
+            told |= {"ADDRESS": manifest.health.address, "PORT": str(manifest.health.port)}
+        said = {
+            "name": manifest.domain.name, "uuid": manifest.uuid, "memory_mb": manifest.domain.memory_mb, "program": str(kernel),
+            "arguments": manifest.domain.cmdline.split(), "ramdisk": str(ramdisk or ""), "env": told,
+            "app": manifest.app, "port": manifest.health.port if manifest.health else 0,
+        }  # fmt: skip
+        return json.dumps(said, indent=1).encode() + b"\n"
 
     def domains(self) -> list[Running]:
         """Those whose supervisors live."""
@@ -75,7 +95,7 @@ class Processes:
     def _read(self, config: Path) -> dict[str, Any]:
         try:
             said: dict[str, Any] = json.loads(config.read_bytes())
-            return {name: said[name] for name in ("name", "uuid", "memory_mb", "program", "arguments", "ramdisk", "env")}
+            return {name: said[name] for name in _KEYS}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise _failed("read", config.name, f"{config}: {error}") from None
 
@@ -83,7 +103,7 @@ class Processes:
         """Start its supervisor; returns once the process runs."""
         said = self._read(config)
         said["name"] = name or said["name"]
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o711, parents=True, exist_ok=True)  # a program's user comes through it to its own files
         with files.locked(self._folder / "lock", "create"):
             running_now = self._records()
             if any(one["name"] == said["name"] for one in running_now):
@@ -124,6 +144,7 @@ class Processes:
             **said,
             "record": str(self._folder / f"{domid}.json"),
             "work": str(self._folder / f"{domid}.files"),
+            "user": confine.user_of(said["app"]) if self._own_users else 0,
             "env": {**said["env"], _MARK: str(self._folder / f"{domid}.json")},
             "says": {"name": said["name"], "uuid": said["uuid"], "domid": domid, "memory_mb": said["memory_mb"]},
         }

@@ -176,7 +176,7 @@ class Setup:
             branch = self._branch(remote, old) if remote and not self._dry_run else old.branch
             apps[app] = replace(old, remote=remote or old.remote, branch=branch, address=address, page=page)
         board_id = self._plan.board_id if self._plan.own_id else known.board_id
-        return AgentConfig(board_id, self._plan.name, self._plan.profile, apps, self._plan.passthrough)
+        return AgentConfig(board_id, self._plan.name, self._plan.profile, apps, self._plan.passthrough, known.runtime)
 
     def _branch(self, remote: str, known: AppConfig) -> str:
         """The branch to pull: what a person chose for this remote, or main, or where it has none the one that a clone would get."""

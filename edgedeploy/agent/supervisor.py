@@ -18,9 +18,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from edgedeploy.agent import confine
 from edgedeploy.core import cpioread, files
 
-_SUBREAPER, _NO_NEW_PRIVS, _PDEATHSIG = 36, 38, 1  # linux/prctl.h
+_SUBREAPER = 36  # linux/prctl.h
 _LOOK_S = 1.0
 """how often it is looked whether something is left to be reaped"""
 
@@ -40,7 +41,8 @@ def main(order: dict[str, Any], told: int) -> None:
 
 
 class Supervisor:
-    """`order`: record (file), work (folder), program, arguments, ramdisk ("" : none), env, and what the record is to say."""
+    """`order`: record (file), work (folder), program, arguments, ramdisk ("" : none), env, user and port
+    (as confine.apply takes them), and what the record is to say."""
 
     def __init__(self, order: dict[str, Any]) -> None:
         self._order = order
@@ -59,22 +61,35 @@ class Supervisor:
         try:
             if self._order["ramdisk"]:
                 cpioread.unpack(Path(self._order["ramdisk"]).read_bytes(), self._work)
+            user = int(self._order["user"])
+            if user:
+                _given(self._work, user)
+            program = os.open(self._order["program"], os.O_RDONLY)  # by this it is found in a namespace, and by a user, of its own
             self._output, theirs = os.openpty()
             self._console, self._reader = os.openpty()  # the reader's end stays open here: nobody needs to be there
             tty.setraw(self._reader)
             for terminal in (self._output, self._console):
                 os.set_blocking(terminal, False)
             self._terminals = [self._output, self._console]
+            port = int(self._order["port"])
             self._process = subprocess.Popen(
-                [self._order["program"], *self._order["arguments"]], stdin=theirs, stdout=theirs, stderr=theirs,
-                cwd=self._work, env=self._order["env"], start_new_session=True, preexec_fn=_restricted,  # noqa: PLW1509 - one thread
+                [self._order["program"], *self._order["arguments"]], executable=f"/proc/self/fd/{program}", pass_fds=(program,),
+                stdin=theirs, stdout=theirs, stderr=theirs, cwd=self._work, env=self._order["env"], start_new_session=True,
+                preexec_fn=lambda: self._restricted(program, user, port),  # noqa: PLW1509 - one thread
             )  # fmt: skip
             os.close(theirs)
+            os.close(program)
             self._save(None)
         except BaseException:
             self._kill_all()
             shutil.rmtree(self._work, ignore_errors=True)
             raise
+
+    @staticmethod
+    def _restricted(program: int, user: int, port: int) -> None:
+        """In the child. Only a script's interpreter has to open the file once more."""
+        os.set_inheritable(program, os.pread(program, 2, 0) == b"#!")
+        confine.apply(user, port, signal.SIGKILL)
 
     def _save(self, status: int | None) -> None:
         assert self._process
@@ -153,10 +168,12 @@ def started(pid: int, proc: Path = Path("/proc")) -> int:
         return 0
 
 
-def _restricted() -> None:
-    """In the child, just before it becomes the program."""
-    _prctl(_NO_NEW_PRIVS, 1)
-    _prctl(_PDEATHSIG, signal.SIGKILL)  # without its supervisor nobody would know of it
+def _given(folder: Path, user: int) -> None:
+    """Give a user all that is in a folder."""
+    for where, folders, names in os.walk(folder):
+        for name in (*folders, *names):
+            os.chown(os.path.join(where, name), user, user, follow_symlinks=False)
+    os.chown(folder, user, user)
 
 
 def _prctl(option: int, value: int) -> None:

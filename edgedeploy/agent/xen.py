@@ -16,6 +16,7 @@ from typing import Protocol
 
 from edgedeploy.agent import watchers
 from edgedeploy.agent.run import CommandFailed, ahead, run
+from edgedeploy.core.release import XEN, Manifest
 
 _XL_TIMEOUT = 180.0  # xl create on a loaded board under emulation was seen to need 14 s; a hang must end all the same
 
@@ -39,6 +40,13 @@ class Running:
 
 class Runtime(Protocol):
     """Starts and stops releases. Every method raises CommandFailed when the runtime says no."""
+
+    @property
+    def name(self) -> str:
+        """One of core.release.RUNTIMES."""
+
+    def configuration(self, manifest: Manifest, kernel: Path, ramdisk: Path | None, script: str) -> bytes:
+        """The file by which `create` starts a release whose artefacts lie unpacked at these places; `script` as Network has it."""
 
     def domains(self) -> list[Running]:
         """All guests, ours or not; dom0 is not among them."""
@@ -91,6 +99,14 @@ def ask_ahead() -> None:
 
 class Xl:
     """Runtime by the `xl` toolstack."""
+
+    name = XEN
+
+    def configuration(self, manifest: Manifest, kernel: Path, ramdisk: Path | None, script: str) -> bytes:
+        """See core/xlconf.py."""
+        from edgedeploy.core import xlconf  # noqa: PLC0415 - a hello starts nothing
+
+        return xlconf.render(manifest, kernel, ramdisk, script).encode()
 
     def domains(self) -> list[Running]:
         """Parse `xl list -v`."""

@@ -45,6 +45,12 @@ MISFITS = {
     "appended-dtb": "A board's device tree follows the kernel, which would use it instead of Xen's.",
     "payload": "The compressed kernel inside the zImage does not unpack.",
     "no-xen": "No Xen hypercall in its code: it would start and then stay silent.",
+    # a program, for runtime = "unix"
+    "no-runtime": "The board does not start releases in that way: it has no Xen, or runs guests of Xen alone.",
+    "no-program": "The file is no executable.",
+    "kernel-as-program": "The file is a kernel, which no machine runs as a process.",
+    "no-interpreter": "What loads the program, or reads the script, is not on the board.",
+    "no-library": "A library that the program names is not on the board.",
     # what the guest is given
     "guest-memory": "The guest is given too little memory to load, or to live after loading.",
     "too-big": "No amount of memory would do, or the file is larger than any kernel.",

@@ -6,15 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from edgedeploy.artefact.probe import Artefact
-from edgedeploy.core import errors, fit
+from edgedeploy.core import errors, fit, fitprogram
 from edgedeploy.core import ramdisk as rules
 from edgedeploy.core.board import BoardFacts, Misfit, Profile
 from edgedeploy.core.packing import Codec
+from edgedeploy.core.release import UNIX, XEN
 from edgedeploy.ports.folders import word
 
 ABOUT_THE_GUEST = {
     "guest-memory", "host-memory", "vcpus", "ramdisk", "bridge", "address", "address-taken", "gic-version",
-    "passthrough", "disk", "device", "guest-type", "option-value",
+    "passthrough", "disk", "device", "guest-type", "option-value", "no-runtime",
 }  # fmt: skip
 """Codes that are not about what the kernel file is."""
 _ABOUT_THE_MACHINE = {"wrong-arch", "arm64-on-armv7", "arm32-unsupported"}
@@ -34,7 +35,11 @@ def check(
 
     `domain` says all that the guest is given, and then memory_mb and vcpus are not looked at.
     """
-    found = list(fit.check(artefact.kernel, _needs(domain or fit.DomainNeeds(memory_mb, vcpus), ramdisk), profile, live))
+    needs = _needs(domain or fit.DomainNeeds(memory_mb, vcpus), ramdisk)
+    if needs.runtime == UNIX:
+        found = list(fitprogram.check(artefact.program, needs, profile, live))
+    else:
+        found = list(fit.check(artefact.kernel, needs, profile, live))
     if artefact.fault:
         found = [artefact.fault, *(misfit for misfit in found if misfit.code in {"board-cannot", *ABOUT_THE_GUEST})]
     if ramdisk and profile.supported:
@@ -54,7 +59,7 @@ def warnings(
 ) -> tuple[Misfit, ...]:
     """What a person should know although it fits."""
     needs = _needs(domain or fit.DomainNeeds(memory_mb, vcpus), ramdisk)
-    found = fit.warnings(artefact.kernel, needs, profile, live)
+    found = fit.warnings(artefact.kernel, needs, profile, live) if needs.runtime == XEN else ()
     if live is None or live.bridges is None:
         found = (*found, *_other_bridges(needs.bridges, profile))
     if ramdisk and "joined" in ramdisk.kernel.marks:
@@ -79,14 +84,20 @@ def _board_codec(artefact: Artefact) -> Misfit:
     return Misfit("codec-on-board", "packing", "", said, "`edgedeploy release` repacks it; elsewhere use .xz or .bz2")
 
 
-def refuse(artefact: Artefact, profile: Profile, misfits: Sequence[Misfit]) -> errors.DoesNotFit:
-    """The error to raise for what `check` found: what the file is, what the board runs, a line for each."""
+def refuse(
+    artefact: Artefact, profile: Profile, misfits: Sequence[Misfit], runtime: str = XEN
+) -> errors.DoesNotFit:
+    """The error to raise for what `check` found: what the file is (to this runtime), what the board runs, a line for each."""
     first = misfits[0]
     said = f"{artefact.name} is {artefact.description}"
     hint = "`edgedeploy check` says when it fits"
     if artefact.path.exists():  # else it was a copy of what is in the repository
         hint = f"put another in its place; when it fits says: edgedeploy check {word(artefact.path)} --board {profile.name}"
-    if first.code == "board-cannot":
+    if first.code == "no-runtime":
+        message, hint = f"it is released for {first.wanted}, and {first.found}", first.hint
+    elif runtime == UNIX:
+        message, hint = f"{artefact.name} is {artefact.program.what}; it cannot run on {profile.name}", first.hint
+    elif first.code == "board-cannot":
         message = f"{said}; a {profile.title} runs no Xen guests"
     elif first.code in _ABOUT_THE_MACHINE:
         message = f"{said}; {profile.name} runs {profile.runs}"
@@ -95,7 +106,7 @@ def refuse(artefact: Artefact, profile: Profile, misfits: Sequence[Misfit]) -> e
         message = f"{said}; with what it is given it does not fit {profile.name}"
     else:
         message = f"{said}; it cannot run on {profile.name}"
-    if first.code in {"board-cannot", *_ABOUT_THE_MACHINE}:
+    if runtime == XEN and first.code in {"board-cannot", *_ABOUT_THE_MACHINE}:
         hint = "`edgedeploy boards` lists the boards and what they run"
     return errors.DoesNotFit(message, hint=hint, details=tuple(misfit.line() for misfit in misfits))
 

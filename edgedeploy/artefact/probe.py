@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from edgedeploy.core import cpio, errors, kernel, names, packing
+from edgedeploy.core import cpio, errors, executable, kernel, names, packing
 from edgedeploy.core.board import Misfit
+from edgedeploy.core.executable import UNREAD, Executable
 from edgedeploy.core.kernel import KernelInfo
 from edgedeploy.core.packing import Codec
 
@@ -32,6 +33,8 @@ class Artefact:
     sha256: str
     kernel: KernelInfo
     fault: Misfit | None = None
+    program: Executable = UNREAD
+    """the same file as something that a machine runs as a process"""
 
     @property
     def name(self) -> str:
@@ -125,8 +128,8 @@ def _inspect(path: Path, file: BinaryIO, limit: int, ramdisk: bool) -> Artefact:
     packed_sha256 = _sha256(file)
     file.seek(0)
     if codec is Codec.NONE:
-        info = _marked(file, ramdisk)
-        return Artefact(path, codec, packed_size, packed_sha256, packed_size, packed_sha256, info)
+        info, program = _marked(file, ramdisk), executable.probe(file)
+        return Artefact(path, codec, packed_size, packed_sha256, packed_size, packed_sha256, info, program=program)
     with tempfile.TemporaryFile() as unpacked:
         try:
             sha256, size = packing.unpack(file, unpacked, limit=limit)
@@ -141,7 +144,8 @@ def _inspect(path: Path, file: BinaryIO, limit: int, ramdisk: bool) -> Artefact:
             if error.code in ("bomb", "codec-unsupported"):
                 info = KernelInfo(kernel.Kind.PACKED, packed_size, f"a .{codec} file that cannot be unpacked here")
             return Artefact(path, codec, packed_size, packed_sha256, 0, "", info, fault)
-        return Artefact(path, codec, packed_size, packed_sha256, size, sha256, _marked(unpacked, ramdisk))
+        info, program = _marked(unpacked, ramdisk), executable.probe(unpacked)
+        return Artefact(path, codec, packed_size, packed_sha256, size, sha256, info, program=program)
 
 
 def _marked(file: BinaryIO, ramdisk: bool) -> KernelInfo:

@@ -85,7 +85,7 @@ def meant(where: str | None, known: Sequence[KnownBoard]) -> tuple[tuple[str, ..
 
     Raises errors.UsageFault when several could be meant, or none.
     """
-    there = [board for board in known if board.hosts and where in (None, board.name)]
+    there = [board for board in known if board.hosts and not board.folder and where in (None, board.name)]
     if where is not None and not there:
         user, _, rest = where.rpartition("@")
         address = options.parse_host(rest)

@@ -77,6 +77,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("edgedeploy completion bash", "the script itself"),
         ("edgedeploy completion fish", "as above"),
     ),
+    "try": (
+        ("edgedeploy try slides", "the folder of your slides, each change as it is saved"),
+        ("edgedeploy try", "a sample talk"),
+        ("edgedeploy try slides --port 8090", "where something else has port 8080"),
+    ),
     "lab": (
         ("edgedeploy lab up", "boot and enrol a virtual board"),
         ("edgedeploy lab talk decks", "a talk to push to it"),
@@ -98,6 +103,7 @@ SEE_ALSO = {
     "remove": "push, status",
     "console": "recover, lab console",
     "init": "release, push",
+    "try": "push, lab",
     "lab": "push, enrol",
 }
 

@@ -59,7 +59,8 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "ci": _at("ci", "Have CI build, check and store."),
         "completion": _at("completion", "Print a shell's completion script."),
     },
-    "The virtual board": {
+    "Without a board": {
+        "try": ("edgedeploy.cli.tryout:tryout", "See a talk served by this computer, without a board."),
         "lab": _at("lab", "Run a board with real Xen on this computer."),
     },
 }

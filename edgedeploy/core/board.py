@@ -21,6 +21,8 @@ SPOKEN = {"armv7l": "32-bit ARM (ARMv7)", "aarch64": "64-bit ARM (ARMv8)"}
 GUEST_RAM_BASE = 0x40000000
 """Xen >= 4.5 (public/arch-arm.h: GUEST_RAM0_BASE)."""
 _XEN_44_BASE = 0x80000000
+HOST = "unix-host"
+"""The profile of a machine that runs releases as processes: what it is, it says itself."""
 AARCH32_AT_EL1 = {"0xd03": "Cortex-A53", "0xd07": "Cortex-A57", "0xd08": "Cortex-A72", "0xd09": "Cortex-A73"}
 """ARMv8 cores that run 32-bit kernels: ID_AA64PFR0_EL1.EL1 = 2 (A53, A57: Xen boot logs; these and A72: QEMU's
 target/arm/cpu64.c, which has the cores' own values, 0x2222; A73: from memory, no board here has one)."""
@@ -103,6 +105,8 @@ class BoardFacts:
     gic: int | None = None
     cpu_part: str | None = None
     compatible: tuple[str, ...] | None = None
+    runtimes: tuple[str, ...] | None = None
+    """of core.release.RUNTIMES: those by which the board can start a release"""
 
     def to_plain(self) -> dict[str, object]:
         """JSON-ready, without what is not known."""
@@ -175,6 +179,11 @@ def assumed(facts: BoardFacts) -> Profile:
         bridge="xenbr0",
         sources=(),
     )
+
+
+def host() -> Profile:
+    """The profile HOST."""
+    return replace(assumed(BoardFacts()), name=HOST, title="machine that runs programs", guests=(), bridge="")
 
 
 def refined(profile: Profile, live: BoardFacts) -> Profile:

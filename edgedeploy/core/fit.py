@@ -14,6 +14,7 @@ from edgedeploy.core.board import (
     AARCH32_AT_EL1,
     CAPS,
     GUEST_RAM_BASE,
+    HOST,
     SPOKEN,
     Arch,
     BoardFacts,
@@ -22,7 +23,7 @@ from edgedeploy.core.board import (
     refined,
 )
 from edgedeploy.core.kernel import KernelInfo, Kind
-from edgedeploy.core.release import Domain
+from edgedeploy.core.release import UNIX, XEN, Domain
 
 _NO_16K = ("Cortex-A53", "Cortex-A57", "Cortex-A72")
 """ID_AA64MMFR0_EL1.TGran16 = 0: A53 in its manual (DDI 0500), A57 and A72 0x1124 in QEMU's cpu64.c; the A76's is 1."""
@@ -65,12 +66,15 @@ class DomainNeeds:
     gic_version: str = "default"
     cmdline: str | None = None
     address: str = ""
+    runtime: str = XEN
 
     @classmethod
     def of(cls, domain: Domain, ramdisk_size: int = 0, address: str = "") -> DomainNeeds:
         """What a release's domain is given."""
         bridges = tuple(vif.bridge for vif in domain.vifs)
-        return cls(domain.memory_mb, domain.vcpus, ramdisk_size, bridges, domain.gic_version, domain.cmdline, address)
+        return cls(
+            domain.memory_mb, domain.vcpus, ramdisk_size, bridges, domain.gic_version, domain.cmdline, address, domain.runtime
+        )
 
 
 def check(
@@ -80,6 +84,8 @@ def check(
 
     `live` facts, where known, are believed over the profile.
     """
+    if lacking := offered(domain, profile, live):
+        return (lacking,)
     if not profile.supported:
         hint = "`edgedeploy boards` lists the boards that can"
         return (Misfit("board-cannot", "board", "", f"it runs no Xen guests: {profile.reason}", hint),)
@@ -89,6 +95,16 @@ def check(
     if kernel.kind in (Kind.ZIMAGE32, Kind.IMAGE64):
         misfits += _guest_memory(kernel, domain)
     return (*misfits, *_host(domain, profile, facts))
+
+
+def offered(domain: DomainNeeds, profile: Profile, live: BoardFacts | None) -> Misfit | None:
+    """Why the board cannot start such a release at all; None where it can, or where what it offers is not known."""
+    runtimes = (live.runtimes if live else None) or ((UNIX,) if profile.name == HOST else None)
+    if runtimes is None or domain.runtime in runtimes:
+        return None
+    other, what = (UNIX, "program") if domain.runtime == XEN else (XEN, "kernel")
+    hint = f'Push it to a board that offers {domain.runtime}; or release a {what}, with runtime = "{other}" in edgedeploy.toml'
+    return Misfit("no-runtime", "runtime", domain.runtime, f"the board offers {' and '.join(runtimes)}", hint)
 
 
 def warnings(

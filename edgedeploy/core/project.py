@@ -1,7 +1,7 @@
 """edgedeploy.toml of a deployment repository: what the app is given, how it is asked, what it is built from.
 
 app = "decks"
-runtime = "xen"                       # what starts and stops a release
+runtime = "xen"                       # or "unix": what starts and stops a release, a hypervisor or the board's own kernel
 boards = ["virtual-armv7"]            # board profiles that it is meant for: releases must fit them
 board = "stage"                       # where `push` goes when --on is not given
 interfaces = ["eth0"]                 # where to look for boards
@@ -46,11 +46,21 @@ from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
 from edgedeploy.core import errors, names, strict
-from edgedeploy.core.release import GIC_VERSIONS, KEEP_PREVIOUS_MIN, MOST_KEEP_PREVIOUS_MIN, SWAPS, Domain, Swap, Vif
+from edgedeploy.core.release import (
+    GIC_VERSIONS,
+    KEEP_PREVIOUS_MIN,
+    MOST_KEEP_PREVIOUS_MIN,
+    RUNTIMES,
+    SWAPS,
+    UNIX,
+    XEN,
+    Domain,
+    Swap,
+    Vif,
+)
 from edgedeploy.core.strict import Reader
 
 FILE = "edgedeploy.toml"
-RUNTIMES = ("xen",)
 _LIMIT = 1 << 20
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _ROOT = names.UrlPath("/")
@@ -179,7 +189,7 @@ class _Collector(Reader):
 
 def _config(root: _Collector) -> Config:
     app = root.needed("app", names.AppName.parse, names.AppName("app"))
-    runtime = root.choice("runtime", RUNTIMES, "xen")
+    runtime = root.choice("runtime", RUNTIMES, XEN)
     none: tuple[names.ProfileName, ...] = ()
     boards = root.attempt(lambda: tuple(root.names("boards", names.ProfileName.parse)), none)
     board = root.name("board", names.BoardName.parse)
@@ -189,7 +199,7 @@ def _config(root: _Collector) -> Config:
     network = _network(root.inner("network")) if root.has("network") else None
     given = root.inner("domain")
     swap = _swap(given)
-    domain = _domain(given, app, network)
+    domain = _process(given, app, network) if runtime == UNIX else _domain(given, app, network)
     health = _health(root.inner("health"))
     build = _build(root.inner("build"))
     root.done()
@@ -242,8 +252,26 @@ def _domain(reader: _Collector, app: names.AppName, network: Network | None) -> 
         memory_mb=reader.whole("memory", 96, low=1, high=1 << 20),
         vcpus=reader.whole("vcpus", 1, low=1, high=128),
         vifs=(Vif(bridge, mac),),
-        cmdline=reader.attempt(lambda: _cmdline(reader, network), names.CommandLine("")),
+        cmdline=reader.attempt(lambda: _cmdline(reader, network, "console=hvc0 quiet"), names.CommandLine("")),
         gic_version=reader.choice("gic_version", GIC_VERSIONS, "default"),
+    )
+    reader.done()
+    return domain
+
+
+def _process(reader: _Collector, app: names.AppName, network: Network | None) -> Domain:
+    """As _domain, of a program: what only a guest is given is told to be without meaning."""
+    for key in ("vcpus", "bridge", "mac", "gic_version"):
+        if reader.has(key):
+            reader.raw(key)
+            reader.faults.append(reader.fail(key, f'is for guests of Xen, and runtime = "{UNIX}" starts a program'))
+    domain = Domain(
+        name=reader.name("vm", names.DomainName.parse, names.DomainName(app)),
+        memory_mb=reader.whole("memory", 96, low=1, high=1 << 20),
+        vcpus=1,
+        vifs=(),
+        cmdline=reader.attempt(lambda: _cmdline(reader, network, None), names.CommandLine("")),
+        runtime=UNIX,
     )
     reader.done()
     return domain
@@ -256,15 +284,16 @@ def _swap(reader: _Collector) -> Swap:
     )
 
 
-def _cmdline(reader: _Collector, network: Network | None) -> names.CommandLine:
-    text = reader.name("cmdline", names.CommandLine.parse, names.CommandLine("console=hvc0 quiet"))
+def _cmdline(reader: _Collector, network: Network | None, usual: str | None) -> names.CommandLine:
+    """`usual` is a guest's; None: these are a program's arguments, to which nothing is added."""
+    text = reader.name("cmdline", names.CommandLine.parse, names.CommandLine(usual or ""))
     values = network.placeholders if network else {}
     wanted = _PLACEHOLDER.findall(text)
     for name in wanted:
         if name not in values:
             problem = "needs a [network]" if name in ("ip", "address", "cidr", "gateway") else "means nothing"
             raise reader.fail("cmdline", f"{{{name}}} {problem}")
-    if not wanted and network:
+    if not wanted and network and usual is not None:
         text = names.CommandLine(f"{text} {{ip}}".strip())
     try:
         return names.CommandLine.parse(_PLACEHOLDER.sub(lambda match: values[match[1]], text))

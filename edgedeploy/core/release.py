@@ -21,6 +21,9 @@ MANIFEST_VERSION = 1
 MANIFEST_LIMIT = 256 * 1024
 ROLES = ("kernel", "ramdisk")
 CODECS = ("none", "gz", "bz2", "xz", "lzma", "zst")
+XEN, UNIX = "xen", "unix"
+RUNTIMES = (XEN, UNIX)
+"""what starts and stops a release: Xen, as a guest; or the board's own kernel, as a process"""
 GIC_VERSIONS = ("default", "v2", "v3")
 """xl.cfg(5), gic_version: "default" is what the board itself has."""
 SWAPS = ("auto", "blue-green", "in-place")
@@ -64,6 +67,14 @@ class Domain:
     cmdline: names.CommandLine
     gic_version: str = "default"
     """the interrupt controller it is shown: one of GIC_VERSIONS"""
+    runtime: str = XEN
+    """one of RUNTIMES. By `unix` the kernel is a program, the ramdisk the files it finds in its current folder, and the command
+    line its arguments"""
+
+    @property
+    def called(self) -> str:
+        """What people call it when it runs."""
+        return "guest" if self.runtime == XEN else "program"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +166,7 @@ def _domain_json(domain: Domain) -> dict[str, object]:
         "cmdline": domain.cmdline,
         # only when it is set: agents that do not know the key read every other manifest, and UUIDs stay what they were
         **({"gic_version": domain.gic_version} if domain.gic_version != "default" else {}),
+        **({"runtime": domain.runtime} if domain.runtime != XEN else {}),
     }
 
 
@@ -227,6 +239,7 @@ def _domain(reader: Reader) -> Domain:
         vifs=tuple(vifs),
         cmdline=reader.name("cmdline", names.CommandLine.parse, names.CommandLine("")),
         gic_version=reader.choice("gic_version", GIC_VERSIONS, "default"),
+        runtime=reader.choice("runtime", RUNTIMES, XEN),
     )
     reader.done()
     return domain

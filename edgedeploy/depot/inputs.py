@@ -14,9 +14,9 @@ from edgedeploy.core import errors
 from edgedeploy.core import project as configs
 from edgedeploy.core.health import health_of
 from edgedeploy.core.names import Sha256, UrlPath
-from edgedeploy.core.release import Manifest
+from edgedeploy.core.release import UNIX, Manifest
 from edgedeploy.depot import artefacts, slides
-from edgedeploy.depot.release import Sources, content
+from edgedeploy.depot.release import Sources, content, ramdisk_of
 from edgedeploy.depot.repo import Depot
 
 
@@ -44,7 +44,7 @@ def changed(depot: Depot, sources: Sources, release: Manifest) -> Changed:
         by_name = _urls(folder, slides.digests(sources.slides), known, depot.config) if known else []
         files += by_name or [f"{folder}/"]
     files += _proofs(depot, known)
-    lost = bool(release.ramdisk and not sources.ramdisk) or (not files and _served_no_more(depot, sources, known))
+    lost = bool(release.ramdisk and not _has_ramdisk(sources, release)) or (not files and _served_no_more(depot, sources, known))
     if lost or _configured(depot, release, known) != content(release):
         files.append(configs.FILE)
     return Changed(tuple(dict.fromkeys(files)), built)
@@ -88,13 +88,15 @@ def _digest(path: Path, role: str) -> str:
     return artefacts.digest(artefacts.unpacked(artefacts.read(path), role))
 
 
+def _has_ramdisk(sources: Sources, release: Manifest) -> bool:
+    """A program's files may be slides alone; a guest's are always laid over a ramdisk."""
+    return bool(sources.ramdisk or (sources.slides and release.domain.runtime == UNIX))
+
+
 def _same_ramdisk(sources: Sources, release: Manifest) -> bool:
-    if sources.ramdisk is None or release.ramdisk is None:
-        return sources.ramdisk is None and release.ramdisk is None
-    raw = artefacts.unpacked(artefacts.read(sources.ramdisk), "ramdisk")
-    if sources.slides:
-        raw = slides.append(raw, sources.slides)
-    return artefacts.digest(raw) == release.ramdisk.sha256
+    if release.ramdisk is None or not _has_ramdisk(sources, release):
+        return release.ramdisk is None and not _has_ramdisk(sources, release)
+    return artefacts.digest(ramdisk_of(sources) or b"") == release.ramdisk.sha256
 
 
 def _urls(
@@ -125,6 +127,8 @@ def _configured(depot: Depot, release: Manifest, known: Mapping[UrlPath, Sha256]
 
 def _named(depot: Depot, path: Path) -> str:
     """As it is called in the repository, where it lies in it."""
-    inside = path.resolve()
     root = depot.root.resolve()
-    return str(PurePosixPath(inside.relative_to(root))) if inside.is_relative_to(root) else str(path)
+    for place in (path.resolve(), path.absolute()):  # a folder that is a link has the link's name
+        if place.is_relative_to(root):
+            return str(PurePosixPath(place.relative_to(root)))
+    return str(path)

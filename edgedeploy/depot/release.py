@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-from edgedeploy.core import errors, names, release
+from edgedeploy.core import cpio, errors, names, release
 from edgedeploy.core import project as configs
 from edgedeploy.core.health import health_of
 from edgedeploy.core.names import CommitId, ReleaseId, Sha256, UrlPath
@@ -89,7 +89,7 @@ def draft_release(
     may take half a minute: what it raises ends that.
     """
     config = depot.config
-    if sources.slides and not sources.ramdisk:
+    if sources.slides and not sources.ramdisk and config.runtime == release.XEN:
         raise errors.UsageFault(
             "slides need a ramdisk to go into",
             hint="add --ramdisk FILE (or [build] ramdisk = …), or leave the slides out there",
@@ -165,8 +165,9 @@ def _suffix(wanted: ReleaseId) -> str:
 
 
 def _named(bare: Manifest, wanted: ReleaseId) -> Manifest:
-    """The manifest with its id, which the guest is told too. Checked as the board will check it."""
-    cmdline = names.CommandLine((bare.domain.cmdline + _suffix(wanted)).strip())
+    """The manifest with its id, which a guest is told too (a program has it in its environment). Checked as the board will."""
+    told = _suffix(wanted) if bare.domain.runtime == release.XEN else ""
+    cmdline = names.CommandLine((bare.domain.cmdline + told).strip())
     named = replace(bare, release=wanted, domain=replace(bare.domain, cmdline=cmdline))
     return release.loads(release.dumps(named), f"the manifest of {wanted}")
 
@@ -196,11 +197,10 @@ def _pack(
     depot: Depot, sources: Sources, codec: Codec | None, current: Manifest | None, report: Report,
     sized: Callable[[int], None],
 ) -> list[artefacts.Packed]:  # fmt: skip
-    given = [("kernel", f"{depot.config.domain.name}.xen", artefacts.read(sources.kernel))]
-    if sources.ramdisk:
-        ramdisk = artefacts.read(sources.ramdisk)
+    named = depot.config.domain.name + (".xen" if depot.config.runtime == release.XEN else ".program")
+    given = [("kernel", named, artefacts.read(sources.kernel))]
+    if (ramdisk := ramdisk_of(sources, keep=True)) is not None:
         if sources.slides:
-            ramdisk = slides.append(artefacts.unpacked(ramdisk, "ramdisk"), sources.slides)
             sized(len(ramdisk))
         given.append(("ramdisk", "ramdisk.cpio", ramdisk))
     packed = []
@@ -211,6 +211,18 @@ def _pack(
             kept = artefact.size == artefact.packed_size
             step.detail("kept as it is" if kept else f"{artefact.size} -> {artefact.packed_size} bytes")
     return packed
+
+
+def ramdisk_of(sources: Sources, *, keep: bool = False) -> bytes | None:
+    """The ramdisk with the slides laid over it, where there are any, unpacked; None where there is neither.
+
+    `keep`: one without slides is left packed as it came.
+    """
+    if sources.slides is None:
+        raw = artefacts.read(sources.ramdisk) if sources.ramdisk else None
+        return raw if keep or raw is None else artefacts.unpacked(raw, "ramdisk")
+    base = artefacts.unpacked(artefacts.read(sources.ramdisk), "ramdisk") if sources.ramdisk else cpio.pack(())
+    return slides.append(base, sources.slides)
 
 
 def _earlier(depot: Depot, current: Manifest | None, role: str) -> artefacts.Earlier | None:

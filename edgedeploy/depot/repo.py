@@ -68,11 +68,17 @@ class Depot:
 
     @classmethod
     def init(cls, path: Path, plan: scaffold.Plan, *, add: bool = False) -> tuple[Self, Committed]:
+        """Start a deployment repository at `path` with what `plan` says: see `begin`."""
+        return cls.begin(path, plan.app, scaffold.files(plan), add=add)
+
+    @classmethod
+    def begin(
+        cls, path: Path, app: names.AppName, files: Mapping[PurePosixPath, bytes], *, add: bool = False
+    ) -> tuple[Self, Committed]:
         """Start a deployment repository at `path` and commit its first files; files that are there are kept.
 
         `add` allows a git repository that exists already. Raises errors.UsageFault for a folder in use.
         """
-        files = scaffold.files(plan)
         usable.check_free(path, add=add)
         with ExitStack() as undo:
             if not path.exists():
@@ -86,7 +92,7 @@ class Depot:
             usable.check(git)
             _ = depot.branch  # a detached HEAD is named before anything is written
             missing = {name: data for name, data in files.items() if not (path / name).exists()}
-            made = commit(git, Change(f"Start the deployment repository of {plan.app}\n", missing))
+            made = commit(git, Change(f"Start the deployment repository of {app}\n", missing))
             undo.pop_all()
         return depot, made
 

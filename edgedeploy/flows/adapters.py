@@ -31,11 +31,16 @@ def over_ssh(config: Path, hurry: Callable[[], bool] = lambda: False) -> Connect
     """
 
     def connect(found: Found) -> Wire:
+        board = found.known
+        assert board is not None, "only enrolled boards have a push key"
+        if board.folder:
+            from edgedeploy.lab import here  # noqa: PLC0415 - for one kind of board alone
+            from edgedeploy.wires.local import LocalWire  # noqa: PLC0415 - as above
+
+            return LocalWire(here.command(Path(board.folder), agentkit.build()))
         # in the thread of the attempt, while mDNS is asked in another
         from edgedeploy.wires import ssh, trust  # noqa: PLC0415 - paramiko costs 140 ms
 
-        board = found.known
-        assert board is not None, "only enrolled boards have a push key"
         first, *others = found.hosts
         target = ssh.SshTarget(first, found.port, board.user, also=tuple(others))
         pins = trust.Pins(pins_file(config))

@@ -161,7 +161,7 @@ def last_known(expected: Sequence[KnownBoard]) -> list[Found]:
             board.name,
             board.hosts,
             board.port,
-            "not seen by mDNS: trying its last known address",
+            "in a folder of this computer" if board.folder else "not seen by mDNS: trying its last known address",
             board,
             board.profile,
             dict(board.forwards),

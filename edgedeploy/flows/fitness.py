@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Self
 
 from edgedeploy.artefact import fit, probe
 from edgedeploy.core import errors, release
-from edgedeploy.core.board import BoardFacts, Profile
+from edgedeploy.core.board import BoardFacts, Profile, host
 from edgedeploy.core.fit import DomainNeeds
 from edgedeploy.core.release import Manifest
 from edgedeploy.depot.release import Draft
@@ -36,6 +36,13 @@ class Release:
         files = {a.role: release.folder(manifest.release) / a.file for a in manifest.artefacts}
         findings = depot.leftover(manifest.kernel.file)
         return cls(Contents(manifest.domain, files, findings, manifest, manifest.address), draft.files.__getitem__)
+
+
+def suited(manifest: Manifest, kinds: Collection[str], profiles: Sequence[Profile]) -> list[Profile]:
+    """Those of these kinds of board; where none is known, those that start such releases."""
+    meant = [profile for profile in (*profiles, host()) if profile.name in kinds]
+    usual = [host()] if manifest.domain.runtime == release.UNIX else [profile for profile in profiles if profile.supported]
+    return meant or usual
 
 
 def some(looked: Release, profiles: Sequence[Profile]) -> list[str]:
@@ -96,4 +103,4 @@ def _require(
     misfits = fit.check(kernel, profile, live, ramdisk=artefacts.get("ramdisk"), domain=domain)
     misfits = (*misfits, *contents.findings.allowing(profile.passthrough).misfits)
     if misfits:
-        raise fit.refuse(kernel, profile, misfits)
+        raise fit.refuse(kernel, profile, misfits, domain.runtime)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from edgedeploy.core import errors, messages, names
-from edgedeploy.core.board import BoardFacts, Profile
+from edgedeploy.core.board import BoardFacts, Profile, host
 from edgedeploy.core.names import printable
 from edgedeploy.core.release import Manifest
 from edgedeploy.depot import pushed_from, usual_board
@@ -116,7 +116,7 @@ def _check_before_network(
     manifest = what.manifest
     wanted = replace(request.wanted, app=manifest.app)
     kinds = {board.profile for board in candidates(wanted, context.known.all())} or set(manifest.boards)
-    suited = [profile for profile in profiles if profile.name in kinds] or [p for p in profiles if p.supported]
+    suited = fitness.suited(manifest, kinds, profiles)
     with context.report.step(f"checking that {push_plan.called(what)} fits") as step:
         step.detail(", ".join(fitness.some(fitness.Release.of(depot, manifest, what.draft), suited)[:3]))
     if push_original.is_one(depot, what):
@@ -127,7 +127,7 @@ def _check_against_board(
     depot: Depot, what: UpToDate, profiles: Sequence[Profile], welcome: messages.Welcome, live: BoardFacts
 ) -> None:
     manifest = what.manifest
-    profile = next((p for p in profiles if p.name == welcome.profile), None)
+    profile = next((p for p in (*profiles, host()) if p.name == welcome.profile), None)
     if profile is None:
         raise errors.BadConfig(
             f"the board says it is a {printable(welcome.profile, 60)!r}; there is no such profile here",
@@ -172,7 +172,7 @@ def _deploy(depot: Depot, manifest: Manifest, request: Request, reached: Reached
         if staged.uuid != manifest.uuid:
             raise errors.Bug(f"the board staged {staged.release}, not {manifest.release}")
         live = staged.live
-    with context.report.step("confirming that it is on air" if live else "swapping the guest") as step:
+    with context.report.step("confirming that it is on air" if live else f"swapping the {manifest.domain.called}") as step:
         before = str((app.get("last") or {}).get("id", ""))
         outcome = _activate(depot, manifest, request, reached, context, step, before)
         step.detail("")
@@ -199,6 +199,7 @@ def _deploy(depot: Depot, manifest: Manifest, request: Request, reached: Reached
         contents_known=bool(manifest.health and manifest.health.serves),
         unproven=printable(outcome.reason, 300),
         confirmed=confirmed,
+        runtime=manifest.domain.runtime,
         cable=found.cable,
     )
 
@@ -237,13 +238,15 @@ def _unchanged(
         witness="laptop",
         contents_known=bool(manifest.health and manifest.health.serves),
         confirmed=confirmed,
+        runtime=manifest.domain.runtime,
     )
 
 
 def _remember(depot: Depot, manifest: Manifest, reached: Reached, context: Context) -> None:
     remembered(reached, context, manifest.app)
     usual_board.remember(depot.git, reached.welcome.board_id)
-    pushed_from.remember(manifest.app, depot.root)
+    if not (reached.found.known and reached.found.known.folder):  # what is pushed there is soon gone with its board
+        pushed_from.remember(manifest.app, depot.root)
 
 
 def _on_air(app: Mapping[str, Any], depot: Depot, manifest: Manifest) -> bool:

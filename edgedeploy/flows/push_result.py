@@ -35,6 +35,8 @@ class Result:
     """what a good end does not prove, in words"""
     confirmed: str = "unknown"
     """confirmed, contradicted or unknown: the laptop's own look at the URL"""
+    runtime: str = "xen"
+    """one of core.release.RUNTIMES: what runs it"""
     cable: str = ""
     """the serial port it went over, empty when it was the network"""
     plan: tuple[str, ...] = ()

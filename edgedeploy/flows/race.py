@@ -116,8 +116,9 @@ class _Race:
                 return found
             self._try(found)
         else:
-            self._look()
-            if len(self._expected) == 1:
+            if not (self._expected and all(board.folder for board in self._expected)):  # then no network has it
+                self._look()
+            if len(self._expected) == 1 or not self._looking:
                 for found in find.last_known(self._expected):
                     self._try(found)
         return self._watch(step)

@@ -224,7 +224,7 @@ def _prove(
             if last:
                 warned |= dict.fromkeys(fit.warnings(kernel, profile, ramdisk=ramdisk, domain=domain))
         elif not force:
-            raise fit.refuse(kernel, profile, misfits)
+            raise fit.refuse(kernel, profile, misfits, domain.runtime)
         elif last:
             report.warn(f"does not fit {profile.name}: {'; '.join(misfit.line() for misfit in misfits)}")
     for warning in warned:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import edgedeploy
 from edgedeploy.core import errors, names
-from edgedeploy.core.board import Profile
+from edgedeploy.core.board import HOST, Profile, host
 from edgedeploy.ports import folders as locations
 from edgedeploy.profiles.structure import parse
 
@@ -53,6 +53,8 @@ def load(name: str, explicit: Path | None = None) -> Profile:
         kind = names.ProfileName.parse(name)
     except errors.UsageFault as error:
         raise errors.BadConfig(error.message, hint=error.hint) from None
+    if kind == HOST:
+        return host()
     for folder in folders(explicit):
         path = folder / f"{kind}.toml"
         try:

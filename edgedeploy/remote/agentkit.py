@@ -35,8 +35,8 @@ else:
 if __name__ == "__main__":
     sys.exit(main())
 """
-_LAPTOP_ONLY = {"core/cpio.py", "core/cpioread.py", "agent/processes.py", "agent/supervisor.py"}
-"""What no board runs: the unix runtime is chosen by nothing yet."""
+_LAPTOP_ONLY = {"core/cpio.py"}
+"""What no board runs."""
 _FOOTHOLD = ("core/linkcodec", "core/linkflow", "core/link", "core/mux", "agent/linkhost")
 """modules, each after those that it imports"""
 _FIRST = """import sys, types

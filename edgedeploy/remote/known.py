@@ -38,6 +38,8 @@ class KnownBoard:
     serial: str = ""
     rate: int = 0
     answered: int = 0
+    folder: str = ""
+    """of a board that is a folder of this computer (lab/here.py): it is there as long as that is"""
 
     def last_answered(self, now: float) -> str:
         """In words, for somebody whose clock says `now` (seconds since 1970); "" when nobody knows."""
@@ -69,10 +71,9 @@ class KnownBoards:
         except ValueError as error:
             raise errors.BadConfig(f"{self._path} is not JSON: {error}", hint="move it away and enrol again") from None
         reader = Reader(data, str(self._path), errors.BadConfig)
-        return sorted(
-            (_board(Reader(row, str(self._path), errors.BadConfig)) for row in reader.rows("boards")),
-            key=lambda board: board.name,
-        )
+        found = (_board(Reader(row, str(self._path), errors.BadConfig)) for row in reader.rows("boards"))
+        there = (board for board in found if not board.folder or Path(board.folder).is_dir())
+        return sorted(there, key=lambda board: board.name)
 
     def get(self, board_id: names.BoardId) -> KnownBoard | None:
         """One board by its id."""
@@ -88,12 +89,20 @@ class KnownBoards:
             others = [old for old in everyone if old.board_id != board.board_id]
             gone = [old for old in others if _replaced(old, board)]
             board = replace(board, apps=tuple(dict.fromkeys([*board.apps, *(a for old in gone for a in old.apps)])))
-            boards = [old for old in others if old not in gone] + [board]
-            rows = [
-                {**{name: getattr(b, name) for name in KnownBoard.__slots__}, "forwards": dict(b.forwards)}
-                for b in boards
-            ]
-            files.atomic_write(self._path, json.dumps({"boards": rows}, indent=1).encode(), 0o600)
+            self._write([*(old for old in others if old not in gone), board])
+
+    def forget(self, board_id: names.BoardId) -> None:
+        """From now on this laptop knows no such board."""
+        with files.locked(self._path.with_suffix(".lock"), "edgedeploy"):
+            self._write([board for board in self.all() if board.board_id != board_id])
+
+    def _write(self, boards: Sequence[KnownBoard]) -> None:
+        rows = []
+        for board in boards:
+            rows.append({name: getattr(board, name) for name in KnownBoard.__slots__} | {"forwards": dict(board.forwards)})
+            if not board.folder:  # hardly any has one
+                del rows[-1]["folder"]
+        files.atomic_write(self._path, json.dumps({"boards": rows}, indent=1).encode(), 0o600)
 
     def seen(
         self,
@@ -147,4 +156,5 @@ def _board(reader: Reader) -> KnownBoard:
         serial=reader.text("serial", ""),
         rate=reader.whole("rate", 0),
         answered=reader.whole("answered", 0),
+        folder=reader.text("folder", ""),
     )

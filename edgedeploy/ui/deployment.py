@@ -53,13 +53,17 @@ def _swapped(result: Pushed) -> list[str]:
 def _proof(result: Pushed) -> str:
     pages = len(result.served)
     if not pages:
-        return f"checked: Xen runs it{f'; {result.unproven}' if result.unproven else ''}"
+        return f"checked: {_runs(result)}{f'; {result.unproven}' if result.unproven else ''}"
     right = "with the right content" if result.contents_known else "(what it must hold is not known)"
     got = f"got its {pages} page{'s' if pages > 1 else ''} {right}"
     if result.witness == "laptop":
-        return f"checked: Xen runs it, and this laptop {got}"
+        return f"checked: {_runs(result)}, and this laptop {got}"
     first = " (the first one to this laptop, too)" if result.confirmed == "confirmed" else ""
-    return f"checked: Xen runs it, and the board {got}{first}"
+    return f"checked: {_runs(result)}, and the board {got}{first}"
+
+
+def _runs(result: Pushed) -> str:
+    return "Xen runs it" if result.runtime == "xen" else "it runs"
 
 
 def left(result: Pushed) -> str:
@@ -110,7 +114,7 @@ def status(answer: BoardState, here: Here | None = None) -> str:
     facts = board.get("facts", {})
     lines = [
         f"{answer.found.name}  {board.get('profile')}  {answer.found.place}  "
-        f"Xen {facts.get('xen_version', '?')}  {facts.get('free_memory_mb', '?')} MB free  agent {str(board.get('agent'))[:12]}"
+        f"{_runtime(facts)}  {facts.get('free_memory_mb', '?')} MB free  agent {str(board.get('agent'))[:12]}"
     ]
     for name, app in sorted(apps.items()):
         lines += _app(name, app, answer.found.forwards)
@@ -119,6 +123,10 @@ def status(answer: BoardState, here: Here | None = None) -> str:
     if not apps:
         lines.append("  no apps yet: edgedeploy push APP")
     return printable("\n".join(lines))
+
+
+def _runtime(facts: Mapping[str, Any]) -> str:
+    return f"Xen {facts['xen_version']}" if facts.get("xen_version") else " and ".join(facts.get("runtimes") or ["Xen ?"])
 
 
 def statuses(answers: Sequence[BoardState], here: Here | None = None) -> str:

@@ -121,7 +121,9 @@ class LocalStream:
 class LocalWire:
     """ports.wire.Wire to this machine."""
 
-    def __init__(self) -> None:
+    def __init__(self, program: Sequence[str] = ()) -> None:
+        """`program`: what is started in place of whichever program a command names, as the push key does."""
+        self._program = list(program)
         self._streams: list[LocalStream] = []
         self._closed = False
 
@@ -134,7 +136,7 @@ class LocalWire:
         """As ports.wire.Wire.open. Never Unreachable."""
         if self._closed:
             raise errors.WireFault("the local wire is closed")
-        stream = LocalStream(argv)
+        stream = LocalStream([*self._program, *argv[1:]] if self._program else argv)
         self._streams.append(stream)
         return stream
 

@@ -19,7 +19,7 @@ from edgedeploy.agent.board import Board
 from edgedeploy.agent.layout import Layout
 from edgedeploy.agent.run import CommandFailed
 from edgedeploy.agent.xen import Running
-from edgedeploy.core import names, packing, release
+from edgedeploy.core import names, packing, release, xlconf
 
 ID = names.BoardId("00112233aabbccdd")
 ORIGINAL = """\
@@ -32,6 +32,8 @@ on_crash = 'restart'
 
 class ModelXen:
     """A hypervisor with `total` MB for guests; each guest serves over HTTP what its behaviour says."""
+
+    name = "xen"
 
     def __init__(self, total: int = 700) -> None:
         self.total = total
@@ -100,6 +102,9 @@ class ModelXen:
         else:
             self.on_air = self.words[one.domid]
         self.next_id += 1
+
+    def configuration(self, manifest: release.Manifest, kernel: Path, ramdisk: Path | None, script: str) -> bytes:
+        return xlconf.render(manifest, kernel, ramdisk, script).encode()
 
     def validate(self, config: Path) -> None:
         self._call("validate")

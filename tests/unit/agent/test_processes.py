@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from edgedeploy.agent import supervisor
+from edgedeploy.agent import confine, supervisor
 from edgedeploy.agent.console import ConsoleTail
 from edgedeploy.agent.processes import Processes
 from edgedeploy.agent.run import CommandFailed
@@ -43,7 +43,7 @@ class Machine:
         path = self.configs / f"{uuid.uuid4()}.cfg"
         said = {
             "name": name, "uuid": path.stem, "memory_mb": 16, "program": sys.executable, "arguments": ["-c", code],
-            "ramdisk": "", "env": {"PATH": "/usr/bin:/bin"}, **other,
+            "ramdisk": "", "env": {"PATH": "/usr/bin:/bin"}, "app": "decks", "port": 8080, **other,
         }  # fmt: skip
         path.write_text(json.dumps(said))
         return path
@@ -263,3 +263,29 @@ def test_an_archive_that_is_cut_short_is_told(tmp_path: Path) -> None:
     whole = cpio.pack([cpio.file("file", b"x" * 1000)])
     with pytest.raises(ValueError, match="ends in the middle"):
         cpioread.unpack(whole[:300], tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="there is nobody else whom a program could be but for root")
+@pytest.mark.parametrize(("port", "may"), [(8080, 0), (80, 1 << 10)])
+def test_a_program_of_root_is_nobody_and_may_nothing_but_listen(tmp_path: Path, port: int, may: int) -> None:
+    made = Machine(tmp_path)
+    made.runtime = Processes(tmp_path / "run", own_users=True)
+    ramdisk = tmp_path / "ramdisk"
+    ramdisk.write_bytes(cpio.pack([cpio.Entry("www/index.html", 0o100644, b"hello")]))
+    lines = "id -u; cat www/index.html > mine; cat mine; echo > /tmp/mine; echo up; sleep 3600 & wait"
+    domain = made.start(program="/bin/sh", arguments=["-c", lines], ramdisk=str(ramdisk), app="decks", port=port)
+    try:
+        words = said(made, domain, "up")
+        user = confine.user_of("decks")
+        assert 61184 <= user <= 65519
+        assert words[0].strip() == str(user)
+        assert "hello" in "".join(words)
+        pid = made.record(domain)["pid"]
+        status = dict(line.split(":\t") for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
+        assert set(status["Uid"].split()) == set(status["Gid"].split()) == {str(user)}
+        assert (status["NoNewPrivs"], status["Groups"].strip()) == ("1", "")
+        assert {int(status[kind], 16) for kind in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {may}
+        assert not Path("/tmp/mine").exists(), "its temporary files are its own"
+        assert " /tmp rw,nosuid,nodev" in Path(f"/proc/{pid}/mountinfo").read_text()
+    finally:
+        made.end(domain)

@@ -10,6 +10,7 @@ from edgedeploy.core.fit import DomainNeeds
 from edgedeploy.core.kernel import KernelInfo, Kind, LinuxTags
 from edgedeploy.core.names import BridgeName, CommandLine, DomainName
 from edgedeploy.core.release import Domain, Vif
+from edgedeploy.profiles import catalog
 from tests import kernels
 
 CUBIE = Profile(
@@ -36,6 +37,23 @@ CLOUD64 = KernelInfo(
     Kind.IMAGE64, 27236288, "cloud-arm64", "aarch64", "linux", declared=27918336, page_kb=4, hypercalls=14
 )
 NEEDS = DomainNeeds(256)
+
+
+@pytest.mark.parametrize(
+    ("runtime", "offers", "profile", "fits"),
+    [
+        ("xen", ("xen",), "cubieboard2", True), ("unix", ("xen",), "cubieboard2", False), ("unix", ("unix",), "unix-host", True),
+        ("xen", ("unix",), "unix-host", False), ("xen", None, "unix-host", False), ("unix", None, "unix-host", True),
+        ("unix", None, "cubieboard2", True), ("unix", ("xen", "unix"), "cubieboard2", True),
+    ],
+)  # fmt: skip
+def test_a_board_offers_one_runtime_or_both(runtime: str, offers: tuple[str, ...] | None, profile: str, fits: bool) -> None:
+    """What is not known (an agent that does not say) is not refused."""
+    needs, live = DomainNeeds(96, runtime=runtime), BoardFacts(runtimes=offers)
+    found = fit.offered(needs, catalog.load(profile), live)
+    assert (found is None) is fits
+    if found:
+        assert (found.code, found.wanted) == ("no-runtime", runtime)
 
 
 def codes(image, profile=CUBIE, live=None, needs=NEEDS):

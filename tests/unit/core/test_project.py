@@ -90,7 +90,7 @@ def test_a_network_without_gateway():
     [
         ("", "app: is missing"),
         ('app="Decks"', "app: 'Decks' is not a valid app name"),
-        ('app="a"\nruntime="docker"', "runtime: must be one of xen"),
+        ('app="a"\nruntime="docker"', "runtime: must be one of xen, unix"),
         ('app="a"\nrutnime="xen"', "unknown key 'rutnime'"),
         ('app="a"\nboards="x"', "boards: must be a list"),
         ('app="a"\n[domain]\nmemory="96"', "domain: memory: must be a whole number"),

@@ -74,6 +74,20 @@ def test_the_cable_is_remembered_beside_the_network_and_survives_enrolling_again
     assert (board.serial, board.rate) == ("/dev/serial/by-id/usb-x", 4000)
 
 
+def test_a_board_that_is_a_folder_is_there_as_long_as_that_is(tmp_path: Path) -> None:
+    known, place = KnownBoards(tmp_path), tmp_path / "board"
+    place.mkdir()
+    here = replace(STAGE, board_id=names.BoardId("e" * 16), name=names.BoardName("try"), hosts=("localhost",), folder=str(place))
+    known.remember(STAGE)
+    known.remember(here)
+    assert known.get(here.board_id) == here
+    known.forget(here.board_id)
+    assert known.all() == [STAGE]
+    known.remember(here)
+    place.rmdir()
+    assert known.all() == [STAGE]
+
+
 def test_a_file_of_an_older_edgedeploy_is_read_and_kept_whole(tmp_path: Path) -> None:
     row = {
         "board_id": STAGE.board_id, "name": "stage", "profile": "cubieboard2", "user": "root",
