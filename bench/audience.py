@@ -18,6 +18,8 @@ class Seen:
     """no right answer: refused, cut off, wrong, or none within the prober's patience"""
     hung: int
     """of them: none within its patience"""
+    elsewhere: int
+    """of those that failed: the ones that were over before the change, or began after it"""
     outage: float
     """from the last right answer before the change to the first after it; 0 where answers of both kinds overlap"""
     gap_at_change: float
@@ -40,7 +42,8 @@ def seen(requests: Sequence[Asked], since: float, until: float) -> Seen:
     other = [gap for gap, begin, end in gaps if not (first and begin <= first <= end)]
     failed = [one for one in mine if not one.mark]
     lost = any(old and old[-1] <= one.began <= first for one in failed)
+    away = [one for one in failed if not first or one.began > first or (old and one.ended < old[-1])]
     return Seen(
-        len(mine), len(failed), sum(one.ended - one.began >= PATIENCE for one in failed),
+        len(mine), len(failed), sum(one.ended - one.began >= PATIENCE for one in failed), len(away),
         first - old[-1] if old and lost else 0.0, max(at, default=0.0), max(other, default=0.0), first,
     )  # fmt: skip

@@ -90,7 +90,8 @@ def _audience(results: Mapping[str, Sequence[Sample]]) -> str:
     for key, title in titles.items():
         samples = results[key]
         words = [
-            figures.spread(samples, lambda sample: sample.seen.failed).count(),
+            "" if key == "failing" else figures.spread(samples, lambda sample: sample.seen.failed - sample.seen.elsewhere).count(),
+            figures.spread(samples, lambda sample: sample.seen.elsewhere).count(),
             figures.spread(samples, lambda sample: sample.seen.hung).count(),
             figures.spread(samples, lambda sample: sample.outage).ms(),
             "" if key == "failing" else figures.spread(samples, lambda sample: sample.seen.gap_at_change).ms(),
@@ -99,7 +100,7 @@ def _audience(results: Mapping[str, Sequence[Sample]]) -> str:
         rows.append(f"| {title} | {len(samples)} | " + " | ".join(words) + " |")
     return _section(
         "What the audience notices",
-        "| | times | failed requests | of them hung | outage, ms | longest wait at the change, ms | elsewhere, ms |",
+        "| | times | failed at the change | elsewhere | of both hung | outage, ms | longest wait at the change, ms | elsewhere, ms |",
         rows,
         "Median and most (or least to most). The longest wait is between two right answers, whoever got them; *elsewhere* is\n"
         "before and after the change, when the emulated board has a guest to boot beside the one that answers.",
