@@ -33,7 +33,8 @@ class Sample:
         """One line for the terminal."""
         return (
             f"live after {self.live:.1f} s, outage {self.outage:.1f} s, {self.seen.failed} of {self.seen.asked} requests failed "
-            f"({self.seen.hung} hung, {self.seen.elsewhere} not at the change), {self.seen.gap_at_change * 1000:.0f} ms without an answer at the change, "
+            f"({self.seen.hung} hung, {self.seen.elsewhere} not at the change), "
+            f"{self.seen.gap_at_change * 1000:.0f} ms without an answer at the change, "
             f"{self.seen.gap_elsewhere * 1000:.0f} ms elsewhere, command {self.command:.1f} s"
         )
 

@@ -29,6 +29,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "release": (
         ("edgedeploy release guest/vmlinuz --ramdisk guest/base.cpio --slides slides", "the first one"),
         ("edgedeploy release", "of what [build] in edgedeploy.toml names"),
+        ("edgedeploy release --runtime unix server --slides slides", "a program, for a machine without Xen"),
     ),
     "store": (
         ("edgedeploy store --to git@example.org:me/decks-deployment.git", "of what [build] in edgedeploy.toml names"),
@@ -71,6 +72,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "init": (
         ("edgedeploy init decks --slides --address 192.168.1.20/24 --gateway 192.168.1.1", "a talk"),
+        ("edgedeploy init web --runtime unix --address 127.0.0.1/8", "a program, to see it by `edgedeploy try`"),
         ("edgedeploy init mail --board cubieboard2 --dir ~/mail", "a service, elsewhere"),
     ),
     "completion": (

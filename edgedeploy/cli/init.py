@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 @click.argument("app")
 @click.option("--dir", "folder", type=options.AsPath(), metavar="FOLDER", help="Where. [default: ./APP]")
 @click.option(
-    "--board", metavar="PROFILE", default="virtual-armv7", show_default=True, help="The kind of board it is for."
-)  # fmt: skip
+    "--board", metavar="PROFILE", help="The kind of board it is for. [default: virtual-armv7; with --runtime unix: unix-host]"
+)
+@click.option(
+    "--runtime", type=click.Choice(["xen", "unix"]), default="xen", show_default=True, help="A guest of Xen, or a program."
+)
 @click.option("--address", metavar="ADDR/BITS", help="The guest's address, such as 192.168.1.20/24.")
 @click.option("--gateway", metavar="ADDR", help="The guest's gateway.")
 @click.option("--slides", is_flag=True, help="Start a folder of slides too.")
@@ -30,7 +33,8 @@ def init(
     *,
     app: str,
     folder: Path | None,
-    board: str,
+    board: str | None,
+    runtime: str,
     address: str | None,
     gateway: str | None,
     slides: bool,
@@ -42,7 +46,8 @@ def init(
 
     from edgedeploy.flows import init as flow  # noqa: PLC0415
 
-    request = flow.Request(app, folder or Path(app), board, address, gateway, slides, add)
+    board = board or ("unix-host" if runtime == "unix" else "virtual-armv7")
+    request = flow.Request(app, folder or Path(app), board, address, gateway, slides, add, runtime)
     started = flow.start(request, report=session.report)
     if as_json:
         options.emit_json(
@@ -50,6 +55,8 @@ def init(
         )  # fmt: skip
         return
     click.echo(f"{started.path} is the deployment repository of {started.app}: {', '.join(started.files)}")
-    first = "edgedeploy release KERNEL --ramdisk FILE" + (" --slides slides" if slides else "")
-    click.echo(f"next     cd {started.path} && {first}")
+    made_of = "PROGRAM" if runtime == "unix" else "KERNEL --ramdisk FILE"
+    click.echo(f"next     cd {started.path} && edgedeploy release {made_of}" + (" --slides slides" if slides else ""))
+    if runtime == "unix":
+        return
     click.echo("         no kernel and ramdisk of your own? `edgedeploy lab talk sample` puts some into sample/guest")

@@ -22,6 +22,7 @@ _FILE = options.FilePath()
 @click.option("--codec", type=click.Choice(["xz", "bz2", "gz", "none"]), help="Pack like this, whatever it came as.")
 @click.option("--id", "release_id", metavar="ID", help="The release's id. [default: date, time and content]")
 @click.option("--repo", type=_FILE, metavar="FOLDER", help="The deployment repository. [default: the one you are in]")
+@click.option("--runtime", type=click.Choice(["xen", "unix"]), help="Release it as a guest of Xen, or as a program, from now on.")
 @click.option("--force", is_flag=True, help="Release even what does not fit, or lacks something.")
 @options.as_json
 @options.pass_session
@@ -34,10 +35,11 @@ def release(
     codec: str | None,
     release_id: str | None,
     repo: Path | None,
+    runtime: str | None,
     force: bool,
     as_json: bool,
 ) -> None:
-    """Make a release of KERNEL, ramdisk and slides, and commit it.
+    """Make a release of KERNEL, ramdisk and slides, and commit it. With --runtime unix, KERNEL is a program.
 
     What is not given is taken from [build] in edgedeploy.toml. Nothing is committed when nothing changed, and nothing
     that does not fit the boards named there (exit code 20).
@@ -55,6 +57,7 @@ def release(
         codec=Codec(codec) if codec else None,
         release=ReleaseId.parse(release_id) if release_id is not None else None,
         force=force,
+        runtime=runtime or "",
     )
     result = flow.make(request, report=session.report)
     if as_json:

@@ -51,7 +51,7 @@ def tryout(session: Session, folder: Path | None, port: int | None) -> None:
         click.echo(deployment.pushed(flow.once(at, context)))
         click.echo(
             f"\nedit {word(at.slides / 'index.html')} and save: it is pushed\n"
-            f"in another terminal: edgedeploy status --on {at.board.name}   edgedeploy rollback {flow.APP} --on {at.board.name}\n"
+            f"in another terminal: edgedeploy status --on {at.board.name}   edgedeploy rollback {at.app} --on {at.board.name}\n"
             "Ctrl-C ends it and leaves nothing behind"
         )
         sys.stdout.flush()

@@ -7,13 +7,14 @@ from pathlib import PurePosixPath
 
 from edgedeploy.core.board import HOST
 from edgedeploy.core.names import AppName
+from edgedeploy.core.release import UNIX
 from edgedeploy.depot import scaffold
 
 
 def files(app: AppName, address: str, port: int) -> dict[PurePosixPath, bytes]:
     """Path -> content of a whole deployment repository but for its slides, which are at `slides`."""
     return {
-        **scaffold.around(app),
+        **scaffold.around(app, UNIX),
         PurePosixPath("edgedeploy.toml"): _TOML.format(app=app, host=HOST, address=address, port=port).encode(),
         PurePosixPath("server.py"): _SERVER.replace("PYTHON", sys.executable).encode(),
     }

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgedeploy.core import errors, names
+from edgedeploy.core.board import HOST
 from edgedeploy.core.names import CommitId
+from edgedeploy.core.release import UNIX, XEN
 from edgedeploy.depot.commit import FALLBACK_EMAIL, FALLBACK_NAME
 from edgedeploy.depot.git import Git
 from edgedeploy.depot.repo import Depot
@@ -29,6 +31,7 @@ class Request:
     gateway: str | None = None
     slides: bool = False
     add: bool = False
+    runtime: str = XEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,10 @@ def start(request: Request, *, report: Report) -> Started:
 def plan_of(request: Request) -> Plan:
     """What is known at the start. Raises UsageFault for a name or address that is none, BadConfig for an unknown profile."""
     profile = catalog.load(request.board)
+    if profile.name == HOST and request.runtime != UNIX:
+        raise errors.UsageFault(
+            f"{HOST} runs programs, not guests of Xen", hint=f"edgedeploy init {request.app} --runtime unix --board {HOST}"
+        )
     address, gateway = _network(request)
     return Plan(
         app=names.AppName.parse(request.app),
@@ -66,6 +73,7 @@ def plan_of(request: Request) -> Plan:
         gateway=gateway,
         slides=request.slides,
         bridge=profile.bridge,
+        runtime=request.runtime,
     )
 
 

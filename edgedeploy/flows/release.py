@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -12,8 +14,8 @@ from edgedeploy.core.board import Misfit, Profile
 from edgedeploy.core.fit import DomainNeeds
 from edgedeploy.core.names import ReleaseId
 from edgedeploy.core.project import FILE, Build
-from edgedeploy.core.release import Manifest
-from edgedeploy.depot import buildtable, fetched, served
+from edgedeploy.core.release import UNIX, Manifest
+from edgedeploy.depot import buildtable, fetched, runtimeline, served
 from edgedeploy.depot.git import Git
 from edgedeploy.depot.release import Added, Draft, Sources, commit_release, draft_release
 from edgedeploy.depot.repo import Depot
@@ -40,6 +42,8 @@ class Request:
     """a folder that the files of [health.serves] are in, when that is not the repository; the slides may be in its repository"""
     build: Build | None = None
     """[build] of that folder's own edgedeploy.toml, in place of the repository's"""
+    runtime: str = ""
+    """what edgedeploy.toml is to say from now on, "" for what it says"""
     command: str = "edgedeploy release"
     """what was typed, for hints"""
 
@@ -69,13 +73,32 @@ class Released:
 def make(request: Request, *, report: Report) -> Released:
     """Draft, check, commit. Raises DoesNotFit, BadRepository or UsageFault; then the repository is as before."""
     depot = Depot.open(request.repository)
-    with files.locked(depot.lock, "edgedeploy release"):
+    with files.locked(depot.lock, "edgedeploy release"), _saying_runtime(depot, request.runtime, report) as depot:
         proven = prove(depot, request, report=report)
         draft = _with_build(depot, proven.draft, request, report)
         added = commit_release(depot, draft, report=report)
     if added.nameless:
         tell_nameless(depot.git, report)
     return Released(added, depot.root, proven.fits)
+
+
+@contextlib.contextmanager
+def _saying_runtime(depot: Depot, runtime: str, report: Report) -> Iterator[Depot]:
+    """With edgedeploy.toml as it is to be; put back as it was where no release comes of it."""
+    if not runtime or depot.config.runtime == runtime:
+        yield depot
+        return
+    file = depot.root / FILE
+    before = file.read_bytes()
+    text = runtimeline.saying(before.decode(errors="surrogateescape"), runtime)
+    files.atomic_write(file, text.encode(errors="surrogateescape"))
+    try:
+        yield Depot.open(depot.root)
+    except BaseException:
+        files.atomic_write(file, before)
+        raise
+    more = ", and what is for guests of Xen is commented out there" if runtime == UNIX else ""
+    report.note(f'{FILE} says runtime = "{runtime}" now{more}')
 
 
 def prove(depot: Depot, request: Request, *, report: Report) -> Proven:

@@ -36,6 +36,7 @@ class Try:
     """A board that is up. `slides` is the folder to edit, `repository` what is pushed."""
 
     board: KnownBoard
+    app: names.AppName
     repository: Path
     slides: Path
 
@@ -54,7 +55,7 @@ def up(folder: Path | None, context: Context, port: int | None = None) -> Iterat
         board = KnownBoard(here.enrolled(place, name), name, names.ProfileName(HOST), "", ("localhost",), 22, folder=str(place))
         context.known.remember(board)
         undo.callback(context.known.forget, board.board_id)
-        yield Try(board, repository, slides)
+        yield Try(board, Depot.open(repository).app, repository, slides)
 
 
 def once(at: Try, context: Context) -> Result:

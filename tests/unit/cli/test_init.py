@@ -70,3 +70,33 @@ def test_refusals(edgedeploy, tmp_path):
         got, _, err = edgedeploy(*argv)
         assert (got, why in err) == (code, True), err
     assert not (tmp_path / "decks").exists()
+
+
+def test_a_program_in_place_of_a_guest(edgedeploy, tmp_path):
+    code, out, err = edgedeploy("init", "web", "--runtime", "unix", "--address", "127.0.0.1/8", "--slides")
+    assert (code, err) == (0, "")
+    assert "edgedeploy release PROGRAM --slides slides" in out
+    assert 'runtime = "unix"' in (tmp_path / "web/edgedeploy.toml").read_text()
+    (tmp_path / "server").write_text("#!/bin/sh\n")
+    code, _, err = edgedeploy("release", "server", "--slides", "web/slides", "--repo", "web")
+    assert code == 0, err
+    code, _, err = edgedeploy("init", "mail", "--board", "unix-host")
+    assert code == 2
+    assert "hint: edgedeploy init mail --runtime unix --board unix-host" in err
+
+
+def test_the_runtime_is_changed_by_a_release_or_not_at_all(edgedeploy, tmp_path):
+    assert edgedeploy("init", "decks", "--address", "127.0.0.1/8")[0] == 0
+    toml = tmp_path / "decks/edgedeploy.toml"
+    before = toml.read_text()
+    (tmp_path / "program").write_bytes(kernels.zimage())
+    code, _, err = edgedeploy("release", "program", "--runtime", "unix", "--repo", "decks")
+    assert code == 20
+    assert "it cannot run on unix-host" in err
+    assert toml.read_text() == before
+    (tmp_path / "program").write_text("#!/bin/sh\n")
+    code, _, err = edgedeploy("release", "program", "--runtime", "unix", "--repo", "decks")
+    assert code == 0, err
+    assert 'says runtime = "unix" now, and what is for guests of Xen is commented out there' in err
+    assert 'runtime = "unix"' in git(tmp_path / "decks", "show", "HEAD:edgedeploy.toml")
+    assert git(tmp_path / "decks", "status", "--porcelain") == ""
