@@ -15,6 +15,7 @@ from edgedeploy.core import errors, gitenv
 
 if TYPE_CHECKING:
     from edgedeploy.agent.board import Board
+    from edgedeploy.agent.layout import Layout
 
 _GOOD = ("live", "already-live", "idle")
 
@@ -164,15 +165,31 @@ def _setup(*, dry_run: bool) -> int:
     from edgedeploy.agent import install
     from edgedeploy.agent.layout import Layout
 
-    layout = Layout()
-    installed = install.install(layout, Path(sys.argv[0]).read_bytes(), dry_run=dry_run)
+    layout, told = Layout(), sys.stdin.buffer.read()
+    needed = [tool for tool in install.NEEDED if tool != "xl" or _with_xen(layout, told)]
+    installed = install.install(layout, Path(sys.argv[0]).read_bytes(), dry_run=dry_run, needed=needed)
     if installed.library.is_dir():
         install.go_on_in(installed.library)
     from edgedeploy.agent import setup
 
-    work = setup.Setup(layout, setup.Plan.from_json(sys.stdin.buffer.read()), installed, dry_run=dry_run)
+    work = setup.Setup(layout, setup.Plan.from_json(told), installed, dry_run=dry_run)
     config = work.run()
     return _say({"board_id": config.board_id, "changes": work.changes})
+
+
+def _with_xen(layout: Layout, told: bytes) -> bool:
+    """Whether the board that is being enrolled is to start guests: as it is told, or as it was before."""
+    import contextlib
+    import json
+
+    from edgedeploy.agent import config
+
+    with contextlib.suppress(ValueError, AttributeError, TypeError):
+        if wanted := json.loads(told).get("runtimes"):
+            return "xen" in wanted
+    with contextlib.suppress(errors.EdgeError):
+        return "xen" in config.load(layout.config).runtimes
+    return True
 
 
 def _end(outcome: dict[str, object]) -> int:

@@ -13,13 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgedeploy.agent import attempt, config, kept, state
+from edgedeploy.agent import attempt, config, kept, runtimes, state
 from edgedeploy.agent.attempt import Attempt
 from edgedeploy.agent.gitrepo import GitRepo
 from edgedeploy.agent.layout import AppLayout, Layout
-from edgedeploy.agent.network import Bridges, Network
+from edgedeploy.agent.network import Network
 from edgedeploy.agent.run import CommandFailed
-from edgedeploy.agent.xen import Running, Runtime, Xl
+from edgedeploy.agent.xen import Running, Runtime
 from edgedeploy.core import errors, files, release
 from edgedeploy.core.names import AppName, CommitId, ReleaseId, printable
 
@@ -38,17 +38,6 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return stat.st_ino, stat.st_mtime_ns
-
-
-def _usual(layout: Layout, runtime: str) -> tuple[Runtime, Network]:
-    """What starts and stops releases on this board, and what puts them on air."""
-    if runtime == release.XEN:
-        return Xl(), Bridges()
-    from edgedeploy.agent.hostnet import HostNetwork
-    from edgedeploy.agent.processes import Processes
-
-    # a board in a folder is somebody's own, whose files another user would not see
-    return Processes(layout.processes, own_users=layout.root == Path("/")), HostNetwork()
 
 
 def _nothing(_: Attempt) -> None:
@@ -81,7 +70,7 @@ class Board:
         self._later = later
         self._read = _stamp(self.layout.config)
         self.config = config.load(self.layout.config)
-        usual = _usual(self.layout, self.config.runtime)
+        usual = runtimes.of(self.layout, self.config.runtimes)
         self.runtime: Runtime = runtime or usual[0]
         self.network: Network = network or usual[1]
         self._staged: tuple[CommitId | None, str] | None = None

@@ -35,8 +35,8 @@ class AgentConfig:
     profile: ProfileName
     apps: dict[AppName, AppConfig] = field(default_factory=dict)
     passthrough: tuple[str, ...] = ()
-    runtime: str = XEN
-    """what starts and stops its releases: one of core.release.RUNTIMES"""
+    runtimes: tuple[str, ...] = (XEN,)
+    """what starts and stops releases here, of core.release.RUNTIMES"""
 
 
 def parse(text: str | bytes, where: str) -> AgentConfig:
@@ -76,11 +76,18 @@ def _checked(tables: dict[str, Any], where: str) -> AgentConfig:
             for key, value in reader.items("apps", {})
         },
         passthrough=tuple(board.text("passthrough", "").split()),
-        runtime=board.choice("runtime", RUNTIMES, XEN),
+        runtimes=_runtimes(board),
     )
     board.done()
     reader.done()
     return config
+
+
+def _runtimes(board: Reader) -> tuple[str, ...]:
+    words = board.text("runtimes", XEN).split()
+    if not words or set(words) - set(RUNTIMES):
+        raise board.fail("runtimes", f"must be of {', '.join(RUNTIMES)}")
+    return tuple(runtime for runtime in RUNTIMES if runtime in words)
 
 
 def _name(key: str, where: str) -> AppName:
@@ -127,7 +134,7 @@ def render(config: AgentConfig) -> str:
         f'name = "{config.name}"',
         f'profile = "{config.profile}"',
     ]
-    lines += [f'runtime = "{config.runtime}"'] if config.runtime != XEN else []
+    lines += [f'runtimes = "{" ".join(config.runtimes)}"'] if config.runtimes != (XEN,) else []
     lines += [f'passthrough = "{" ".join(config.passthrough)}"'] if config.passthrough else []
     for name, app in sorted(config.apps.items()):
         lines += ["", f"[apps.{name}]", f"remote = {_toml(app.remote)}", f"branch = {_toml(app.branch)}"]

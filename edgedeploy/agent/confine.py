@@ -30,21 +30,23 @@ def user_of(app: str) -> int:
     return _FIRST_USER + int.from_bytes(hashlib.sha256(app.encode()).digest()[:4], "big") % _USERS
 
 
-def apply(user: int, port: int, parent_dies: int) -> None:
-    """Confine this process, which is about to become the program. `parent_dies` is the signal it gets then. Raises OSError."""
+def apply(user: int, port: int, memory_mb: int, parent_dies: int) -> None:
+    """Confine this process, which is about to become the program. Its temporary files have as much room, each kind, as it has
+    memory. `parent_dies` is the signal it gets then. Raises OSError.
+    """
     if user:
         with contextlib.suppress(OSError):  # in a container root may not: then it shares the container's
-            _own_temporary_files()
+            _own_temporary_files(memory_mb)
         _become(user, low_port=0 < port < 1024)
     _prctl(_NO_NEW_PRIVS, 1)
     _prctl(_PDEATHSIG, parent_dies)  # after the change of user, which forgets it
 
 
-def _own_temporary_files() -> None:
+def _own_temporary_files(memory_mb: int) -> None:
     _called("unshare", _libc.unshare(_NEWNS))
     _called("mount", _libc.mount(b"none", b"/", None, _REC_PRIVATE, None))
     for folder in filter(os.path.isdir, _PRIVATE):
-        _called("mount", _libc.mount(b"tmpfs", folder.encode(), b"tmpfs", _NOSUID_NODEV, b"mode=1777"))
+        _called("mount", _libc.mount(b"tmpfs", folder.encode(), b"tmpfs", _NOSUID_NODEV, f"mode=1777,size={memory_mb}m".encode()))
 
 
 def _become(user: int, *, low_port: bool) -> None:

@@ -19,7 +19,7 @@ from edgedeploy.agent.run import CommandFailed
 from edgedeploy.agent.sight import Sight
 from edgedeploy.agent.xen import Running, Runtime
 from edgedeploy.core import errors
-from edgedeploy.core.release import Manifest
+from edgedeploy.core.release import UNIX, Manifest
 
 
 @dataclass(slots=True)
@@ -247,7 +247,7 @@ class Effects:
             reason = self._dead(slot)
             verdict = health.Verdict(reason, first_answer=time.monotonic())
         else:
-            self._attempt.event("probe", f"waiting for the guest to answer, {manifest.health.timeout_s} s at most")
+            self._attempt.event("probe", f"waiting for the {manifest.domain.called} to answer, {manifest.health.timeout_s} s at most")
             verdict = health.probe(manifest.health, lambda: self._dead(slot))
         if broke := self._judged(verdict):
             return broke
@@ -269,6 +269,8 @@ class Effects:
         if domain is None:
             return "the guest is gone"
         if domain.dead:
+            if self._sight.manifest(slot).domain.runtime == UNIX:
+                return "the program ended in failure" if "c" in domain.state else "the program ended by itself"
             return "the guest crashed" if "c" in domain.state else "the guest shut itself down"
         if (
             domain.domid != self.learned.domid

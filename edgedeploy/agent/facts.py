@@ -63,7 +63,7 @@ def gic(tree: Path = _TREE) -> int | None:
 def live(runtime: Runtime) -> BoardFacts:
     """Ask the hypervisor and the kernel. Raises CommandFailed when the hypervisor does not answer."""
     info = runtime.info()
-    xen = runtime.name == XEN
+    xen = XEN in runtime.names
     compatible = tuple(word for word in _read(_TREE / "compatible").split("\0") if word)
     return BoardFacts(
         machine=info.get("machine"),
@@ -77,8 +77,16 @@ def live(runtime: Runtime) -> BoardFacts:
         gic=gic(),
         cpu_part=_cpu_part(_read(Path("/proc/cpuinfo"))),
         compatible=compatible or None,
-        runtimes=(runtime.name,),
+        runtimes=runtime.names,
     )
+
+
+def available_mb(meminfo: Path = Path("/proc/meminfo")) -> int | None:
+    """What programs of this system can have (proc(5), MemAvailable); on a board of Xen that is dom0's alone."""
+    for line in _read(meminfo).splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) >> 10
+    return None
 
 
 def _cpu_part(cpuinfo: str) -> str | None:

@@ -75,13 +75,14 @@ class GitRepo:
     def pulls_from(self, remote: str) -> bool:
         """Whether git knows this remote: a person may have written another one into agent.toml. Asks no git.
 
-        One that git writes otherwise than it reads counts as unknown: it is then set once more.
+        git puts some in quotes (git-config(1), "Syntax").
         """
         try:
             known = (self.folder / ".git/config").read_bytes()
         except OSError:
             return False
-        return f"url = {remote}\n".encode() in known
+        escaped = remote.replace("\\", "\\\\").replace('"', '\\"')
+        return any(f"\turl = {said}\n".encode() in known for said in (escaped, f'"{escaped}"'))
 
     def _is_repository(self) -> bool:
         try:

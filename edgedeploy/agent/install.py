@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from edgedeploy.agent.layout import Layout
 from edgedeploy.core import errors
 
 NEEDED = ("xl", "git", "crontab")
+PACKAGES = {"xl": "xen-utils-4.17", "git": "git", "crontab": "cron"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +29,17 @@ class Installed:
     changes: list[str]
 
 
-def install(layout: Layout, shipped: bytes, *, dry_run: bool = False) -> Installed:
-    """Put the modules in place; `shipped` is the zipapp.
+def install(layout: Layout, shipped: bytes, *, dry_run: bool = False, needed: Sequence[str] = NEEDED) -> Installed:
+    """Put the modules in place; `shipped` is the zipapp, `needed` the programs that must be there.
 
     Raises errors.BadConfig when the board lacks something that no file of ours can bring.
     """
-    missing = [tool for tool in NEEDED if not shutil.which(tool)]
+    missing = [tool for tool in needed if not shutil.which(tool)]
     if missing:
         raise errors.BadConfig(
             f"this board has no {' and no '.join(missing)}",
-            hint="install it there: apt-get install xen-utils-4.17 git cron",
+            hint=f"install it there: apt-get install {' '.join(PACKAGES[tool] for tool in needed)}"
+            + ("; or, without Xen, enrol it for programs: --runtime unix" if "xl" in missing else ""),
         )
     changes = []
     if not layout.avahi_service.parent.is_dir():

@@ -95,6 +95,8 @@ class Prepare:
         from edgedeploy.core import fit, ramdisk  # noqa: PLC0415
 
         live = facts.live(self._runtime)
+        if manifest.domain.runtime == release.UNIX and release.XEN in self._runtime.names:
+            live = replace(live, free_memory_mb=facts.available_mb())
         if live.free_memory_mb is not None:
             live = replace(live, free_memory_mb=live.free_memory_mb + sum(domain.memory_mb for domain in (*freed, *spare)))
         if manifest.address and manifest.domain.vifs:

@@ -40,11 +40,11 @@ supervisor.main(order, told)
 class Processes:
     """Runtime by processes; their records and files are below `folder`, which need not outlive a reboot."""
 
-    name = UNIX
+    names = (UNIX,)
 
-    def __init__(self, folder: Path, *, own_users: bool = False) -> None:
-        """`own_users`: where the agent is root's, each app's programs have a user of their own."""
-        self._folder, self._own_users = folder, own_users
+    def __init__(self, folder: Path, *, first: int = 0, own_users: bool = False) -> None:
+        """Numbers begin after `first`. `own_users`: where the agent is root's, each app's programs have a user of their own."""
+        self._folder, self._first, self._own_users = folder, first, own_users
 
     def configuration(self, manifest: Manifest, kernel: Path, ramdisk: Path | None, script: str) -> bytes:  # noqa: ARG002 - Runtime's
         """What `_read` reads. The program is told in its environment where it is to answer."""
@@ -118,10 +118,14 @@ class Processes:
         try:
             before = int(last.read_text())
         except (OSError, ValueError):
-            before = 0
+            before = self._first
         number = 1 + max([before, *(int(one["domid"]) for one in running_now)])
         files.atomic_write(last, str(number).encode(), 0o600)
         return number
+
+    def sweep(self) -> None:
+        """End and remove what those have left whose supervisors were killed."""
+        self._sweep(self._records())
 
     def _sweep(self, running_now: list[dict[str, Any]]) -> None:
         """What is left of those whose supervisors a kill or a power cut has ended."""

@@ -22,7 +22,7 @@ from edgedeploy.agent.layout import PROGRAM, Layout
 from edgedeploy.agent.run import CommandFailed
 from edgedeploy.core import errors, files, health
 from edgedeploy.core.names import AppName, BoardId, BoardName, ProfileName, own_board_id, printable
-from edgedeploy.core.release import Health
+from edgedeploy.core.release import RUNTIMES, Health
 from edgedeploy.core.strict import Reader
 
 _KEY = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)) ([A-Za-z0-9+/]+=*)")
@@ -47,6 +47,8 @@ class Plan:
     asked: dict[AppName, tuple[str, str]] = field(default_factory=dict)
     """where an app answers, and for which page: for a repository that does not say so"""
     passthrough: tuple[str, ...] = ()
+    runtimes: tuple[str, ...] = ()
+    """of core.release.RUNTIMES; none: as it is, or Xen"""
 
     @classmethod
     def from_json(cls, raw: bytes) -> Plan:
@@ -70,6 +72,7 @@ class Plan:
             keep=reader.flag("keep", False),
             asked={AppName.parse(app): _pair(said, "enrolment: asked") for app, said in reader.items("asked", {})},
             passthrough=tuple(map(str, reader.rows("passthrough", []))),
+            runtimes=tuple(runtime for runtime in RUNTIMES if runtime in reader.rows("runtimes", [])),
         )
         reader.done()
         return plan
@@ -176,7 +179,8 @@ class Setup:
             branch = self._branch(remote, old) if remote and not self._dry_run else old.branch
             apps[app] = replace(old, remote=remote or old.remote, branch=branch, address=address, page=page)
         board_id = self._plan.board_id if self._plan.own_id else known.board_id
-        return AgentConfig(board_id, self._plan.name, self._plan.profile, apps, self._plan.passthrough, known.runtime)
+        runtimes = self._plan.runtimes or known.runtimes
+        return AgentConfig(board_id, self._plan.name, self._plan.profile, apps, self._plan.passthrough, runtimes)
 
     def _branch(self, remote: str, known: AppConfig) -> str:
         """The branch to pull: what a person chose for this remote, or main, or where it has none the one that a clone would get."""

@@ -66,16 +66,18 @@ class Supervisor:
                 _given(self._work, user)
             program = os.open(self._order["program"], os.O_RDONLY)  # by this it is found in a namespace, and by a user, of its own
             self._output, theirs = os.openpty()
+            if user:
+                os.fchown(theirs, user, -1)  # it may open it by its name, too: /dev/stdout
             self._console, self._reader = os.openpty()  # the reader's end stays open here: nobody needs to be there
             tty.setraw(self._reader)
             for terminal in (self._output, self._console):
                 os.set_blocking(terminal, False)
             self._terminals = [self._output, self._console]
-            port = int(self._order["port"])
+            port, memory = int(self._order["port"]), int(self._order["says"]["memory_mb"])
             self._process = subprocess.Popen(
                 [self._order["program"], *self._order["arguments"]], executable=f"/proc/self/fd/{program}", pass_fds=(program,),
                 stdin=theirs, stdout=theirs, stderr=theirs, cwd=self._work, env=self._order["env"], start_new_session=True,
-                preexec_fn=lambda: self._restricted(program, user, port),  # noqa: PLW1509 - one thread
+                preexec_fn=lambda: self._restricted(program, user, port, memory),  # noqa: PLW1509 - one thread
             )  # fmt: skip
             os.close(theirs)
             os.close(program)
@@ -86,10 +88,10 @@ class Supervisor:
             raise
 
     @staticmethod
-    def _restricted(program: int, user: int, port: int) -> None:
+    def _restricted(program: int, user: int, port: int, memory: int) -> None:
         """In the child. Only a script's interpreter has to open the file once more."""
         os.set_inheritable(program, os.pread(program, 2, 0) == b"#!")
-        confine.apply(user, port, signal.SIGKILL)
+        confine.apply(user, port, memory, signal.SIGKILL)
 
     def _save(self, status: int | None) -> None:
         assert self._process

@@ -42,8 +42,8 @@ class Runtime(Protocol):
     """Starts and stops releases. Every method raises CommandFailed when the runtime says no."""
 
     @property
-    def name(self) -> str:
-        """One of core.release.RUNTIMES."""
+    def names(self) -> tuple[str, ...]:
+        """Those of core.release.RUNTIMES that it is."""
 
     def configuration(self, manifest: Manifest, kernel: Path, ramdisk: Path | None, script: str) -> bytes:
         """The file by which `create` starts a release whose artefacts lie unpacked at these places; `script` as Network has it."""
@@ -100,7 +100,7 @@ def ask_ahead() -> None:
 class Xl:
     """Runtime by the `xl` toolstack."""
 
-    name = XEN
+    names = (XEN,)
 
     def configuration(self, manifest: Manifest, kernel: Path, ramdisk: Path | None, script: str) -> bytes:
         """See core/xlconf.py."""

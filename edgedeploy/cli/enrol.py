@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     "--known-hosts", type=click.Path(dir_okay=False), help="Trust the host keys in this file instead of yours."
 )
 @click.option(
+    "--runtime", "runtimes", type=click.Choice(["xen", "unix"]), multiple=True,
+    help="What it starts: guests of Xen, programs, or both (given twice). Without it as it is; Xen at first.",
+)
+@click.option(
     "--keep", is_flag=True, help="Leave the original MirageOS scripts in service there; both will deploy."
 )
 @options.dry_run
@@ -50,6 +54,7 @@ def enrol(
     health: str | None,
     identity: str | None,
     known_hosts: str | None,
+    runtimes: tuple[str, ...],
     keep: bool,
     dry_run: bool,
     as_json: bool,
@@ -64,6 +69,7 @@ def enrol(
 
     from edgedeploy.cli import enrolling, target  # noqa: PLC0415
     from edgedeploy.core import names  # noqa: PLC0415
+    from edgedeploy.core.release import RUNTIMES  # noqa: PLC0415
     from edgedeploy.flows import enrol as flow  # noqa: PLC0415
     from edgedeploy.ui import deployment  # noqa: PLC0415
 
@@ -77,6 +83,7 @@ def enrol(
         asked=_asked(apps, address, health),
         dry_run=dry_run,
         keep=keep,
+        runtimes=tuple(runtime for runtime in RUNTIMES if runtime in runtimes),
     )
     result = enrolling.enrol_host(hosts, port, user, request, context, identity, known_hosts)
     if as_json:

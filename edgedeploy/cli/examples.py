@@ -54,7 +54,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "enrol": (
         ("edgedeploy enrol root@192.168.1.7 --dry-run", "what would be written there"),
-        ("edgedeploy enrol anna@board.local:2222", "as a user with sudo, at another port"),
+        ("edgedeploy enrol root@192.168.1.9 --runtime unix", "a machine without Xen, for programs"),
         ("edgedeploy enrol stage --pull decks=https://example.org/decks.git", "again; from now on it pulls by itself"),
     ),
     "console": (

@@ -28,34 +28,47 @@ def tryout(session: Session, folder: Path | None, port: int | None) -> None:
     status, log and rollback reach it, too. Nothing is left behind.
     """
     import time  # noqa: PLC0415 - a command pays for its own imports only
+    from dataclasses import replace  # noqa: PLC0415
 
     from edgedeploy.cli import failures, target  # noqa: PLC0415
     from edgedeploy.core import errors  # noqa: PLC0415
     from edgedeploy.flows import tryout as flow  # noqa: PLC0415
     from edgedeploy.ports.folders import word  # noqa: PLC0415
+    from edgedeploy.ports.report import OnlyWarnings  # noqa: PLC0415
     from edgedeploy.ui import deployment  # noqa: PLC0415
 
     context = target.context(session, ())
+    # who edits wants to see what he does, and not each step once more: warnings and errors are told all the same
+    quiet = context if session.verbosity > 0 else replace(context, report=OnlyWarnings(session.report.warn))
 
     def wait() -> bool:
         time.sleep(_LOOK_S)
         return True
 
     with flow.up(folder, context, port) as at:
+        pushed = flow.look(at)  # what is edited from here on is news
+        try:
+            click.echo(deployment.pushed(flow.once(at, context)))
+        except errors.Interrupted:  # the board goes with this command
+            raise errors.Interrupted("interrupted; nothing is left of the board that was to serve it") from None
+
         def again() -> None:
             try:
-                click.echo(deployment.pushed(flow.once(at, context)))
-            except errors.EdgeError as error:  # what was edited is wrong: it is edited again, and the talk is on air
+                click.echo(f"{time.strftime('%H:%M:%S')} {deployment.pushed_again(flow.once(at, quiet))}")
+            except errors.Interrupted:
+                raise KeyboardInterrupt from None
+            except (errors.EdgeError, OSError) as error:  # it is edited once more, and what was on air before is
                 failures.conclude(error, session)
 
-        click.echo(deployment.pushed(flow.once(at, context)))
+        what = at.slides / "index.html" if at.slides != at.repository else at.repository
+        kept = "and leaves nothing behind" if at.theirs else "and leaves nothing behind, of what you edited neither"
         click.echo(
-            f"\nedit {word(at.slides / 'index.html')} and save: it is pushed\n"
+            f"\nedit {word(what)} and save: it is pushed\n"
             f"in another terminal: edgedeploy status --on {at.board.name}   edgedeploy rollback {at.app} --on {at.board.name}\n"
-            "Ctrl-C ends it and leaves nothing behind"
+            f"Ctrl-C ends it {kept}"
         )
         sys.stdout.flush()
         try:
-            flow.watch(at, again, wait)
+            flow.watch(at, pushed, again, wait)
         except KeyboardInterrupt:
-            click.echo("", err=True)
+            click.echo("\nended", err=True)

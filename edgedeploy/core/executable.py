@@ -19,16 +19,18 @@ from edgedeploy.core.kernelinfo import Kind
 
 _MACHINES = {
     (3, 1): "i686", (62, 2): "x86_64", (40, 1): "armv7l", (183, 2): "aarch64", (243, 2): "riscv64", (243, 1): "riscv32",
-    (8, 1): "mips", (8, 2): "mips64", (20, 1): "ppc", (21, 2): "ppc64", (22, 2): "s390x",
+    (8, 1): "mips", (8, 2): "mips64", (21, 2): "ppc64le", (22, 2): "s390x",
 }  # fmt: skip
 """(e_machine, class) -> what `uname -m` says on such a machine."""
-_ALSO = {"x86_64": ("i686",), "aarch64": ("armv7l", "armv6l"), "armv8l": ("armv7l",), "i586": ("i686",), "armv6l": ("armv7l",)}
+_ALSO = {"x86_64": ("i686",), "aarch64": ("armv7l", "armv6l"), "armv8l": ("armv7l",), "i586": ("i686",)} | dict.fromkeys(
+    ("armv5tel", "armv5tejl", "armv6l"), ("armv7l",)
+)
 """What a machine runs besides its own."""
 _NO_PROGRAM = {
     Kind.ZIMAGE32, Kind.IMAGE64, Kind.BZIMAGE, Kind.UIMAGE, Kind.FIT, Kind.ZBOOT, Kind.EFI,
 }  # fmt: skip
 _LOAD, _DYNAMIC, _INTERP = 1, 2, 3
-_NEEDED, _STRTAB, _STRSZ = 1, 5, 10
+_NEEDED, _STRTAB, _STRSZ, _RPATH, _RUNPATH = 1, 5, 10, 15, 29
 _MOST = 128  # headers, libraries; a file of ten times as many is no program of anybody's
 _TEXT = 1 << 20
 _LINE = 255  # what execve reads of a script's first line (linux/binfmts.h: BINPRM_BUF_SIZE)
@@ -127,7 +129,7 @@ def _elf(file: BinaryIO, head: bytes) -> Executable:
         return Executable("other", "the beginning of an ELF file")
     kind, machine, _, entry, phoff, _, _, _, size, count = struct.unpack(form, raw)
     arch = _MACHINES.get((machine, head[4]), "") or f"machine {machine}"
-    arch += "" if order == "<" or arch in ("ppc", "ppc64", "s390x", "mips", "mips64") else " (big-endian)"
+    arch += "" if order == "<" or arch in ("s390x", "mips", "mips64") else " (big-endian)"
     segments = list(_segments(file, wide, order, phoff, size, min(count, _MOST)))
     loaded = [s for s in segments if s.kind == _LOAD]
     if kind not in (2, 3) or not loaded:  # ET_EXEC, ET_DYN
@@ -172,6 +174,8 @@ def _libraries(file: BinaryIO, wide: bool, order: str, segments: list[_Segment])
     raw = _at(file, dynamic.offset, min(dynamic.size, 65536))
     rows = list(struct.iter_unpack(form, raw[: len(raw) - len(raw) % struct.calcsize(form)]))
     values = dict(rows)
+    if _RPATH in values or _RUNPATH in values:  # it says itself where they are
+        return
     place = values.get(_STRTAB, 0)
     home = next((s for s in segments if s.kind == _LOAD and s.address <= place < s.address + s.size), None)
     if home is None:

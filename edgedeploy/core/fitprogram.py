@@ -8,6 +8,7 @@ from edgedeploy.core import executable, fit
 from edgedeploy.core.board import BoardFacts, Misfit, Profile
 from edgedeploy.core.executable import Executable, Host
 from edgedeploy.core.fit import DomainNeeds
+from edgedeploy.core.release import XEN
 
 _MACHINES = {"armv6": "armv6l", "armv7": "armv7l", "armv8": "aarch64"}
 
@@ -21,7 +22,9 @@ def check(
         return (lacking,)
     facts = live or BoardFacts()
     machine = facts.machine or (_MACHINES[profile.cpu.level] if profile.compatible else "")
-    return (*executable.misfits(program, Host(machine, page_size, there)), *_memory(domain, facts))
+    found = executable.misfits(program, Host(machine, page_size, there))
+    # from afar it is the hypervisor's memory that is known of such a board, and that is not for programs
+    return (*found, *_memory(domain, facts)) if there or XEN not in (facts.runtimes or ()) else found
 
 
 def _memory(domain: DomainNeeds, live: BoardFacts) -> Iterator[Misfit]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 
-from edgedeploy.core import cpioread, errors, files
+from edgedeploy.core import cpiolast, errors, files
 from edgedeploy.core.names import CommitId
 from edgedeploy.core.release import LATEST, Manifest
 from edgedeploy.depot import artefacts, slides, usable
@@ -159,7 +159,7 @@ def _raw(depot: Depot, manifest: Manifest, role: str) -> bytes:
 
 def _without_slides(ramdisk: bytes) -> bytes | None:
     """The ramdisk that the slides were laid over; None where they cannot be told from it."""
-    found = cpioread.last_archive(ramdisk)
+    found = cpiolast.last_archive(ramdisk)
     if found is None:
         return None
     start, names = found

@@ -204,8 +204,9 @@ def _pack(
             sized(len(ramdisk))
         given.append(("ramdisk", "ramdisk.cpio", ramdisk))
     packed = []
+    called = {} if depot.config.runtime == release.XEN else {"kernel": "program", "ramdisk": "program's files"}
     for role, stem, data in given:
-        with report.step(f"packing the {role}") as step:
+        with report.step(f"packing the {called.get(role, role)}") as step:
             packed.append(artefacts.prepare(role, stem, data, codec, _earlier(depot, current, role)))
             artefact = packed[-1].artefact
             kept = artefact.size == artefact.packed_size

@@ -16,8 +16,13 @@ def files(app: AppName, address: str, port: int) -> dict[PurePosixPath, bytes]:
     return {
         **scaffold.around(app, UNIX),
         PurePosixPath("edgedeploy.toml"): _TOML.format(app=app, host=HOST, address=address, port=port).encode(),
-        PurePosixPath("server.py"): _SERVER.replace("PYTHON", sys.executable).encode(),
+        PurePosixPath("server.py"): _SERVER.replace("PYTHON", _python()).encode(),
     }
+
+
+def _python() -> str:
+    """As the first line of a script may name it: without blanks, and short (execve(2))."""
+    return next(path for path in (sys.executable, "/usr/bin/python3") if path and len(path) < 100 and not path.split()[1:])
 
 
 SLIDES = {

@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 
 from edgedeploy.depot.git import Git
 
@@ -26,6 +27,8 @@ class Doubt:
     message: str
     hint: str = ""
     missing: bool = False
+    leads_out: bool = False
+    """whether it is a link to something that is no slide"""
 
 
 def doubts(git: Git, slides: Path) -> list[Doubt]:
@@ -47,7 +50,8 @@ def _pointers(slides: Path) -> Iterator[Doubt]:
 
 def _is_pointer(path: Path) -> bool:
     try:
-        if path.is_symlink() or path.stat().st_size >= _POINTER_BELOW:
+        stat = path.lstat()
+        if not S_ISREG(stat.st_mode) or stat.st_size >= _POINTER_BELOW:  # a pipe would be waited for
             return False
         return path.read_bytes().startswith(_POINTER)
     except OSError:
@@ -97,6 +101,7 @@ def _links(slides: Path) -> Iterator[Doubt]:
                 yield Doubt(
                     f"{_name(slides, path)} is a link out of the slides ({target}): it leads nowhere on the board",
                     hint="put a copy there",
+                    leads_out=True,
                 )
             elif not path.exists():
                 yield Doubt(f"{_name(slides, path)} is a link to {target}, which is not there")

@@ -8,7 +8,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from urllib.parse import quote
 
 from edgedeploy.core import cpio, errors
-from edgedeploy.core.names import Sha256, UrlPath
+from edgedeploy.core.names import Sha256, UrlPath, printable
 
 PREFIX = "www"
 INDEX = "index.html"
@@ -34,6 +34,9 @@ def append(ramdisk: bytes, folder: Path) -> bytes:
     try:
         entries = [e for e in cpio.entries_of_tree(folder, PREFIX) if not _litter(PurePosixPath(e.name))]
         archive = cpio.pack(entries)
+    except UnicodeEncodeError as error:
+        shown = printable(str(error.object), 200)
+        raise errors.UsageFault(f"slides: {shown} has a name that is not UTF-8", hint="give it another name") from None
     except ValueError as error:
         raise errors.UsageFault(f"slides: {error}", hint="remove it from the folder") from None
     return ramdisk + bytes(-len(ramdisk) % _ALIGN) + archive
@@ -47,7 +50,7 @@ def digests(folder: Path) -> dict[UrlPath, Sha256]:
         found[UrlPath("/")] = _digest(index)
     for file in sorted(folder.rglob("*")):
         relative = file.relative_to(folder)
-        url = f"/{quote(relative.as_posix())}"
+        url = f"/{quote(relative.as_posix(), errors='surrogateescape')}"
         proven = file.is_file() and not file.is_symlink() and not _litter(relative)
         if proven and UrlPath.fits(url) and len(found) <= MOST_PROVEN:
             found[UrlPath(url)] = _digest(file)

@@ -9,9 +9,10 @@ from pathlib import Path
 from edgedeploy.artefact import fit, probe
 from edgedeploy.artefact.probe import Artefact
 from edgedeploy.core import errors
-from edgedeploy.core.board import BoardFacts, Misfit, Profile
+from edgedeploy.core.board import HOST, BoardFacts, Misfit, Profile
 from edgedeploy.core.errors import DoesNotFit
 from edgedeploy.core.fit import DomainNeeds
+from edgedeploy.core.release import UNIX, XEN
 from edgedeploy.core.xllint import MEMORY_MB, Findings
 from edgedeploy.profiles import catalog
 
@@ -59,8 +60,9 @@ class Result:
 
     def refusal(self) -> DoesNotFit:
         """The error for a verdict that is no: the verdict, a line for each misfit, then the warnings."""
-        said = fit.refuse(self.artefact, self.profile, self.misfits)
-        message = f"{self.artefact.name} does not fit {self.profile.name}; it is {self.artefact.description}"
+        said = fit.refuse(self.artefact, self.profile, self.misfits, self.domain.runtime)
+        what = self.artefact.program.what if self.domain.runtime == UNIX else self.artefact.description
+        message = f"{self.artefact.name} does not fit {self.profile.name}; it is {what}"
         warned = tuple(f"warning: {warning.line()}" for warning in self.warnings)
         # each misfit says itself what to do; only for a kernel of another machine there is more to say
         hint = said.hint if self.profile.supported and "edgedeploy boards" in said.hint else ""
@@ -72,7 +74,8 @@ def resolve_target(request: Request) -> Target:
     if os.path.isdir(request.target):
         target = _of_repository(request.target)
     else:
-        target = Target(probe.inspect(request.target), None, DomainNeeds(MEMORY_MB), Findings())
+        runtime = UNIX if request.board == HOST else XEN
+        target = Target(probe.inspect(request.target), None, DomainNeeds(MEMORY_MB, runtime=runtime), Findings())
     domain = replace(
         target.domain,
         memory_mb=request.memory_mb or target.domain.memory_mb,

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from edgedeploy.core import errors, names
-from edgedeploy.core.board import Profile
+from edgedeploy.core.board import HOST, Profile, host
+from edgedeploy.core.release import RUNTIMES, UNIX
 from edgedeploy.flows import admission, doorway, twins
 from edgedeploy.flows.boardshell import last, run
 from edgedeploy.flows.context import Context
@@ -25,6 +26,7 @@ _PROBE = "; ".join(  # one line: csh, somebody's login shell, takes no other
     (
         'echo "machine-id $(cat /etc/machine-id 2>/dev/null)"',
         'echo "enrolled $(sed -n "s/^id = //p" /etc/edgedeploy/agent.toml 2>/dev/null)"',
+        'echo "runtimes $(sed -n "s/^runtimes = //p" /etc/edgedeploy/agent.toml 2>/dev/null)"',
         'echo "hostname $(grep -v -m1 "^#" /etc/hostname 2>/dev/null || uname -n)"',
         'echo "uid $(id -u)"',
         """echo "python $(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)\"""",
@@ -50,6 +52,8 @@ class Request:
     """where an app answers, and for which page (core.health.told): for a repository that does not say so"""
     forwards: Mapping[str, str] = field(default_factory=dict)
     dry_run: bool = False
+    runtimes: tuple[str, ...] = ()
+    """what the board is to start, of core.release.RUNTIMES; none: as it is, or guests of Xen"""
     keep: bool = False
     """leave the original deployment scripts in service where the board has them"""
 
@@ -75,6 +79,8 @@ class _Facts:
     uid: int
     python: tuple[int, ...]
     compatible: tuple[str, ...]
+    runtimes: tuple[str, ...] = ()
+    """what its agent.toml says, none where it says nothing"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +112,8 @@ def enrol(
     A board that cannot be pushed to is not remembered.
     """
     facts = _probe(wire)
-    profile = _profile(request.profile, facts, profiles)
+    programs_alone = (request.runtimes or facts.runtimes) == (UNIX,) and request.profile in (None, HOST)
+    profile = host() if programs_alone else _profile(request.profile, facts, profiles)
     name = request.name or facts.hostname
     other = None
     if host_key and not cable:
@@ -123,6 +130,7 @@ def enrol(
         "keep": request.keep,
         "asked": {app: {"address": address, "page": page} for app, (address, page) in request.asked.items()},
         "passthrough": list(profile.passthrough),
+        **({"runtimes": list(request.runtimes)} if request.runtimes else {}),
     }
     with context.report.step(f"setting {name} up"):
         answer = _run_setup(wire, plan, facts.uid, ask, dry_run=request.dry_run)
@@ -165,6 +173,7 @@ def _probe(wire: Wire) -> _Facts:
         int(uid) if uid.isdigit() else -1,
         python,
         tuple(lines.get("compatible", "").split()),
+        tuple(runtime for runtime in RUNTIMES if runtime in lines.get("runtimes", "").strip('" ').split()),
     )
 
 

@@ -67,7 +67,7 @@ class Found:
     @property
     def place(self) -> str:
         """Where it is: an address, or the port of a cable."""
-        return self.cable or (self.hosts[0] if self.hosts else "an unknown address")
+        return self.cable or (self.known.folder if self.known else "") or (self.hosts[0] if self.hosts else "an unknown address")
 
     @property
     def label(self) -> str:
@@ -241,5 +241,5 @@ def nobody(wanted: Wanted, known: Sequence[KnownBoard]) -> errors.NoSuchBoard:
         )
     return errors.NoSuchBoard(
         "no board was seen on the network and none is enrolled",
-        hint="enrol one: edgedeploy enrol HOST   or run a virtual one: edgedeploy lab up",
+        hint="enrol one: edgedeploy enrol HOST   or run a virtual one: edgedeploy lab up   or need none: edgedeploy try",
     )

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from edgedeploy.artefact import fit, probe
 from edgedeploy.core import errors, files, packing
-from edgedeploy.core.board import Misfit, Profile
+from edgedeploy.core.board import Misfit, Profile, host
 from edgedeploy.core.fit import DomainNeeds
 from edgedeploy.core.names import ReleaseId
 from edgedeploy.core.project import FILE, Build
@@ -110,8 +110,11 @@ def prove(depot: Depot, request: Request, *, report: Report) -> Proven:
         _first_page(sources.slides / INDEX, force)
     if sources.slides:
         doubts = served.doubts(_around(depot, request), sources.slides)
+        _nothing_else(doubts, depot.config.runtime)
         _as_served(doubts, None if request.force else force, report)
     profiles = [catalog.load(name) for name in depot.config.boards]
+    if not profiles and depot.config.runtime == UNIX:
+        profiles = [host()]  # whether it is a program at all needs no board to be known
     for warning in depot.leftover(sources.kernel.name).warnings:
         report.warn(warning.line())
     if not profiles:
@@ -145,6 +148,17 @@ def _first_page(index: Path, force: str) -> None:
         hint=f"write it, or have the last one back: git -C {shlex.quote(str(index.parent))} checkout HEAD -- {index.name}   "
         f"or release it all the same: {force}",
     )
+
+
+def _nothing_else(doubts: list[Doubt], runtime: str) -> None:
+    """Inside a guest such a link leads nowhere; a program would serve what it leads to. Raises BadRepository."""
+    out = [doubt.message.partition(":")[0] for doubt in doubts if doubt.leads_out]
+    if out and runtime == UNIX:
+        raise errors.BadRepository(
+            f"{out[0]}: a program could serve what it leads to, and no board takes that",
+            hint="put a copy there in place of the link",
+            details=tuple(out[1:]),
+        )
 
 
 def _as_served(doubts: list[Doubt], force: str | None, report: Report) -> None:

@@ -10,6 +10,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -24,48 +25,65 @@ from edgedeploy.core.names import BoardId, BoardName, ProfileName
 from edgedeploy.core.release import UNIX
 from edgedeploy.ports import folders
 
-PREFIX = "edgedeploy-try-"
+_ROOT = "--root"
 _START = "import sys; sys.path.append(sys.argv.pop(1)); import start; sys.exit(start.main())"
 
 
+def home() -> Path:
+    """Where such boards are: with what else is the user's own, so that nobody else can make, or meet, one of them."""
+    return folders.state_dir() / "try"
+
+
 @contextlib.contextmanager
-def place(temporary: Path | None = None) -> Iterator[Path]:
+def place(within: Path | None = None) -> Iterator[Path]:
     """A folder for a board and what belongs to it; nothing of it is left at the end, and nothing of others that were killed."""
-    within = temporary or Path(tempfile.gettempdir())
-    _sweep(within)
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=within))
-    try:
-        with files.locked(folder / "lock", "edgedeploy try"):
-            try:
-                yield folder
-            finally:
-                end(folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    within = within or home()
+    within.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.ExitStack() as ours:
+        with files.locked(within / "lock", "edgedeploy try"):  # one that is made just now is not swept by another
+            _sweep(within)
+            folder = Path(tempfile.mkdtemp(dir=within))
+            ours.callback(_remove, folder)
+            ours.enter_context(files.locked(folder / "lock", "edgedeploy try"))
+        try:
+            yield folder
+        finally:
+            end(folder)
 
 
 def _sweep(within: Path) -> None:
-    for folder in within.glob(f"{PREFIX}*"):
-        with contextlib.suppress(OSError, files.Busy):
-            if folder.stat().st_uid == os.getuid():
-                with files.locked(folder / "lock", "edgedeploy try", wait=False):
-                    end(folder)
-                    shutil.rmtree(folder, ignore_errors=True)
+    for folder in [path for path in within.iterdir() if path.is_dir() and not path.is_symlink()]:
+        with contextlib.suppress(OSError, files.Busy), files.locked(folder / "lock", "edgedeploy try", wait=False):
+            end(folder)
+            _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    for _ in range(3):  # what was killed may have written its last file meanwhile
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def enrolled(folder: Path, name: BoardName) -> BoardId:
     """Make a board of the folder."""
     board_id = BoardId(secrets.token_hex(8))
-    wanted = config.AgentConfig(board_id, name, ProfileName(HOST), runtime=UNIX)
+    wanted = config.AgentConfig(board_id, name, ProfileName(HOST), runtimes=(UNIX,))
     files.atomic_write(_layout(folder).config, config.render(wanted).encode())
     return board_id
 
 
 def end(folder: Path) -> None:
-    """End whatever runs there."""
+    """End whatever runs there: its agents first, which would start something anew."""
+    root = _layout(folder).root
+    mark = b"\0".join([b"", _ROOT.encode(), os.fsencode(root), b""])
+    for name in filter(str.isdigit, files.listed(Path("/proc"))):
+        with contextlib.suppress(OSError):
+            if mark in Path(f"/proc/{name}/cmdline").read_bytes():
+                os.kill(int(name), signal.SIGKILL)
+    runtime = Processes(_layout(folder).processes)
     with contextlib.suppress(errors.EdgeError, OSError):
-        runtime = Processes(_layout(folder).processes)
         runtime.end(runtime.domains(), folder, ())
+    with contextlib.suppress(errors.EdgeError, OSError):
+        runtime.sweep()
 
 
 def _layout(folder: Path) -> Layout:
@@ -74,7 +92,7 @@ def _layout(folder: Path) -> Layout:
 
 def command(folder: Path, agent: bytes) -> list[str]:
     """What stands before a command of the board's agent. `agent` is the zipapp."""
-    return [sys.executable, "-IS", "-c", _START, str(_library(agent)), "--root", str(_layout(folder).root)]
+    return [sys.executable, "-IS", "-c", _START, str(_library(agent)), _ROOT, str(_layout(folder).root)]
 
 
 def _library(agent: bytes) -> Path:

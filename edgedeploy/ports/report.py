@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
@@ -35,20 +36,20 @@ class Report(Protocol):
 class Nobody:
     """The Report of work whose steps nobody wants to see; also the Step of each."""
 
-    def step(self, _title: str, _total: int | None = None) -> AbstractContextManager[Step]:
+    def step(self, title: str, total: int | None = None) -> AbstractContextManager[Step]:  # noqa: ARG002 - Report's, as below
         """See Report."""
         return nullcontext(self)
 
-    def advance(self, _amount: int = 1) -> None:
+    def advance(self, amount: int = 1) -> None:
         """See Step."""
 
-    def detail(self, _text: str) -> None:
+    def detail(self, text: str) -> None:
         """See Step."""
 
-    def note(self, _text: str) -> None:
+    def note(self, text: str) -> None:
         """See Report."""
 
-    def warn(self, _text: str) -> None:
+    def warn(self, text: str) -> None:
         """See Report."""
 
     def hold(self) -> AbstractContextManager[None]:
@@ -56,6 +57,17 @@ class Nobody:
         return nullcontext()
 
 
-def _conforms(nobody: Nobody) -> Report:
-    """For mypy: it is a Report."""
-    return nobody
+class OnlyWarnings(Nobody):
+    """As Nobody, but what a person should not miss is said by `warn`."""
+
+    def __init__(self, warn: Callable[[str], None]) -> None:
+        self._warn = warn
+
+    def warn(self, text: str) -> None:
+        """See Report."""
+        self._warn(text)
+
+
+def _conforms(nobody: Nobody, warnings: OnlyWarnings) -> tuple[Report, Report]:
+    """For mypy: they are Reports."""
+    return nobody, warnings

@@ -6,10 +6,12 @@ A machine-written file in the state folder; the keys themselves are pinned elsew
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from stat import S_ISDIR
 
 from edgedeploy.core import errors, files, names
 from edgedeploy.core.strict import Reader
@@ -72,7 +74,7 @@ class KnownBoards:
             raise errors.BadConfig(f"{self._path} is not JSON: {error}", hint="move it away and enrol again") from None
         reader = Reader(data, str(self._path), errors.BadConfig)
         found = (_board(Reader(row, str(self._path), errors.BadConfig)) for row in reader.rows("boards"))
-        there = (board for board in found if not board.folder or Path(board.folder).is_dir())
+        there = (board for board in found if not board.folder or _is_own(board.folder))
         return sorted(there, key=lambda board: board.name)
 
     def get(self, board_id: names.BoardId) -> KnownBoard | None:
@@ -136,6 +138,15 @@ class KnownBoards:
         )  # a rate is measured anew each time, and never quite the same
         if replace(now, rate=board.rate) != board or not alike:
             self.remember(now)
+
+
+def _is_own(folder: str) -> bool:
+    """A board in a folder is believed as one's own files are: not in one that somebody else has made under its name."""
+    try:
+        stat = os.lstat(folder)
+    except OSError:
+        return False
+    return S_ISDIR(stat.st_mode) and stat.st_uid == os.getuid() and not stat.st_mode & 0o077
 
 
 def _replaced(old: KnownBoard, new: KnownBoard) -> bool:

@@ -20,9 +20,13 @@ def bare(source: str) -> str:
     """A module as it is shipped. It does what it did; only `typing.get_type_hints` and `help` would miss something."""
     lines = source.encode().split(b"\n")
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT and token.line.strip().startswith("#"):
-            lines[token.start[0] - 1] = b""
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            lines[row - 1] = source.split("\n")[row - 1][:column].rstrip().encode()
     for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef):
+            for told in filter(_is_text, node.body[1:]):  # what is said of the name in the line before
+                _put(lines, told, "")
         if (
             isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
             and ast.get_docstring(node, clean=False) is not None
@@ -38,6 +42,10 @@ def bare(source: str) -> str:
             _put(lines, node, "")
     _drop_imports(lines)
     return b"\n".join(lines).decode()
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 def _drop_hints(lines: list[bytes]) -> None:

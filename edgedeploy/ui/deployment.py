@@ -35,6 +35,13 @@ def pushed(result: Pushed) -> str:
     return "\n".join([said, *_swapped(result), _proof(result), *_cabled(result), *([result.url] if result.url else [])])
 
 
+def pushed_again(result: Pushed) -> str:
+    """The same in a line, for whoever has just read it all."""
+    if result.verdict == "already-live":
+        return f"{result.release} is on air, as it was   {result.url}"
+    return f"{result.release} is live; {took(result.outage_ms, was_on_air=result.was_on_air)}   {result.url}"
+
+
 def _cabled(result: Pushed) -> list[str]:
     """After a push over the cable, whose network may be down: may it come out, and who reaches the address that follows?"""
     if not result.cable:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from edgedeploy.core import errors, names
+from edgedeploy.core import cpio, cpioread, errors, names
+from edgedeploy.depot import slides
 from edgedeploy.depot.git import Git
 from edgedeploy.lab import here
 from edgedeploy.ports.report import Nobody
@@ -62,7 +63,7 @@ def test_a_release_that_dies_at_its_start_gives_way_with_its_last_words(live: Bo
     live.program(DIES)
     with pytest.raises(errors.RolledBack) as caught:
         live.push()
-    assert "the guest crashed" in caught.value.message
+    assert "the program ended in failure" in caught.value.message
     assert any("no slides today" in line for line in (*caught.value.details, *caught.value.more))
     assert live.page() == "<h1>one</h1>"
     with pytest.raises(errors.Quarantined):
@@ -163,7 +164,7 @@ def test_an_app_is_taken_off(live: Board) -> None:
 
 def test_the_commands_of_every_day_reach_it(live: Board) -> None:
     said = cli(live, "status").stdout
-    assert said.startswith("try  unix-host  localhost  unix  ")
+    assert said.startswith(f"try  unix-host  {live.folder}  unix  ")
     assert f"on air  http://{live.address}:{live.port}/" in said
     assert "live  first start" in cli(live, "log", APP).stdout
     done = cli(live, "push", "talk", "--dry-run")
@@ -258,15 +259,16 @@ PORT = 20000 + os.getpid() % 12000
 class Typed:
     """`edgedeploy try`, in a terminal of its own."""
 
-    def __init__(self, home: Path, *argv: str) -> None:
+    def __init__(self, home: Path, *argv: str, port: int) -> None:
         self.home = home
+        argv = (*(("--port", str(port)) if port else ()), *argv)
         env = {
             **os.environ, "EDGEDEPLOY_STATE_DIR": str(home / "state"), "EDGEDEPLOY_CONFIG_DIR": str(home / "config"),
-            "TMPDIR": str(home), "PYTHONUNBUFFERED": "1",
+            "PYTHONUNBUFFERED": "1",
         }  # fmt: skip
         self.said: list[str] = []
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "edgedeploy", "try", "--port", str(PORT), *argv], stdout=subprocess.PIPE,
+            [sys.executable, "-m", "edgedeploy", "try", *argv], stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, env=env, cwd=home,
         )  # fmt: skip
 
@@ -292,13 +294,18 @@ class Typed:
 
 
 @contextlib.contextmanager
-def typed(home: Path, *argv: str) -> Iterator[Typed]:
+def typed(home: Path, *argv: str, port: int = PORT) -> Iterator[Typed]:
     home.mkdir()
-    it = Typed(home, *argv)
+    it = Typed(home, *argv, port=port)
     try:
         yield it
     finally:
         it.close()
+
+
+def boards(of: Typed) -> list[Path]:
+    """Folders of boards that are there."""
+    return [path for path in (of.home / "state/try").iterdir() if path.is_dir()]
 
 
 def fetched(url: str) -> str:
@@ -313,15 +320,15 @@ def test_try_shows_a_folder_of_slides_and_each_change_and_leaves_nothing(tmp_pat
     with typed(tmp_path / "home", str(slides)) as it:
         url = it.until("http://")
         assert fetched(url) == "<h1>one</h1>"
+        assert "deck 20" in "".join(it.said), "it is called after its folder"
         assert f"edit {slides}/index.html" in it.until("edit ")
         it.until("Ctrl-C ends it")
         (slides / "index.html").write_text("<h1>two</h1>")
-        assert "slides/index.html" in it.until("changed: release")
-        assert it.until("http://") == url
+        assert it.until(" is live; outage ").endswith(url)
         assert fetched(url) == "<h1>two</h1>"
         assert it.end() == 0
     assert "Traceback" not in "".join(it.said)
-    assert [path.name for path in it.home.iterdir() if path.name.startswith(here.PREFIX)] == []
+    assert boards(it) == []
     assert sorted(path.name for path in slides.iterdir()) == ["index.html"]
     with pytest.raises(OSError, match="refused"):
         fetched(url)
@@ -333,16 +340,58 @@ def test_try_shows_a_sample_talk_and_what_a_kill_left_is_cleared_by_the_next_one
         assert "Change this line" in fetched(url)
         it.end(signal.SIGKILL)
     assert "Change this line" in fetched(url), "its release belongs to nobody, and goes on"
-    (left,) = [path for path in it.home.iterdir() if path.name.startswith(here.PREFIX)]
-    with here.place(it.home):
+    (left,) = boards(it)
+    with here.place(left.parent):
         assert not left.exists()
     with pytest.raises(OSError, match="refused"):
         fetched(url)
 
 
+def test_try_that_is_left_in_the_middle_of_a_swap_ends_all_that_it_has_begun(tmp_path: Path) -> None:
+    with typed(tmp_path / "home") as it:
+        it.until("http://")
+        repository = Path(it.until("edit ").split()[1]).parents[1]
+        processes = boards(it)[0] / "board/run/edgedeploy/processes"
+        before = {path.name for path in processes.glob("*.json")}
+        assert len(before) == 1
+        (repository / "server.py").write_text(f"#!{sys.executable} -IS\n{SILENT}")
+        until(lambda: {path.name for path in processes.glob("*.json")} - before, "the new one runs, and is asked")
+        assert it.end() == 0
+    assert boards(it) == []
+    assert "Traceback" not in "".join(it.said)
+    assert "goes on by itself" not in "".join(it.said)
+
+
+@pytest.mark.parametrize("links", [{"root": "/"}, {"up": "../.."}, {"deep/up": "../../../etc"}])
+def test_a_link_out_of_the_slides_is_refused_by_laptop_and_board(live: Board, links: dict[str, str]) -> None:
+    for name, target in links.items():
+        (live.repo / "slides" / name).parent.mkdir(exist_ok=True)
+        (live.repo / "slides" / name).symlink_to(target)
+    with pytest.raises(errors.BadRepository, match="is a link out of the slides") as caught:
+        live.push()
+    assert caught.value.hint == "put a copy there in place of the link"
+    with pytest.raises(ValueError, match="is a link that leads out"):
+        cpioread.unpack(slides.append(cpio.pack(()), live.repo / "slides"), live.folder / "unpacked")
+    assert live.page() == "<h1>one</h1>"
+
+
+def test_slides_have_any_name_and_no_pipe_is_waited_for(live: Board) -> None:
+    (live.repo / "slides/ä b%.html").write_text("odd")
+    assert live.push().verdict == "live"
+    odd = os.fsencode(live.repo / "slides") + b"/b \xff.html"
+    with open(odd, "w") as file:
+        file.write("odd")
+    with pytest.raises(errors.UsageFault, match=r"b .*\.html has a name that is not UTF-8"):
+        live.push()
+    os.unlink(odd)
+    os.mkfifo(live.repo / "slides/pipe")
+    with pytest.raises(errors.UsageFault, match="pipe"):
+        live.push()
+
+
 @pytest.mark.parametrize(
     ("there", "said"),
-    [((), "is not a folder"), (("deck",), "has no index.html"), (("deck", "deck/slides"), "has no index.html")],
+    [((), "is not there"), (("deck",), "has no index.html"), (("deck", "deck/slides"), "has no index.html")],
 )
 def test_try_says_what_is_wrong_with_a_folder(tmp_path: Path, there: tuple[str, ...], said: str) -> None:
     for name in there:
@@ -361,3 +410,39 @@ def test_a_dry_run_touches_nothing(live: Board) -> None:
     assert any("slides/index.html" in line for line in live.push(dry_run=True).plan)
     assert live.log() == before
     assert live.page() == "<h1>one</h1>"
+
+
+def test_a_persons_program_without_slides_is_tried_too_and_its_console_is_there(tmp_path: Path) -> None:
+    repository = tmp_path / "mine"
+    port = PORT
+    env = {**os.environ, "GIT_AUTHOR_NAME": "Anna", "GIT_AUTHOR_EMAIL": "a@example.org"}
+    for words in (["init", "mine", "--runtime", "unix", "--address", "127.0.0.1/8"], ["release", "mine/server", "--repo", "mine"]):
+        if words[0] == "release":
+            toml = (repository / "edgedeploy.toml").read_text().replace("port = 8080", f"port = {port}")
+            (repository / "edgedeploy.toml").write_text(toml)
+            serve = "import http.server, os\nprint('hello from it', flush=True)\n"
+            serve += "pages = http.server.HTTPServer(('127.0.0.1', int(os.environ['PORT'])), http.server.SimpleHTTPRequestHandler)\n"
+            serve += "pages.serve_forever()\n"
+            (repository / "server").write_text(f"#!{sys.executable} -IS\n{serve}")
+        done = subprocess.run(
+            [sys.executable, "-m", "edgedeploy", *words], cwd=tmp_path, env=env, capture_output=True, text=True, check=False,
+            timeout=600,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    with typed(tmp_path / "home", str(repository), port=0) as it:
+        assert f":{port}/" in it.until("http://")
+        assert it.until("edit ").split()[1] == str(repository)
+        mine = {"EDGEDEPLOY_STATE_DIR": str(it.home / "state"), "EDGEDEPLOY_CONFIG_DIR": str(it.home / "config")}
+        seen = subprocess.run(
+            [sys.executable, "-m", "edgedeploy", "console", "mine"], env={**os.environ, **mine}, capture_output=True, check=False,
+            stdin=subprocess.DEVNULL, timeout=600,
+        )  # fmt: skip
+        assert b"hello from it" in seen.stdout, seen.stderr
+        assert it.end() == 0
+    assert (repository / "xen/latest").exists(), "what is one's own stays"
+
+
+def test_a_port_that_a_repository_names_itself_is_not_overruled(tmp_path: Path, board: Board) -> None:
+    done = cli(board, "try", str(board.repo), "--port", "9999")
+    assert done.returncode == 2
+    assert "says itself on which port it is served" in done.stderr

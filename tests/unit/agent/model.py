@@ -33,7 +33,7 @@ on_crash = 'restart'
 class ModelXen:
     """A hypervisor with `total` MB for guests; each guest serves over HTTP what its behaviour says."""
 
-    name = "xen"
+    names = ("xen",)
 
     def __init__(self, total: int = 700) -> None:
         self.total = total

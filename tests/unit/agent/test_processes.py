@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
@@ -265,14 +266,18 @@ def test_an_archive_that_is_cut_short_is_told(tmp_path: Path) -> None:
         cpioread.unpack(whole[:300], tmp_path)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="there is nobody else whom a program could be but for root")
+@pytest.mark.skipif(
+    os.geteuid() != 0 or subprocess.run(["unshare", "-m", "true"], check=False).returncode != 0,
+    reason="there is nobody else whom a program could be but for root, and no /tmp of its own in a container that allows none",
+)
 @pytest.mark.parametrize(("port", "may"), [(8080, 0), (80, 1 << 10)])
 def test_a_program_of_root_is_nobody_and_may_nothing_but_listen(tmp_path: Path, port: int, may: int) -> None:
     made = Machine(tmp_path)
     made.runtime = Processes(tmp_path / "run", own_users=True)
     ramdisk = tmp_path / "ramdisk"
     ramdisk.write_bytes(cpio.pack([cpio.Entry("www/index.html", 0o100644, b"hello")]))
-    lines = "id -u; cat www/index.html > mine; cat mine; echo > /tmp/mine; echo up; sleep 3600 & wait"
+    mine = f"/tmp/mine-{os.getpid()}-{port}"
+    lines = f"id -u; cat www/index.html > mine; cat mine > /dev/stdout; echo > {mine}; echo up > /dev/stderr; sleep 3600 & wait"
     domain = made.start(program="/bin/sh", arguments=["-c", lines], ramdisk=str(ramdisk), app="decks", port=port)
     try:
         words = said(made, domain, "up")
@@ -285,7 +290,7 @@ def test_a_program_of_root_is_nobody_and_may_nothing_but_listen(tmp_path: Path, 
         assert set(status["Uid"].split()) == set(status["Gid"].split()) == {str(user)}
         assert (status["NoNewPrivs"], status["Groups"].strip()) == ("1", "")
         assert {int(status[kind], 16) for kind in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {may}
-        assert not Path("/tmp/mine").exists(), "its temporary files are its own"
+        assert not Path(mine).exists(), "its temporary files are its own"
         assert " /tmp rw,nosuid,nodev" in Path(f"/proc/{pid}/mountinfo").read_text()
     finally:
         made.end(domain)

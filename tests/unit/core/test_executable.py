@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -24,7 +23,7 @@ def codes(data: bytes, host: Host) -> list[str]:
     return [misfit.code for misfit in executable.misfits(executable.of(data), host)]
 
 
-@pytest.mark.parametrize("path", [sys.executable, "/bin/sh", "/bin/ls"])
+@pytest.mark.parametrize("path", ["/bin/sh", "/bin/ls"])
 def test_programs_of_this_machine_run_here(path: str) -> None:
     with open(path, "rb") as file:
         found = executable.probe(file)

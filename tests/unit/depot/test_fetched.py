@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgedeploy.core import cpio, cpioread, errors
+from edgedeploy.core import cpio, cpiolast, cpioread, errors
 from edgedeploy.core.names import CommitId
 from edgedeploy.depot import fetched, inputs
 from edgedeploy.depot.release import Sources, add_release
@@ -113,7 +113,7 @@ def test_a_history_that_is_no_deployment_repository_leaves_nothing(tmp_path, git
     ],
 )  # fmt: skip
 def test_where_the_last_archive_begins(data, found):
-    assert cpioread.last_archive(data) == found
+    assert cpiolast.last_archive(data) == found
 
 
 @pytest.mark.parametrize("field", [54, 94])

@@ -76,7 +76,7 @@ def test_the_cable_is_remembered_beside_the_network_and_survives_enrolling_again
 
 def test_a_board_that_is_a_folder_is_there_as_long_as_that_is(tmp_path: Path) -> None:
     known, place = KnownBoards(tmp_path), tmp_path / "board"
-    place.mkdir()
+    place.mkdir(mode=0o700)
     here = replace(STAGE, board_id=names.BoardId("e" * 16), name=names.BoardName("try"), hosts=("localhost",), folder=str(place))
     known.remember(STAGE)
     known.remember(here)
@@ -84,6 +84,10 @@ def test_a_board_that_is_a_folder_is_there_as_long_as_that_is(tmp_path: Path) ->
     known.forget(here.board_id)
     assert known.all() == [STAGE]
     known.remember(here)
+    place.chmod(0o755)
+    assert known.all() == [STAGE], "others may have had a hand in it"
+    place.chmod(0o700)
+    assert len(known.all()) == 2
     place.rmdir()
     assert known.all() == [STAGE]
 

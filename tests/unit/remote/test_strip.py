@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Way = Literal["up", "down"]
 Ask = Callable[[T], str]
-A: dict[str, Ask] = "# no comment"  # stays: its line does
+A: dict[str, Ask] = "# no comment"  # ümlaut: gone, and its line stays
+"""said of A"""
 B = """
 # no comment
 """
@@ -60,6 +61,7 @@ class Wire(Protocol):
 @dataclass
 class Way2:
     kind: ClassVar[str] = "way"
+    """said of kind"""
     way: Way = "up"
     more: list[Way] = field(default_factory=list)
 
@@ -92,7 +94,7 @@ def test_comments_docstrings_and_hints_go():
     assert space["f"].__doc__ is space["Empty"].__doc__ is None
     assert len(less.split("\n")) == len(SOURCE.split("\n"))
     assert less.split("\n").index('B = """') == SOURCE.split("\n").index('B = """')
-    for gone in ("typing", "TYPE_CHECKING", "import os", "PathLike", "Literal", "TypeVar", "->", "a comment\n# "):
+    for gone in ("typing", "TYPE_CHECKING", "import os", "PathLike", "Literal", "TypeVar", "->", "a comment\n# ", "gone", "said of"):
         assert gone not in less, gone
 
 
@@ -215,11 +217,17 @@ class _Bones(ast.NodeTransformer):
             node.returns = None
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:] or [ast.Pass()]
+        if isinstance(node, ast.Module | ast.ClassDef):
+            node.body = [one for one in node.body if not _said_of_a_name(one)] or [ast.Pass()]
         if isinstance(node, ast.ClassDef) and node.bases and ast.unparse(node.bases[0]) == "Protocol":
             node.bases = []
         if isinstance(node, ast.AnnAssign) and node.value:
             return ast.copy_location(ast.Assign([node.target], node.value), node)
         return node
+
+
+def _said_of_a_name(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 def _bones(tree: ast.Module) -> ast.AST:
