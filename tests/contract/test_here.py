@@ -301,11 +301,13 @@ def typed(home: Path, *argv: str, port: int = PORT) -> Iterator[Typed]:
         yield it
     finally:
         it.close()
+        for folder in boards(it):
+            here.end(folder)
 
 
 def boards(of: Typed) -> list[Path]:
     """Folders of boards that are there."""
-    return [path for path in (of.home / "state/try").iterdir() if path.is_dir()]
+    return [path for path in (of.home / "state/try").glob("*") if path.is_dir()]
 
 
 def fetched(url: str) -> str:
@@ -339,12 +341,12 @@ def test_try_shows_a_sample_talk_and_what_a_kill_left_is_cleared_by_the_next_one
         url = it.until("http://")
         assert "Change this line" in fetched(url)
         it.end(signal.SIGKILL)
-    assert "Change this line" in fetched(url), "its release belongs to nobody, and goes on"
-    (left,) = boards(it)
-    with here.place(left.parent):
-        assert not left.exists()
-    with pytest.raises(OSError, match="refused"):
-        fetched(url)
+        assert "Change this line" in fetched(url), "its release belongs to nobody, and goes on"
+        (left,) = boards(it)
+        with here.place(left.parent):
+            assert not left.exists()
+        with pytest.raises(OSError, match="refused"):
+            fetched(url)
 
 
 def test_try_that_is_left_in_the_middle_of_a_swap_ends_all_that_it_has_begun(tmp_path: Path) -> None:
