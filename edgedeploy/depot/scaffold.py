@@ -61,8 +61,8 @@ def _toml(plan: Plan) -> str:
     slides = 'slides = "slides"' if plan.slides else '# slides = "slides"               # a folder, served as /www'
     if plan.runtime == UNIX:
         where = slides.replace("served as /www", "www in the program's current folder")
-        return _TOML_UNIX.format(app=plan.app, board=plan.board, network=network, slides=where)
-    return _TOML.format(app=plan.app, board=plan.board, bridge=plan.bridge, network=network, slides=slides)
+        return _TOML_UNIX.format(app=plan.app, board=plan.board, network=network, serves=_SERVES, slides=where)
+    return _TOML.format(app=plan.app, board=plan.board, bridge=plan.bridge, network=network, serves=_SERVES, slides=slides)
 
 
 _FIRST = {
@@ -91,16 +91,18 @@ port = 80
 status = 200
 timeout = 60                      # seconds a release has, from its start, to answer
 
-# [health.serves]                 # these must be served with exactly the content of these files
-# "/deck.css" = "slides/deck.css"
-
-# What `edgedeploy push` makes a release of. `edgedeploy release KERNEL` fills it in, the first time.
+{serves}# What `edgedeploy push` makes a release of. `edgedeploy release KERNEL` fills it in, the first time.
 [build]
 # kernel = "guest/vmlinuz"
 # ramdisk = "guest/base.cpio"
 {slides}
 """
 
+_SERVES = """\
+# [health.serves]                 # these must be served with exactly the content of these files
+# "/deck.css" = "slides/deck.css"
+
+"""
 _TOML_UNIX = """\
 # What `edgedeploy` knows about this app. A release takes it over: edit, then `edgedeploy push`.
 
@@ -121,10 +123,7 @@ port = 8080
 status = 200
 timeout = 30                      # seconds a release has, from its start, to answer
 
-# [health.serves]                 # these must be served with exactly the content of these files
-# "/deck.css" = "slides/deck.css"
-
-# What `edgedeploy push` makes a release of. `edgedeploy release PROGRAM` fills it in, the first time.
+{serves}# What `edgedeploy push` makes a release of. `edgedeploy release PROGRAM` fills it in, the first time.
 [build]
 # kernel = "program"              # an executable, or a script
 # ramdisk = "files.cpio"          # its files, if there are more than slides
